@@ -1,0 +1,1 @@
+"""What Postbus runs on: images, configuration, and the one-command platform."""

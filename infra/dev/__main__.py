@@ -1,0 +1,66 @@
+"""`python -m infra.dev up | down | status | run MODULE… | launch NAME`."""
+
+import os
+import sys
+
+from infra.dev.home import ROOT, Home, Refused
+from infra.dev.nats import NatsMissing
+from infra.dev.postgres import PostgresRefused
+
+USAGE = "usage: python -m infra.dev up | down | status | run MODULE [ARGUMENT…]"
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["up"]:
+            from infra.dev.up import up
+
+            return up(Home.of_environment())
+        case ["down"]:
+            from infra.dev.status import down
+
+            return down(Home.of_environment())
+        case ["status"]:
+            from infra.dev.status import status
+
+            return status(Home.of_environment())
+        case ["run", module, *rest]:
+            _run(Home.of_environment(), module, rest)
+        case ["launch", name]:
+            _launch(Home.of_environment(), name)
+        case _:
+            print(USAGE, file=sys.stderr)
+    return 2
+
+
+def _run(home: Home, module: str, rest: list[str]) -> None:
+    """Become an administrator's command on the platform here, or on the one the caller names."""
+    from infra.dev import programs, secrets
+
+    told: dict[str, str] = {}
+    if not {"DATABASE_ADMIN_URL", "BUS_ADMIN_URL"} & os.environ.keys():
+        home = home.as_started()
+        told = programs.administration(home, secrets.read(home))
+    os.chdir(ROOT)
+    os.execve(  # noqa: S606
+        sys.executable, [sys.executable, "-m", module, *rest], os.environ | told
+    )
+
+
+def _launch(home: Home, name: str) -> None:
+    """Become one of the supervised processes: supervisord's own configuration holds no secret."""
+    from infra.dev import programs, secrets
+
+    program = next(program for program in programs.TABLE if program.name == name)
+    command = program.command(home)
+    told = program.environment(home, secrets.read(home))
+    os.chdir(ROOT)
+    os.execvpe(command[0], command, os.environ | told)  # noqa: S606
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (Refused, PostgresRefused, NatsMissing) as refused:
+        print(f"postbus: {refused}", file=sys.stderr)
+        sys.exit(1)

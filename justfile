@@ -1,0 +1,99 @@
+# Everything a person types. `./just` brings what this needs; `./just` alone lists it.
+
+set positional-arguments := true
+
+uv := env("UV", "uv")
+python := ".venv/bin/python"
+
+[private]
+default:
+    @"{{ just_executable() }}" --justfile "{{ justfile() }}" --list --unsorted
+
+# Start the whole platform, in the foreground, until Ctrl-C
+[group('run')]
+[no-exit-message]
+up: install
+    @exec {{ python }} -m infra.dev up
+
+# Stop the platform from another shell, and wait until it is gone
+[group('run')]
+[no-exit-message]
+down: install
+    @exec {{ python }} -m infra.dev down
+
+# Show what runs and whether it is healthy; fails unless everything is
+[group('run')]
+[no-exit-message]
+status: install
+    @exec {{ python }} -m infra.dev status
+
+# Run every check and every test that takes seconds
+[group('check')]
+test *PYTEST: check servers
+    @exec {{ python }} -m pytest -m "not long" "$@"
+
+# Run the tests that take minutes, too
+[group('check')]
+test-all *PYTEST: check servers
+    @exec {{ python }} -m pytest "$@"
+
+# Check style, types, import rules, generated documents and the lock
+[group('check')]
+check: install
+    {{ python }} -m ruff check
+    {{ python }} -m ruff format --check
+    {{ python }} -m pyright
+    {{ python }} -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+    {{ python }} -m infra.scripts.generate --check
+    {{ python }} -m infra.dev.lock --check
+
+# Format the code, and mend what can be mended
+[group('check')]
+fmt: install
+    {{ python }} -m ruff check --fix
+    {{ python }} -m ruff format
+
+# Write the generated documents anew: events, schemas, .env.example
+[group('check')]
+generate: install
+    {{ python }} -m infra.scripts.generate
+
+# Install Dovecot and Postfix for the stories, where apt may
+[private]
+servers:
+    @infra/scripts/test-servers
+
+# Bring .venv to what requirements.lock says
+[group('tools')]
+install:
+    @UV="{{ uv }}" infra/dev/install
+
+# Pin the dependencies anew after a change of pyproject.toml (--upgrade: the newest of all)
+[group('tools')]
+lock *ARGS:
+    @UV="{{ uv }}" "${POSTBUS_PYTHON:-python3}" -m infra.dev.lock "$@"
+
+# Measure: run benchmarks/NAME.py
+[group('tools')]
+bench NAME *ARGS: install
+    @shift; exec {{ python }} "benchmarks/{{ NAME }}.py" "$@"
+
+# Bring the database to this release (DATABASE_ADMIN_URL, or the platform that runs here)
+[group('operate')]
+migrate: install
+    @exec {{ python }} -m infra.dev run shared.db migrate
+
+# Bring streams and consumers to this release (BUS_ADMIN_URL, or the platform that runs here)
+[group('operate')]
+bus: install
+    @exec {{ python }} -m infra.dev run shared.bus apply
+
+# List what a consumer could not handle, with the reason
+[group('operate')]
+dead-letters *CONSUMER: install
+    @exec {{ python }} -m infra.dev run shared.bus dead-letters "$@"
+
+# Give dead letters another chance
+[group('operate')]
+replay *CONSUMER: install
+    @exec {{ python }} -m infra.dev run shared.bus replay "$@"

@@ -1,0 +1,28 @@
+"""Delete what is kept of deleted accounts, some rows at a time."""
+
+from services.api.store import accounts, log, mailboxes, messages, retellings, submissions
+from shared.db import Connection, Pool, in_transaction
+
+_AT_A_TIME = 2000
+
+
+async def forget_account(pool: Pool) -> bool:
+    """Delete some rows of one deleted account; False when there is nothing to do.
+
+    The account's own row stays as a tombstone, without anything that was somebody's.
+    """
+
+    async def work(connection: Connection) -> bool:
+        found = await accounts.to_forget(connection)
+        if found is None:
+            return False
+        tenant_id, account_id = found
+        for forget in (messages.forget, submissions.forget, log.silence):
+            if await forget(connection, tenant_id, account_id, _AT_A_TIME):
+                return True
+        await mailboxes.forget(connection, tenant_id, account_id)
+        await retellings.forget(connection, tenant_id, account_id)
+        await accounts.forget(connection, tenant_id, account_id)
+        return True
+
+    return await in_transaction(pool, work)

@@ -1,0 +1,45 @@
+"""Let go of what has been kept long enough: log rows, tombstones, ended sessions."""
+
+from datetime import UTC, datetime, timedelta
+
+from services.api.store import accounts, log, messages, people, retellings
+from shared.db import Pool
+
+_AT_A_TIME = 1000
+
+
+async def trim_log(pool: Pool, keep: timedelta) -> int:
+    """Forget events older than that, in every tenant's log; returns how many went."""
+    before = datetime.now(UTC) - keep
+    async with pool.acquire() as connection:
+        tenants = await log.tenants_with_a_log(connection)
+    total = 0
+    for tenant_id in tenants:
+        while True:
+            async with pool.acquire() as connection, connection.transaction():
+                gone = await log.trim(connection, tenant_id, before=before, limit=_AT_A_TIME)
+            total += gone
+            if gone < _AT_A_TIME:
+                break
+    return total
+
+
+async def forget_tombstones(pool: Pool, keep: timedelta) -> None:
+    """Forget that there were messages, accounts and retellings, once nothing late can come."""
+    before = datetime.now(UTC) - keep
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            if await messages.forget_tombstones(connection, before=before, limit=_AT_A_TIME) == 0:
+                break
+    async with pool.acquire() as connection, connection.transaction():
+        await accounts.forget_tombstones(connection, before=before)
+        await retellings.forget_old(connection, days=keep.days)
+
+
+async def forget_sessions(pool: Pool, keep: timedelta) -> None:
+    """Forget sessions that ended, some time after their last token could have been shown."""
+    before = datetime.now(UTC) - keep
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            if await people.forget_sessions(connection, before=before, limit=_AT_A_TIME) == 0:
+                return

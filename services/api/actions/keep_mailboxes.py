@@ -1,0 +1,60 @@
+"""Show mailboxes as they now are."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.api.domain import logbook
+from services.api.store import accounts, log, mailboxes
+from services.api.store.mailboxes import ToldMailbox
+from shared.contracts.mail import MailboxesSynced
+from shared.db import Connection, Pool, in_transaction
+
+
+async def keep_mailboxes(pool: Pool, events: Sequence[MailboxesSynced]) -> dict[UUID, int]:
+    """Let these mailboxes be as told; returns how far logs grew."""
+    newest: dict[tuple[UUID, UUID], tuple[MailboxesSynced, int]] = {}
+    for event in events:
+        for n, mailbox in enumerate(event.mailboxes):
+            key = (event.tenant_id, mailbox.mailbox_id)
+            known = newest.get(key)
+            if known is None or known[0].mailboxes[known[1]].revision < mailbox.revision:
+                newest[key] = (event, n)
+
+    async def work(connection: Connection) -> dict[UUID, int]:
+        living = await accounts.hold_living(
+            connection, [(event.tenant_id, event.account_id) for event in events]
+        )
+        told = [
+            (event, n)
+            for _, (event, n) in sorted(newest.items(), key=lambda item: item[0])
+            if (event.tenant_id, event.account_id) in living
+        ]
+        if not told:
+            return {}
+        became = await mailboxes.put(
+            connection,
+            [
+                ToldMailbox(
+                    tenant_id=event.tenant_id,
+                    account_id=event.account_id,
+                    mailbox=event.mailboxes[n],
+                )
+                for event, n in told
+            ],
+        )
+        entries = [
+            logbook.of_mailbox(
+                kind,
+                event.mailboxes[n],
+                tenant_id=event.tenant_id,
+                account_id=event.account_id,
+                event_id=event.event_id,
+                n=n,
+                occurred_at=event.occurred_at,
+            )
+            for event, n in told
+            if (kind := became.get((event.tenant_id, event.mailboxes[n].mailbox_id)))
+        ]
+        return await log.append(connection, await log.unlogged(connection, entries))
+
+    return await in_transaction(pool, work)

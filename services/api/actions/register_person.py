@@ -1,0 +1,58 @@
+"""Let somebody in for the first time."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import asyncpg
+from uuid_utils.compat import uuid7
+
+from services.api.actions.sessions import Issuer, SignedIn, issue
+from services.api.domain import passwords
+from services.api.domain.refusals import AddressTaken
+from services.api.domain.tokens import Claims
+from services.api.store import people
+from services.api.store.people import Person
+from shared.db import Pool
+
+
+async def register_person(
+    pool: Pool, issuer: Issuer, *, email: str, name: str, password: str
+) -> SignedIn:
+    """A new tenant whose owner is this person, signed in; raises AddressTaken."""
+    password_hash = await asyncio.to_thread(passwords.hashed, password)
+    now = datetime.now(UTC)
+    person = Person(
+        person_id=uuid7(),
+        email=email,
+        name=name,
+        password_hash=password_hash,
+        tenant_id=uuid7(),
+        tenant_name=name or email,
+    )
+    claims = Claims(
+        tenant_id=person.tenant_id, person_id=person.person_id, session_id=uuid7()
+    )
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            await people.add_tenant(connection, person.tenant_id, person.tenant_name)
+            await people.add_person(
+                connection,
+                tenant_id=person.tenant_id,
+                person_id=person.person_id,
+                email=person.email,
+                name=person.name,
+                password_hash=password_hash,
+                role="owner",
+            )
+            await people.open_session(
+                connection,
+                session_id=claims.session_id,
+                tenant_id=person.tenant_id,
+                person_id=person.person_id,
+                expires_at=now + issuer.refresh_lives,
+            )
+            return await issue(connection, issuer, person, claims, now)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "person_has_one_address":
+            raise AddressTaken(pointers=("/email",)) from None
+        raise

@@ -1,0 +1,83 @@
+"""The api, put together: settings, bus, pools, what it hears, what it does, what it serves."""
+
+import asyncio
+
+import structlog
+
+from services.api.actions.connecting import Seals
+from services.api.actions.sessions import Issuer
+from services.api.domain.tokens import KeysUnusable, TokenKeys
+from services.api.http.gateway import gateway
+from services.api.settings import Settings
+from services.api.subscribers import SERVICE, ears
+from services.api.workers import work
+from services.api.world import World
+from shared.bus import Relay, open_bus
+from shared.db import open_pool
+from shared.seal import SealingKeys
+from shared.telemetry import configure, serve
+
+log = structlog.get_logger()
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Serve until told to stop."""
+    settings = Settings()  # pyright: ignore[reportCallIssue]  - from the environment
+    configure(SERVICE, settings.log_level, settings.log_format)
+    try:
+        keys = TokenKeys.read(settings.jwt_keys_file.read_text("utf-8"))
+    except OSError as error:
+        raise KeysUnusable(f"{settings.jwt_keys_file}: {error.strerror}") from error
+    issuer = Issuer(
+        keys=keys, access_lives=settings.access_lives, refresh_lives=settings.refresh_lives
+    )
+    seals = Seals(
+        sync=SealingKeys.load(settings.seal_keys_dir / "sync"),
+        sender=SealingKeys.load(settings.seal_keys_dir / "sender"),
+    )
+    async with (
+        open_bus(settings, service=SERVICE) as bus,
+        open_pool(
+            settings.database_url, settings, name=SERVICE, size=settings.database_pool_size
+        ) as pool,
+        open_pool(
+            settings.request_database_url,
+            settings,
+            name=f"{SERVICE}_request",
+            size=settings.request_database_pool_size,
+        ) as request_pool,
+    ):
+        relay = Relay(bus, pool)
+        world = World(
+            settings=settings,
+            pool=pool,
+            request_pool=request_pool,
+            bus=bus,
+            relay=relay,
+            issuer=issuer,
+            seals=seals,
+        )
+        async with (
+            relay.running(),
+            ears.open(bus, world),
+            serve(
+                gateway(world),
+                host=settings.host,
+                port=settings.port,
+                grace_seconds=settings.shutdown_grace_seconds,
+            ) as port,
+        ):
+            log.info("serving", host=settings.host, port=port)
+            working = asyncio.create_task(work(world), name="workers")
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if working.done():
+                    await working  # what went wrong: the process ends, its supervisor starts anew
+            finally:
+                # Streams are told to end first, so that nothing has to be cut off.
+                world.closing.set()
+                world.growth.wake_all()
+                stopping.cancel()
+                working.cancel()
+                await asyncio.gather(working, stopping, return_exceptions=True)

@@ -1,0 +1,314 @@
+"""What the event log says, and what it does not.
+
+The log tells what happened to somebody who follows the mail: a message that came (`received`
+when it is news to the world, `added` with a whole page when it was there before us), was marked,
+moved, or went. It says nothing of a message whose content has not come, nothing of one that is
+between two mailboxes, and nothing of what is only told again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.api.domain.told import Told, Transition
+from shared.contracts.account import AccountChanged, AccountProgressed
+from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import (
+    Arrival,
+    ChangedMessage,
+    SyncedMailbox,
+    SyncedMessage,
+    VanishedMessage,
+)
+from shared.contracts.submission import SubmissionChanged
+
+BODY_BYTES = 8192
+WHOLE_PAGE = -1  # the `n` of a row that speaks of a page, not of one message in it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row of the log before it has its number."""
+
+    tenant_id: UUID
+    account_id: UUID | None
+    event_id: UUID
+    n: int = 0
+    type: str
+    occurred_at: datetime
+    body: bytes
+
+
+def public_id(event_id: UUID, n: int) -> str:
+    """The id by which a consumer knows that it has had this event: it stays the same for ever."""
+    digest = hashlib.blake2b(
+        event_id.bytes + n.to_bytes(2, "big", signed=True), digest_size=16
+    ).digest()
+    return shown(Kind.EVENT, UUID(bytes=digest))
+
+
+def body_of(ids: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> bytes:
+    """The body as JSON; when it would be too long, the ids alone."""
+    whole = msgspec.json.encode({**ids, **(more or {})})
+    return whole if len(whole) <= BODY_BYTES else msgspec.json.encode(dict(ids))
+
+
+# --- Messages ---------------------------------------------------------------------------------
+
+
+def of_arrivals(
+    told: Iterable[Told[SyncedMessage]], transitions: Mapping[tuple[UUID, UUID], Transition]
+) -> list[Entry]:
+    """Each new message; the others a page at a time."""
+    entries: list[Entry] = []
+    added: dict[UUID, list[Told[SyncedMessage]]] = {}
+    for one in told:
+        moved = transitions.get((one.tenant_id, one.message.message_id))
+        if moved is None or one.attested_revision:
+            continue
+        if not moved.after.known:
+            continue
+        if moved.before is not None and moved.before.known:
+            # The page came after all, with a newer state than the one we had.
+            entries += _of_move(one, moved)
+        elif one.message.arrival is Arrival.NEW:
+            entries.append(_received(one, moved))
+        else:
+            added.setdefault(one.event_id, []).append(one)
+    for page in added.values():
+        first = page[0]
+        entries.append(
+            Entry(
+                tenant_id=first.tenant_id,
+                account_id=first.account_id,
+                event_id=first.event_id,
+                n=WHOLE_PAGE,
+                type="messages.added",
+                occurred_at=first.occurred_at,
+                body=body_of(
+                    {"account_id": shown(Kind.ACCOUNT, first.account_id), "count": len(page)},
+                    {"message_ids": [shown(Kind.MESSAGE, one.message.message_id) for one in page]},
+                ),
+            )
+        )
+    return entries
+
+
+def of_changes(
+    told: Iterable[Told[ChangedMessage]], transitions: Mapping[tuple[UUID, UUID], Transition]
+) -> list[Entry]:
+    """Each message that is now marked or placed differently."""
+    entries: list[Entry] = []
+    for one in told:
+        moved = transitions.get((one.tenant_id, one.message.message_id))
+        if moved is not None:
+            entries += _of_move(one, moved)
+    return entries
+
+
+def of_vanished(
+    told: Iterable[Told[VanishedMessage]], transitions: Mapping[tuple[UUID, UUID], Transition]
+) -> list[Entry]:
+    """Each message that was there and is gone."""
+    entries: list[Entry] = []
+    for one in told:
+        moved = transitions.get((one.tenant_id, one.message.message_id))
+        if moved is None or moved.before is None or not moved.before.known or moved.after.known:
+            continue
+        entries.append(_entry(one, "message.deleted", body_of(_message_ids(one))))
+    return entries
+
+
+def _of_move(one: Told[Any], moved: Transition) -> list[Entry]:
+    before, after = moved.before, moved.after
+    if before is None or not before.known or not after.known or after.mailbox_id is None:
+        return []
+    if before.mailbox_id != after.mailbox_id:
+        kind = "message.moved"
+    elif (before.keywords, before.thread_id) != (after.keywords, after.thread_id):
+        kind = "message.updated"
+    else:
+        return []
+    return [_entry(one, kind, body_of(_message_ids(one), _state(moved)))]
+
+
+def _received(one: Told[SyncedMessage], moved: Transition) -> Entry:
+    content = one.message.content
+    more = {
+        **_state(moved),
+        "subject": content.subject[:300],
+        "from": None
+        if content.sender is None
+        else {"name": content.sender.name[:100], "email": content.sender.email[:320]},
+        "received_at": content.received_at,
+        "preview": content.preview[:200],
+        "has_attachments": any(not part.inline for part in content.attachments),
+    }
+    return _entry(one, "message.received", body_of(_message_ids(one), more))
+
+
+def _message_ids(one: Told[Any]) -> dict[str, Any]:
+    return {
+        "id": shown(Kind.MESSAGE, one.message.message_id),
+        "account_id": shown(Kind.ACCOUNT, one.account_id),
+    }
+
+
+def _state(moved: Transition) -> dict[str, Any]:
+    after = moved.after
+    return {
+        "mailbox_id": after.mailbox_id and shown(Kind.MAILBOX, after.mailbox_id),
+        "thread_id": after.thread_id and shown(Kind.THREAD, after.thread_id),
+        "keywords": after.keywords,
+        "unread": after.unread,
+    }
+
+
+def _entry(one: Told[Any], kind: str, body: bytes) -> Entry:
+    return Entry(
+        tenant_id=one.tenant_id,
+        account_id=one.account_id,
+        event_id=one.event_id,
+        n=one.n,
+        type=kind,
+        occurred_at=one.occurred_at,
+        body=body,
+    )
+
+
+# --- Accounts, mailboxes, submissions -------------------------------------------------------------
+
+
+def of_account(
+    kind: str,
+    *,
+    tenant_id: UUID,
+    account_id: UUID,
+    event_id: UUID,
+    occurred_at: datetime,
+    more: Mapping[str, Any] | None = None,
+) -> Entry:
+    """What a person did to an account: created, updated, deleted."""
+    return Entry(
+        tenant_id=tenant_id,
+        account_id=account_id,
+        event_id=event_id,
+        type=f"account.{kind}",
+        occurred_at=occurred_at,
+        body=body_of({"id": shown(Kind.ACCOUNT, account_id)}, more),
+    )
+
+
+def of_account_state(event: AccountChanged) -> Entry:
+    """An account is doing differently."""
+    return of_account(
+        "state_changed",
+        tenant_id=event.tenant_id,
+        account_id=event.account_id,
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        more={
+            "state": event.state.value,
+            "reason": event.reason,
+            "server_said": event.server_said and event.server_said[:500],
+        },
+    )
+
+
+def of_progress(event: AccountProgressed) -> Entry:
+    """A first copy came this far."""
+    return of_account(
+        "progress",
+        tenant_id=event.tenant_id,
+        account_id=event.account_id,
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        more={
+            "done": event.done,
+            "total": event.total,
+            "mailbox": event.mailbox and event.mailbox[:500],
+        },
+    )
+
+
+def of_mailbox(
+    kind: str,
+    mailbox: SyncedMailbox,
+    *,
+    tenant_id: UUID,
+    account_id: UUID,
+    event_id: UUID,
+    n: int,
+    occurred_at: datetime,
+) -> Entry:
+    """A mailbox was created, renamed or otherwise updated, or deleted."""
+    return Entry(
+        tenant_id=tenant_id,
+        account_id=account_id,
+        event_id=event_id,
+        n=n,
+        type=f"mailbox.{kind}",
+        occurred_at=occurred_at,
+        body=body_of(
+            {
+                "id": shown(Kind.MAILBOX, mailbox.mailbox_id),
+                "account_id": shown(Kind.ACCOUNT, account_id),
+            },
+            {
+                "path": mailbox.path[:1000],
+                "name": mailbox.name[:300],
+                "role": mailbox.role and mailbox.role.value,
+            },
+        ),
+    )
+
+
+def of_submission(
+    kind: str,
+    *,
+    tenant_id: UUID,
+    account_id: UUID,
+    submission_id: UUID,
+    event_id: UUID,
+    occurred_at: datetime,
+    more: Mapping[str, Any],
+) -> Entry:
+    """A submission was created, or came to another state."""
+    return Entry(
+        tenant_id=tenant_id,
+        account_id=account_id,
+        event_id=event_id,
+        type=f"submission.{kind}",
+        occurred_at=occurred_at,
+        body=body_of(
+            {
+                "id": shown(Kind.SUBMISSION, submission_id),
+                "account_id": shown(Kind.ACCOUNT, account_id),
+            },
+            more,
+        ),
+    )
+
+
+def of_submission_state(event: SubmissionChanged) -> Entry:
+    """A submission came to another state."""
+    return of_submission(
+        event.state.value,
+        tenant_id=event.tenant_id,
+        account_id=event.account_id,
+        submission_id=event.submission_id,
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        more={
+            "state": event.state.value,
+            "message_id": event.message_id[:500],
+            "reason": event.reason,
+            "server_said": event.server_said and event.server_said[:500],
+            "attempts": event.attempts,
+        },
+    )

@@ -1,0 +1,140 @@
+"""Why the api does not do what it was asked to.
+
+Refused
+├── NotFound            not there, or not this caller's to see
+├── SignInRefused       address or password is wrong
+├── TokenRefused        a token that is not good (any more)
+├── RegistrationClosed  nobody may register here
+├── AddressTaken        somebody has registered with this address
+├── SecretRequired      where a password goes is changed without giving the password again
+├── PlaintextRefused    a password would travel unprotected
+├── KeyReused           an Idempotency-Key with another request
+├── TooLong             a message larger than the bus carries
+├── CursorInvalid       a cursor we did not give
+├── CursorExpired       a cursor older than what the log still keeps
+├── LogRestarted        a cursor of the log as it was before a restore
+├── QueryInvalid        a search query that cannot be read
+├── ContentUnavailable  the message's words cannot be had now
+├── SearchUnavailable   nothing can be found now
+└── TooManyAttempts     slow down
+
+The docstring is the message; `code` is the stable name that programs go by.
+"""
+
+from typing import ClassVar
+
+
+class Refused(Exception):
+    """This cannot be done."""
+
+    code: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        pointers: tuple[str, ...] = (),
+        position: int | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        self.detail = detail or (self.__doc__ or "")
+        self.pointers = pointers  # JSON pointers into the request's body (RFC 6901)
+        self.position = position  # in the text asked about
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(self.detail)
+
+
+class NotFound(Refused):
+    """There is nothing here with this id."""
+
+    code = "not_found"
+
+
+class SignInRefused(Refused):
+    """The address or the password is wrong."""
+
+    code = "credentials_wrong"
+
+
+class TokenRefused(Refused):
+    """The token is missing, malformed, expired or revoked."""
+
+    code = "token_invalid"
+
+
+class RegistrationClosed(Refused):
+    """Registration is closed on this server."""
+
+    code = "registration_closed"
+
+
+class AddressTaken(Refused):
+    """Somebody has already registered with this address."""
+
+    code = "email_taken"
+
+
+class SecretRequired(Refused):
+    """Changing where or as whom to sign in needs the password again."""
+
+    code = "secret_required"
+
+
+class PlaintextRefused(Refused):
+    """This server does not let passwords travel without TLS."""
+
+    code = "plaintext_password_refused"
+
+
+class KeyReused(Refused):
+    """This Idempotency-Key was used with another request."""
+
+    code = "idempotency_key_reused"
+
+
+class TooLong(Refused):
+    """The message is too large to be sent."""
+
+    code = "message_too_large"
+
+
+class CursorInvalid(Refused):
+    """This cursor was not given by this server."""
+
+    code = "cursor_invalid"
+
+
+class CursorExpired(Refused):
+    """Events after this cursor have been forgotten; read everything anew, then go on from now."""
+
+    code = "cursor_expired"
+
+
+class LogRestarted(Refused):
+    """The log was restored from a backup; read everything anew, then go on from now."""
+
+    code = "log_restarted"
+
+
+class QueryInvalid(Refused):
+    """The search query cannot be read."""
+
+    code = "query_invalid"
+
+
+class ContentUnavailable(Refused):
+    """The message's text cannot be read at the moment."""
+
+    code = "content_unavailable"
+
+
+class SearchUnavailable(Refused):
+    """Search does not answer at the moment."""
+
+    code = "search_unavailable"
+
+
+class TooManyAttempts(Refused):
+    """Too many attempts; wait a while."""
+
+    code = "too_many_attempts"

@@ -1,0 +1,136 @@
+"""What a signed-in person shows: a short-lived access token (JWT, RFC 7519) and a refresh token.
+
+Access tokens are signed with HS256 under a key named in the header (`kid`): a new key signs,
+older ones are still believed until the tokens they signed have expired. A refresh token is 256
+random bits that are worth something once; only its hash is kept.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import jwt
+
+from services.api.domain.refusals import TokenRefused
+from shared.contracts.ids import Kind, NotAnId, read, shown
+
+_ALGORITHM = "HS256"
+_ISSUER = "postbus"
+KEY_BYTES = 32
+_KEYS_KEPT = 3
+_REFRESH_PREFIX = "pbr_"
+
+
+class KeysUnusable(Exception):
+    """The file of token keys cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The keys by id, and the one that signs now."""
+
+    current: str
+    by_id: Mapping[str, bytes]
+
+    @classmethod
+    def read(cls, text: str) -> "TokenKeys":
+        """From `{"current": kid, "keys": {kid: base64 of 32 bytes}}`."""
+        try:
+            said = json.loads(text)
+            keys = {
+                str(kid): base64.b64decode(key, validate=True) for kid, key in said["keys"].items()
+            }
+            current = str(said["current"])
+        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+            raise KeysUnusable(
+                'The token keys must be {"current": kid, "keys": {kid: base64}}.'
+            ) from error
+        if current not in keys:
+            raise KeysUnusable("The current token key is not among the keys.")
+        if any(len(key) != KEY_BYTES for key in keys.values()):
+            raise KeysUnusable(f"A token key must be {KEY_BYTES} octets in base64.")
+        return cls(current, keys)
+
+    def written(self) -> str:
+        """The text that `read` reads."""
+        keys = {kid: base64.b64encode(key).decode() for kid, key in self.by_id.items()}
+        return json.dumps({"current": self.current, "keys": keys}, indent=2) + "\n"
+
+    def with_new(self, kid: str, key: bytes) -> "TokenKeys":
+        """A new key signs; the newest of the old ones are still believed."""
+        kept = dict(list(self.by_id.items())[-(_KEYS_KEPT - 1) :])
+        return TokenKeys(kid, {**kept, kid: key})
+
+    def __repr__(self) -> str:
+        return f"TokenKeys(current={self.current!r}, {sorted(self.by_id)})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Whom an access token speaks for."""
+
+    tenant_id: UUID
+    person_id: UUID
+    session_id: UUID
+
+
+def access_token(claims: Claims, keys: TokenKeys, *, now: datetime, lives: timedelta) -> str:
+    """A token that proves these claims for a while."""
+    return jwt.encode(
+        {
+            "iss": _ISSUER,
+            "sub": shown(Kind.USER, claims.person_id),
+            "ten": shown(Kind.TENANT, claims.tenant_id),
+            "sid": str(claims.session_id),
+            "iat": now,
+            "exp": now + lives,
+        },
+        keys.by_id[keys.current],
+        algorithm=_ALGORITHM,
+        headers={"kid": keys.current},
+    )
+
+
+def claims_of(token: str, keys: TokenKeys, *, now: datetime) -> Claims:
+    """What a token proves; raises TokenRefused when it proves nothing."""
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+        key = keys.by_id.get(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise TokenRefused
+        said = jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            issuer=_ISSUER,
+            options={
+                "require": ["sub", "ten", "sid", "exp", "iat"],
+                # The clock is ours to read, not the library's.
+                "verify_exp": False,
+                "verify_iat": False,
+            },
+        )
+        if int(said["exp"]) <= now.timestamp():
+            raise TokenRefused("The access token has expired.")
+        return Claims(
+            tenant_id=read(Kind.TENANT, str(said["ten"])),
+            person_id=read(Kind.USER, str(said["sub"])),
+            session_id=UUID(str(said["sid"])),
+        )
+    except (jwt.PyJWTError, NotAnId, ValueError, TypeError, OverflowError) as error:
+        raise TokenRefused from error
+
+
+def refresh_token(random: bytes) -> str:
+    """A token that buys one new pair of tokens, made of 32 random octets."""
+    return _REFRESH_PREFIX + base64.urlsafe_b64encode(random).decode().rstrip("=")
+
+
+def refresh_hash(token: str) -> bytes:
+    """What is kept of a refresh token. It is random, so a plain hash cannot be guessed back."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,148 @@
+"""What a batch of pages told, reduced to one row for each message, and what became of the rows.
+
+A batch may hold a message twice (a page that came again, two changes in a row). Only the newest
+state counts (docs/decisions/0014), and PostgreSQL refuses to write one row twice in a statement.
+Sorted by id, so that two batches which meet lock rows in the same order.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from shared.contracts.mail import MessagesRetold
+
+
+class _Message(Protocol):
+    @property
+    def message_id(self) -> UUID: ...
+    @property
+    def revision(self) -> int: ...
+
+
+M = TypeVar("M", bound=_Message)
+M_co = TypeVar("M_co", bound=_Message, covariant=True)
+
+
+class _Page(Protocol[M_co]):
+    @property
+    def event_id(self) -> UUID: ...
+    @property
+    def tenant_id(self) -> UUID: ...
+    @property
+    def account_id(self) -> UUID: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def messages(self) -> Sequence[M_co]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Generic[M]):
+    """One message of a page, and which page it was."""
+
+    tenant_id: UUID
+    account_id: UUID
+    event_id: UUID
+    n: int  # its place in the page
+    occurred_at: datetime
+    attested_revision: int  # of a retelling: as of when it was there; 0: not a retelling
+    message: M
+
+
+def one_each(pages: Iterable[_Page[M]]) -> list[Told[M]]:
+    """The newest that is told of each message, sorted by tenant and id."""
+    newest: dict[tuple[UUID, UUID], Told[M]] = {}
+    for page in pages:
+        attested = page.as_of_revision if isinstance(page, MessagesRetold) else 0
+        for n, message in enumerate(page.messages):
+            one = Told(
+                tenant_id=page.tenant_id,
+                account_id=page.account_id,
+                event_id=page.event_id,
+                n=n,
+                occurred_at=page.occurred_at,
+                attested_revision=attested,
+                message=message,
+            )
+            key = (page.tenant_id, message.message_id)
+            known = newest.get(key)
+            if known is not None:
+                kept = one if message.revision > known.message.revision else known
+                one = replace(kept, attested_revision=max(attested, known.attested_revision))
+            newest[key] = one
+    return [newest[key] for key in sorted(newest)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A message's row as far as lists, counts and the log care."""
+
+    known: bool  # its content has come and it is not gone
+    listed: bool
+    unread: bool
+    mailbox_id: UUID | None
+    thread_id: UUID | None
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """What one statement did to one row."""
+
+    tenant_id: UUID
+    account_id: UUID
+    message_id: UUID
+    before: Standing | None
+    after: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class MailboxCount:
+    """By how much the numbers beside a mailbox change."""
+
+    tenant_id: UUID
+    mailbox_id: UUID
+    account_id: UUID
+    messages: int
+    unread: int
+
+
+def tally(transitions: Iterable[Transition]) -> list[MailboxCount]:
+    """One change of the counts for each mailbox concerned, sorted; none that changes nothing."""
+    totals: dict[tuple[UUID, UUID, UUID], list[int]] = {}
+    for moved in transitions:
+        for standing, step in ((moved.before, -1), (moved.after, 1)):
+            if standing is None or not standing.listed or standing.mailbox_id is None:
+                continue
+            key = (moved.tenant_id, standing.mailbox_id, moved.account_id)
+            total = totals.setdefault(key, [0, 0])
+            total[0] += step
+            total[1] += step * standing.unread
+    return [
+        MailboxCount(
+            tenant_id=tenant_id,
+            mailbox_id=mailbox_id,
+            account_id=account_id,
+            messages=messages,
+            unread=unread,
+        )
+        for (tenant_id, mailbox_id, account_id), (messages, unread) in sorted(totals.items())
+        if messages or unread
+    ]
+
+
+def storable(text: str) -> str:
+    """The text without NUL, which mail may hold and PostgreSQL may not."""
+    return text.replace("\0", "") if "\0" in text else text
+
+
+def storable_time(value: datetime | None) -> datetime | None:
+    """The moment in UTC, or None for one that a Date header put outside the calendar."""
+    if value is None:
+        return None
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return None

@@ -1,0 +1,1 @@
+"""The face: the HTTP API, one module a resource."""

@@ -1,0 +1,26 @@
+"""What the api shows of itself."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUEST_SECONDS = Histogram(
+    "postbus_api_request_duration_seconds",
+    "Time from a request to the end of its answer; of an event stream, to its beginning.",
+    [
+        "method",  # GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, other
+        "route",  # the template, e.g. /api/v1/messages/{message_id}; none where there is no route
+        "status",  # the HTTP status code
+    ],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+SIGN_INS = Counter(
+    "postbus_api_sign_ins_total",
+    "Attempts to sign in.",
+    ["result"],  # ok, refused, throttled
+)
+EVENT_STREAMS = Gauge(
+    "postbus_api_event_streams",
+    "Event streams that are open now.",
+)
+
+for _result in ("ok", "refused", "throttled"):
+    SIGN_INS.labels(_result)

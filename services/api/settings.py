@@ -1,0 +1,89 @@
+"""What an operator may say about the api. Read from the environment, prefix API_."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.bus import BusSettings
+from shared.db import DatabaseSettings
+from shared.telemetry import LogSettings
+
+
+class Settings(DatabaseSettings, BusSettings, LogSettings):
+    """The api's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="API_",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        validate_by_name=True,
+    )
+
+    host: str = Field(default="127.0.0.1", description="Where the HTTP API is served.")
+    port: int = Field(default=8500, ge=0, le=65535, description="Its port; 0 takes any free one.")
+    jwt_keys_file: Path = Field(
+        description="The keys that sign access tokens: python -m services.api new-jwt-key FILE."
+    )
+    seal_keys_dir: Path = Field(
+        description="Directory with sync/ and sender/, each holding those services' public keys."
+    )
+    registration: Literal["open", "closed"] = Field(
+        default="open", description="Whether anybody may register: open or closed."
+    )
+    allow_plaintext_passwords: bool = Field(
+        default=False,
+        description="Allow mail accounts whose password travels without TLS (security: none).",
+    )
+    access_token_minutes: float = Field(
+        default=15.0, gt=0, description="How long an access token is good."
+    )
+    refresh_token_days: float = Field(
+        default=30.0, gt=0, description="How long a session lives that is not renewed."
+    )
+    sign_ins_per_minute: int = Field(
+        default=10, ge=1, description="Attempts to sign in for one address from one client."
+    )
+    registrations_per_minute: int = Field(
+        default=5, ge=1, description="Registrations from one client."
+    )
+    request_body_max_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="The largest request body that is read."
+    )
+    event_poll_seconds: float = Field(
+        default=5.0, gt=0, description="The log is looked at this often, also without a hint."
+    )
+    event_heartbeat_seconds: float = Field(
+        default=15.0, gt=0, description="An idle event stream says that it is alive this often."
+    )
+    event_log_days: float = Field(
+        default=30.0, gt=0, description="How long events stay in the log."
+    )
+    tombstone_days: int = Field(
+        default=90, ge=1, description="How long it is remembered that a message is gone."
+    )
+    forget_poll_seconds: float = Field(
+        default=10.0, gt=0, description="How often work of deletion is looked for."
+    )
+    shutdown_grace_seconds: int = Field(
+        default=10, ge=1, description="Time for requests under way when the process is stopped."
+    )
+
+    @property
+    def access_lives(self) -> timedelta:
+        return timedelta(minutes=self.access_token_minutes)
+
+    @property
+    def refresh_lives(self) -> timedelta:
+        return timedelta(days=self.refresh_token_days)
+
+    @property
+    def event_log_keep(self) -> timedelta:
+        return timedelta(days=self.event_log_days)
+
+    @property
+    def tombstone_keep(self) -> timedelta:
+        return timedelta(days=self.tombstone_days)

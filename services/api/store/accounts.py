@@ -1,0 +1,302 @@
+"""Mail accounts: how they are reached, and how sync says they are doing. No passwords."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from services.api.domain.told import storable
+from shared.contracts.account import AccountChanged, AccountProgressed, Endpoint, Security
+from shared.db import Connection
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """One mail account of a tenant."""
+
+    account_id: UUID
+    name: str
+    email: str
+    version: int
+    imap: Endpoint
+    smtp: Endpoint
+    state: str
+    reason: str | None
+    server_said: str | None
+    progress_done: int | None
+    progress_total: int | None
+    progress_mailbox: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+_ACCOUNT = """
+    SELECT account_id, name, email, version, state, reason, server_said,
+           imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
+           smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
+           progress_done, progress_total, progress_mailbox, created_at, updated_at
+      FROM account
+"""
+
+
+# --- What callers do ------------------------------------------------------------------------------
+
+
+async def add(connection: Connection, tenant_id: UUID, account: Account) -> None:
+    await connection.execute(
+        """
+        INSERT INTO account (tenant_id, account_id, name, email, version, state,
+               imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
+               smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
+               created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        """,
+        tenant_id,
+        account.account_id,
+        account.name,
+        account.email,
+        account.version,
+        account.state,
+        *_columns(account.imap),
+        *_columns(account.smtp),
+        account.created_at,
+        account.updated_at,
+    )
+
+
+async def all_of(connection: Connection, tenant_id: UUID) -> list[Account]:
+    rows = await connection.fetch(
+        f"{_ACCOUNT} WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY account_id", tenant_id
+    )
+    return [_account(row) for row in rows]
+
+
+async def by_id(
+    connection: Connection, tenant_id: UUID, account_id: UUID, *, hold: bool = False
+) -> Account | None:
+    """The account, if it is there; `hold` lets nobody else change it until the transaction ends."""
+    row = await connection.fetchrow(
+        f"{_ACCOUNT} WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL"
+        + (" FOR UPDATE" if hold else ""),
+        tenant_id,
+        account_id,
+    )
+    return row and _account(row)
+
+
+async def change(connection: Connection, tenant_id: UUID, account: Account) -> None:
+    """The account with new settings; how it is doing is as told with them."""
+    await connection.execute(
+        """
+        UPDATE account
+           SET name = $3, version = $4, state = $5, reason = $6, server_said = $7, updated_at = $8,
+               imap_host = $9, imap_port = $10, imap_security = $11, imap_username = $12,
+               imap_verify_certificate = $13,
+               smtp_host = $14, smtp_port = $15, smtp_security = $16, smtp_username = $17,
+               smtp_verify_certificate = $18
+         WHERE tenant_id = $1 AND account_id = $2
+        """,
+        tenant_id,
+        account.account_id,
+        account.name,
+        account.version,
+        account.state,
+        account.reason,
+        account.server_said,
+        account.updated_at,
+        *_columns(account.imap),
+        *_columns(account.smtp),
+    )
+
+
+async def bury(
+    connection: Connection, tenant_id: UUID, account_id: UUID, now: datetime
+) -> bool:
+    """Mark an account deleted; False when there was none. Waits for pages being written to it."""
+    return bool(
+        await connection.fetchval(
+            """
+            UPDATE account SET deleted_at = $3, updated_at = $3
+             WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL
+            RETURNING true
+            """,
+            tenant_id,
+            account_id,
+            now,
+        )
+    )
+
+
+# --- What sync tells ------------------------------------------------------------------------------
+
+
+async def hold_living(
+    connection: Connection, accounts: Iterable[tuple[UUID, UUID]]
+) -> set[tuple[UUID, UUID]]:
+    """Those of these (tenant, account) that are not deleted, and will not be before the commit.
+
+    Taken first by whatever writes an account's mail: a deletion waits, and what is told after it
+    finds the tombstone.
+    """
+    keys = sorted(set(accounts))
+    rows = await connection.fetch(
+        """
+        SELECT tenant_id, account_id
+          FROM account
+          JOIN unnest($1::uuid[], $2::uuid[]) AS told (tenant_id, account_id)
+         USING (tenant_id, account_id)
+         WHERE deleted_at IS NULL
+         ORDER BY tenant_id, account_id
+           FOR SHARE OF account
+        """,
+        [tenant_id for tenant_id, _ in keys],
+        [account_id for _, account_id in keys],
+    )
+    return {(row["tenant_id"], row["account_id"]) for row in rows}
+
+
+async def put_states(
+    connection: Connection, told: Sequence[AccountChanged]
+) -> set[tuple[UUID, UUID]]:
+    """How accounts are doing, by the newest revision; returns those that now do differently.
+
+    One event for each account, sorted by tenant and account.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE account AS known
+           SET state = told.state, reason = told.reason, server_said = told.server_said,
+               revision = told.revision
+          FROM (SELECT account.tenant_id, account.account_id, heard.revision,
+                       heard.state, heard.reason, heard.server_said
+                  FROM account
+                  JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[],
+                              $4::text[], $5::text[], $6::text[])
+                    AS heard (tenant_id, account_id, revision, state, reason, server_said)
+                 USING (tenant_id, account_id)
+                 WHERE deleted_at IS NULL AND heard.revision > account.revision
+                 ORDER BY tenant_id, account_id
+                   FOR UPDATE OF account) AS told
+         WHERE known.tenant_id = told.tenant_id AND known.account_id = told.account_id
+        RETURNING WITH (OLD AS before, NEW AS after)
+                  after.tenant_id, after.account_id,
+                  (before.state, before.reason, before.server_said)
+                  IS DISTINCT FROM (after.state, after.reason, after.server_said) AS differs
+        """,
+        [event.tenant_id for event in told],
+        [event.account_id for event in told],
+        [event.revision for event in told],
+        [event.state.value for event in told],
+        [event.reason for event in told],
+        [event.server_said and storable(event.server_said) for event in told],
+    )
+    return {(row["tenant_id"], row["account_id"]) for row in rows if row["differs"]}
+
+
+async def put_progress(
+    connection: Connection, told: Sequence[AccountProgressed]
+) -> set[tuple[UUID, UUID]]:
+    """How far first copies came; returns the accounts for which this was news."""
+    rows = await connection.fetch(
+        """
+        UPDATE account AS known
+           SET progress_done = told.done, progress_total = told.total,
+               progress_mailbox = told.mailbox, progress_revision = told.revision
+          FROM (SELECT account.tenant_id, account.account_id, heard.revision,
+                       heard.done, heard.total, heard.mailbox
+                  FROM account
+                  JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[],
+                              $4::bigint[], $5::bigint[], $6::text[])
+                    AS heard (tenant_id, account_id, revision, done, total, mailbox)
+                 USING (tenant_id, account_id)
+                 WHERE deleted_at IS NULL AND heard.revision > account.progress_revision
+                 ORDER BY tenant_id, account_id
+                   FOR UPDATE OF account) AS told
+         WHERE known.tenant_id = told.tenant_id AND known.account_id = told.account_id
+        RETURNING known.tenant_id, known.account_id
+        """,
+        [event.tenant_id for event in told],
+        [event.account_id for event in told],
+        [event.revision for event in told],
+        [event.done for event in told],
+        [event.total for event in told],
+        [event.mailbox and storable(event.mailbox) for event in told],
+    )
+    return {(row["tenant_id"], row["account_id"]) for row in rows}
+
+
+# --- Forgetting -----------------------------------------------------------------------------------
+
+
+async def to_forget(connection: Connection) -> tuple[UUID, UUID] | None:
+    """A deleted account whose mail is still here, held so that one worker does it."""
+    row = await connection.fetchrow(
+        """
+        SELECT tenant_id, account_id FROM account
+         WHERE deleted_at IS NOT NULL AND forgotten_at IS NULL
+         ORDER BY deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED
+        """
+    )
+    return row and (row["tenant_id"], row["account_id"])
+
+
+async def forget(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
+    """Leave of an account only that its id was used."""
+    await connection.execute(
+        """
+        UPDATE account
+           SET forgotten_at = now(), name = '', email = '', reason = NULL, server_said = NULL,
+               imap_host = '', imap_username = '', smtp_host = '', smtp_username = '',
+               progress_mailbox = NULL
+         WHERE tenant_id = $1 AND account_id = $2
+        """,
+        tenant_id,
+        account_id,
+    )
+
+
+async def forget_tombstones(connection: Connection, *, before: datetime) -> None:
+    await connection.execute(
+        "DELETE FROM account WHERE deleted_at < $1 AND forgotten_at IS NOT NULL", before
+    )
+
+
+def _columns(endpoint: Endpoint) -> tuple[Any, ...]:
+    return (
+        endpoint.host,
+        endpoint.port,
+        endpoint.security.value,
+        endpoint.username,
+        endpoint.verify_certificate,
+    )
+
+
+def _account(row: asyncpg.Record) -> Account:
+    return Account(
+        account_id=row["account_id"],
+        name=row["name"],
+        email=row["email"],
+        version=row["version"],
+        imap=_endpoint(row, "imap"),
+        smtp=_endpoint(row, "smtp"),
+        state=row["state"],
+        reason=row["reason"],
+        server_said=row["server_said"],
+        progress_done=row["progress_done"],
+        progress_total=row["progress_total"],
+        progress_mailbox=row["progress_mailbox"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _endpoint(row: asyncpg.Record, protocol: str) -> Endpoint:
+    return Endpoint(
+        host=row[f"{protocol}_host"],
+        port=row[f"{protocol}_port"],
+        security=Security(row[f"{protocol}_security"]),
+        username=row[f"{protocol}_username"],
+        verify_certificate=row[f"{protocol}_verify_certificate"],
+    )

@@ -1,0 +1,148 @@
+"""Mailboxes and the numbers beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from msgspec import Struct, convert
+
+from services.api.domain.told import MailboxCount, storable
+from shared.contracts.mail import SyncedMailbox
+from shared.db import Connection
+
+
+class ShownMailbox(Struct, frozen=True, kw_only=True):
+    """A mailbox as a list shows it."""
+
+    mailbox_id: UUID
+    account_id: UUID
+    path: str
+    name: str
+    delimiter: str | None
+    role: str | None
+    selectable: bool
+    message_count: int
+    unread_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldMailbox:
+    """A mailbox as sync told it."""
+
+    tenant_id: UUID
+    account_id: UUID
+    mailbox: SyncedMailbox
+
+
+async def put(
+    connection: Connection, told: Sequence[ToldMailbox]
+) -> dict[tuple[UUID, UUID], str]:
+    """Mailboxes by the newest revision; returns what each became: created, updated or deleted.
+
+    A mailbox that is gone stays gone. One telling for each mailbox, sorted by tenant and id.
+    """
+    rows = await connection.fetch(
+        """
+        INSERT INTO mailbox AS known (tenant_id, mailbox_id, account_id, revision, path, name,
+                                      delimiter, role, selectable, gone)
+        SELECT tenant_id, mailbox_id, account_id, revision, path, name, delimiter, role,
+               selectable, gone
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[],
+                      $7::text[], $8::text[], $9::boolean[], $10::boolean[])
+            AS told (tenant_id, mailbox_id, account_id, revision, path, name, delimiter, role,
+                     selectable, gone)
+         ORDER BY tenant_id, mailbox_id
+        ON CONFLICT (tenant_id, mailbox_id) DO UPDATE
+           SET revision = excluded.revision, path = excluded.path, name = excluded.name,
+               delimiter = excluded.delimiter, role = excluded.role,
+               selectable = excluded.selectable, gone = known.gone OR excluded.gone
+         WHERE known.account_id = excluded.account_id AND excluded.revision > known.revision
+        RETURNING WITH (OLD AS before, NEW AS after)
+                  after.tenant_id, after.mailbox_id,
+                  CASE WHEN after.gone AND before.path IS NOT NULL AND NOT before.gone
+                       THEN 'deleted'
+                       WHEN after.gone THEN NULL
+                       WHEN before.path IS NULL THEN 'created'
+                       WHEN (before.path, before.name, before.delimiter, before.role,
+                             before.selectable)
+                            IS DISTINCT FROM (after.path, after.name, after.delimiter, after.role,
+                                              after.selectable)
+                       THEN 'updated' END AS became
+        """,
+        [one.tenant_id for one in told],
+        [one.mailbox.mailbox_id for one in told],
+        [one.account_id for one in told],
+        [one.mailbox.revision for one in told],
+        [storable(one.mailbox.path) for one in told],
+        [storable(one.mailbox.name) for one in told],
+        [one.mailbox.delimiter for one in told],
+        [one.mailbox.role and one.mailbox.role.value for one in told],
+        [one.mailbox.selectable for one in told],
+        [one.mailbox.gone for one in told],
+    )
+    return {
+        (row["tenant_id"], row["mailbox_id"]): row["became"] for row in rows if row["became"]
+    }
+
+
+async def count(connection: Connection, counts: Sequence[MailboxCount]) -> None:
+    """Change the numbers beside mailboxes, each once; one that is not known yet begins with them."""
+    if not counts:
+        return
+    await connection.execute(
+        """
+        INSERT INTO mailbox AS known
+               (tenant_id, mailbox_id, account_id, message_count, unread_count)
+        SELECT tenant_id, mailbox_id, account_id, messages, unread
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[])
+            AS told (tenant_id, mailbox_id, account_id, messages, unread)
+         ORDER BY tenant_id, mailbox_id
+        ON CONFLICT (tenant_id, mailbox_id) DO UPDATE
+           SET message_count = known.message_count + excluded.message_count,
+               unread_count = known.unread_count + excluded.unread_count
+        """,
+        [one.tenant_id for one in counts],
+        [one.mailbox_id for one in counts],
+        [one.account_id for one in counts],
+        [one.messages for one in counts],
+        [one.unread for one in counts],
+    )
+
+
+async def of_account(
+    connection: Connection, tenant_id: UUID, account_id: UUID | None
+) -> list[ShownMailbox]:
+    """The mailboxes of an account, or of all that the caller may see, by path."""
+    rows = await connection.fetch(
+        """
+        SELECT mailbox_id, account_id, path, name, delimiter, role, selectable,
+               message_count, unread_count
+          FROM mailbox
+         WHERE tenant_id = $1 AND ($2::uuid IS NULL OR account_id = $2)
+           AND path IS NOT NULL AND NOT gone
+         ORDER BY account_id, path
+        """,
+        tenant_id,
+        account_id,
+    )
+    return [convert(dict(row), ShownMailbox) for row in rows]
+
+
+async def exists(connection: Connection, tenant_id: UUID, mailbox_id: UUID) -> bool:
+    return bool(
+        await connection.fetchval(
+            """
+            SELECT true FROM mailbox
+             WHERE tenant_id = $1 AND mailbox_id = $2 AND path IS NOT NULL AND NOT gone
+            """,
+            tenant_id,
+            mailbox_id,
+        )
+    )
+
+
+async def forget(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
+    """Delete the mailboxes of an account that is gone."""
+    await connection.execute(
+        "DELETE FROM mailbox WHERE tenant_id = $1 AND account_id = $2", tenant_id, account_id
+    )

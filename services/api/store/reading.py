@@ -1,0 +1,111 @@
+"""What a caller reads of messages: lists along an index, and one by its id."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from services.api.domain.cursors import After
+from services.api.store.messages import Details
+from shared.db import Connection
+
+
+class ShownMessage(Struct, frozen=True, kw_only=True):
+    """A message as a list shows it."""
+
+    message_id: UUID
+    account_id: UUID
+    mailbox_id: UUID | None
+    thread_id: UUID | None
+    keywords: list[str]
+    unread: bool
+    received_at: datetime
+    sent_at: datetime | None
+    subject: str
+    sender_name: str | None
+    sender_email: str | None
+    rfc_message_id: str | None
+    size_bytes: int
+    preview: str
+    has_html: bool
+    attachment_count: int
+    details: Details
+
+
+_SHOWN = """
+    SELECT message_id, account_id, mailbox_id, thread_id, keywords, unread, received_at, sent_at,
+           subject, sender_name, sender_email, rfc_message_id, size_bytes, preview, has_html,
+           attachment_count, details
+      FROM message
+"""
+_details = msgspec.json.Decoder(Details)
+
+
+async def in_mailbox(
+    connection: Connection, tenant_id: UUID, mailbox_id: UUID, after: After | None, limit: int
+) -> list[ShownMessage]:
+    """The newest messages of a mailbox, those behind `after`."""
+    return await _newest(connection, "mailbox_id", tenant_id, mailbox_id, after, limit)
+
+
+async def in_account(
+    connection: Connection, tenant_id: UUID, account_id: UUID, after: After | None, limit: int
+) -> list[ShownMessage]:
+    """The newest messages of an account, those behind `after`."""
+    return await _newest(connection, "account_id", tenant_id, account_id, after, limit)
+
+
+async def by_ids(
+    connection: Connection, tenant_id: UUID, message_ids: Sequence[UUID]
+) -> dict[UUID, ShownMessage]:
+    """Those of these messages that are there to be shown."""
+    rows = await connection.fetch(
+        f"{_SHOWN} WHERE tenant_id = $1 AND message_id = ANY($2) AND listed",
+        tenant_id,
+        message_ids,
+    )
+    return {row["message_id"]: _shown(row) for row in rows}
+
+
+async def by_id(
+    connection: Connection, tenant_id: UUID, message_id: UUID
+) -> ShownMessage | None:
+    return (await by_ids(connection, tenant_id, [message_id])).get(message_id)
+
+
+async def _newest(
+    connection: Connection,
+    place: str,
+    tenant_id: UUID,
+    place_id: UUID,
+    after: After | None,
+    limit: int,
+) -> list[ShownMessage]:
+    behind: tuple[Any, ...] = ()
+    condition = ""
+    if after is not None:
+        condition = "AND (received_at, message_id) < ($4, $5)"
+        behind = (after.at, after.id)
+    rows = await connection.fetch(
+        f"""
+        {_SHOWN}
+         WHERE tenant_id = $1 AND {place} = $2 AND listed {condition}
+         ORDER BY received_at DESC, message_id DESC
+         LIMIT $3
+        """,
+        tenant_id,
+        place_id,
+        limit,
+        *behind,
+    )
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: asyncpg.Record) -> ShownMessage:
+    columns = dict(row)
+    columns["details"] = _details.decode(columns["details"])
+    return ShownMessage(**columns)

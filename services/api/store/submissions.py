@@ -1,0 +1,214 @@
+"""Submissions as sender tells of them, and as they were asked for."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from services.api.domain.cursors import After
+from services.api.domain.told import storable
+from shared.contracts.mail import Address
+from shared.contracts.submission import Recipient, SubmissionChanged
+from shared.db import Connection
+
+
+class Addressed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom a message was written to."""
+
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+
+
+class NewSubmission(Struct, frozen=True, kw_only=True):
+    """What a caller asks to be sent, without its text."""
+
+    submission_id: UUID
+    account_id: UUID
+    created_by: UUID
+    created_at: datetime
+    subject: str
+    addressed: Addressed
+    idempotency_key: str | None
+    request_digest: bytes
+
+
+class ShownSubmission(Struct, frozen=True, kw_only=True):
+    """A submission and what became of it."""
+
+    submission_id: UUID
+    account_id: UUID
+    created_at: datetime
+    updated_at: datetime
+    subject: str
+    addressed: Addressed
+    state: str
+    rfc_message_id: str | None
+    recipients: tuple[Recipient, ...]
+    attempts: int
+    next_attempt_at: datetime | None
+    reason: str | None
+    server_said: str | None
+    filed: bool
+    request_digest: bytes | None
+
+
+_SUBMISSION = """
+    SELECT submission_id, account_id, created_at, updated_at, subject, addressed, state,
+           rfc_message_id, recipients, attempts, next_attempt_at, reason, server_said, filed,
+           request_digest
+      FROM submission
+"""
+_addressed = msgspec.json.Decoder(Addressed)
+_recipients = msgspec.json.Decoder(tuple[Recipient, ...])
+
+
+async def add(connection: Connection, tenant_id: UUID, new: NewSubmission) -> bool:
+    """Keep a submission; False when this Idempotency-Key already made one."""
+    return bool(
+        await connection.fetchval(
+            """
+            INSERT INTO submission (tenant_id, submission_id, account_id, created_by, created_at,
+                                    updated_at, subject, addressed, idempotency_key, request_digest)
+            VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9)
+            ON CONFLICT (tenant_id, created_by, idempotency_key)
+                  WHERE idempotency_key IS NOT NULL DO NOTHING
+            RETURNING true
+            """,
+            tenant_id,
+            new.submission_id,
+            new.account_id,
+            new.created_by,
+            new.created_at,
+            new.subject,
+            msgspec.json.encode(new.addressed).decode(),
+            new.idempotency_key,
+            new.request_digest,
+        )
+    )
+
+
+async def by_key(
+    connection: Connection, tenant_id: UUID, created_by: UUID, key: str
+) -> ShownSubmission | None:
+    """The submission that this Idempotency-Key made."""
+    row = await connection.fetchrow(
+        f"{_SUBMISSION} WHERE tenant_id = $1 AND created_by = $2 AND idempotency_key = $3",
+        tenant_id,
+        created_by,
+        key,
+    )
+    return row and _submission(row)
+
+
+async def by_id(
+    connection: Connection, tenant_id: UUID, submission_id: UUID
+) -> ShownSubmission | None:
+    row = await connection.fetchrow(
+        f"{_SUBMISSION} WHERE tenant_id = $1 AND submission_id = $2", tenant_id, submission_id
+    )
+    return row and _submission(row)
+
+
+async def newest(
+    connection: Connection,
+    tenant_id: UUID,
+    account_id: UUID | None,
+    after: After | None,
+    limit: int,
+) -> list[ShownSubmission]:
+    """The newest submissions, those behind `after`."""
+    rows = await connection.fetch(
+        f"""
+        {_SUBMISSION}
+         WHERE tenant_id = $1 AND ($2::uuid IS NULL OR account_id = $2)
+           AND ($3::timestamptz IS NULL OR (created_at, submission_id) < ($3, $4))
+         ORDER BY created_at DESC, submission_id DESC
+         LIMIT $5
+        """,
+        tenant_id,
+        account_id,
+        after and after.at,
+        after and after.id,
+        limit,
+    )
+    return [_submission(row) for row in rows]
+
+
+async def put_states(
+    connection: Connection, told: Sequence[SubmissionChanged]
+) -> set[tuple[UUID, UUID]]:
+    """What became of submissions, by the newest revision; returns those now in another state.
+
+    The first state told is news, also when it is the one it began with. One event for each
+    submission, sorted by tenant and id.
+    """
+    rows = await connection.fetch(
+        """
+        INSERT INTO submission AS known
+               (tenant_id, submission_id, account_id, updated_at, revision, state, rfc_message_id,
+                recipients, attempts, next_attempt_at, reason, server_said, filed)
+        SELECT tenant_id, submission_id, account_id, updated_at, revision, state, rfc_message_id,
+               recipients, attempts, next_attempt_at, reason, server_said, filed
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::bigint[],
+                      $6::text[], $7::text[], $8::json[], $9::integer[], $10::timestamptz[],
+                      $11::text[], $12::text[], $13::boolean[])
+            AS told (tenant_id, submission_id, account_id, updated_at, revision, state,
+                     rfc_message_id, recipients, attempts, next_attempt_at, reason, server_said,
+                     filed)
+         ORDER BY tenant_id, submission_id
+        ON CONFLICT (tenant_id, submission_id) DO UPDATE
+           SET updated_at = excluded.updated_at, revision = excluded.revision,
+               state = excluded.state, rfc_message_id = excluded.rfc_message_id,
+               recipients = excluded.recipients, attempts = excluded.attempts,
+               next_attempt_at = excluded.next_attempt_at, reason = excluded.reason,
+               server_said = excluded.server_said, filed = excluded.filed
+         WHERE known.account_id = excluded.account_id AND excluded.revision > known.revision
+        RETURNING WITH (OLD AS before, NEW AS after)
+                  after.tenant_id, after.submission_id,
+                  before.state IS DISTINCT FROM after.state
+                  OR coalesce(before.revision, 0) = 0 AS differs
+        """,
+        [event.tenant_id for event in told],
+        [event.submission_id for event in told],
+        [event.account_id for event in told],
+        [event.occurred_at for event in told],
+        [event.revision for event in told],
+        [event.state.value for event in told],
+        [storable(event.message_id) for event in told],
+        [msgspec.json.encode(event.recipients).decode() for event in told],
+        [event.attempts for event in told],
+        [event.next_attempt_at for event in told],
+        [event.reason and storable(event.reason) for event in told],
+        [event.server_said and storable(event.server_said) for event in told],
+        [event.filed for event in told],
+    )
+    return {(row["tenant_id"], row["submission_id"]) for row in rows if row["differs"]}
+
+
+async def forget(connection: Connection, tenant_id: UUID, account_id: UUID, limit: int) -> int:
+    """Delete submissions of an account that is gone; returns how many went."""
+    return await connection.fetchval(
+        """
+        WITH gone AS (
+            DELETE FROM submission
+             WHERE tenant_id = $1 AND submission_id IN (
+                   SELECT submission_id FROM submission
+                    WHERE tenant_id = $1 AND account_id = $2 LIMIT $3)
+            RETURNING 1)
+        SELECT count(*) FROM gone
+        """,
+        tenant_id,
+        account_id,
+        limit,
+    )
+
+
+def _submission(row: asyncpg.Record) -> ShownSubmission:
+    columns = dict(row)
+    columns["addressed"] = _addressed.decode(columns["addressed"])
+    columns["recipients"] = _recipients.decode(columns["recipients"])
+    return ShownSubmission(**columns)

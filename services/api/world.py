@@ -1,0 +1,64 @@
+"""What the parts of the api are given to work with."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.api.actions.connecting import Seals
+from services.api.actions.sessions import Issuer
+from services.api.settings import Settings
+from shared.bus import Bus, Relay
+from shared.contracts.hints import LogGrew
+from shared.db import Pool
+
+
+class Growth:
+    """Lets those who follow a tenant's log wait for it to grow."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[UUID, set[asyncio.Event]] = {}
+
+    def grew(self, tenant_id: UUID) -> None:
+        for waiting in self._waiting.get(tenant_id, ()):
+            waiting.set()
+
+    def wake_all(self) -> None:
+        for tenant_id in self._waiting:
+            self.grew(tenant_id)
+
+    def follow(self, tenant_id: UUID) -> asyncio.Event:
+        """An event that is set whenever the log grows; clear it before reading."""
+        event = asyncio.Event()
+        self._waiting.setdefault(tenant_id, set()).add(event)
+        return event
+
+    def unfollow(self, tenant_id: UUID, event: asyncio.Event) -> None:
+        waiting = self._waiting[tenant_id]
+        waiting.discard(event)
+        if not waiting:
+            del self._waiting[tenant_id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Pools, bus, keys, and what wakes what."""
+
+    settings: Settings
+    pool: Pool  # role api
+    request_pool: Pool  # role api_request: acts for callers
+    bus: Bus
+    relay: Relay
+    issuer: Issuer
+    seals: Seals
+    growth: Growth = field(default_factory=Growth)
+    to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
+    closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams are to end
+
+    async def committed(self, grew: Mapping[UUID, int], *, told: bool = False) -> None:
+        """Something was committed: let followers of the log, and the relay, not wait for a poll."""
+        if told:
+            self.relay.wake()
+        for tenant_id, seq in grew.items():
+            self.growth.grew(tenant_id)
+            await self.bus.hint(LogGrew(tenant_id=tenant_id, seq=seq))

@@ -1,0 +1,8 @@
+"""indexer, the memory: finds messages by what is in them.
+
+Hears:   AccountRemoved, AccountRetold, MessagesSynced, MessagesFilled, MessagesRetold,
+         MessagesChanged, MessagesVanished
+Answers: SearchMessages
+Gives:   RetellAccount
+Owns:    account, document, words_live, document_text, retelling, outbox
+"""

@@ -1,0 +1,56 @@
+"""The memory put together: settings, pools, bus, ears, workers, probes."""
+
+import asyncio
+from uuid import UUID
+
+from services.indexer.actions.ask_retell import ask_retell
+from services.indexer.settings import Settings
+from services.indexer.subscribers import LISTENER, ears
+from services.indexer.workers import keep_tidy
+from services.indexer.world import World
+from shared.bus import Relay, open_bus
+from shared.db import open_pool
+from shared.telemetry import configure, serve_probes
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Serve until told to stop; an error in any part ends the process."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    configure(LISTENER, settings.log_level, settings.log_format)
+    async with (
+        open_bus(settings, service=LISTENER) as bus,
+        open_pool(
+            settings.database_url, settings, name=LISTENER, size=settings.database_pool_size
+        ) as pool,
+        open_pool(
+            settings.request_database_url,
+            settings,
+            name=f"{LISTENER}_request",
+            size=settings.request_database_pool_size,
+        ) as request_pool,
+    ):
+        world = World(pool=pool, request_pool=request_pool)
+
+        async def database_is_there() -> bool:
+            return await pool.fetchval("SELECT 1") == 1
+
+        async def bus_is_there() -> bool:
+            return bus.is_connected
+
+        checks = {"database": database_is_there, "bus": bus_is_there}
+        async with (
+            Relay(bus, pool).running(),
+            ears.open(bus, world),
+            serve_probes(settings.probe_host, settings.probe_port, checks),
+            asyncio.TaskGroup() as workers,
+        ):
+            tidying = workers.create_task(keep_tidy(world, settings), name="keep tidy")
+            await stop.wait()
+            tidying.cancel()
+
+
+async def retell(account_id: UUID | None) -> UUID:
+    """Ask for everything again; the relay of a running indexer sends the command."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    async with open_pool(settings.database_url, settings, name="indexer retell", size=2) as pool:
+        return await ask_retell(pool, account_id)

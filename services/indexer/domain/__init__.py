@@ -1,0 +1,1 @@
+"""How mail is found: words, documents, and the language of queries. Pure."""

@@ -1,0 +1,114 @@
+"""Text as the words that can be found. Documents and queries are read by these same rules.
+
+Letters are compared without case, accents and compatibility forms. Scripts that write without
+spaces are cut into pairs of characters, so that any part of a sentence can be found. An address
+is one word as a whole and several by its parts.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+WORD_BYTES = 200  # a longer word is found by its beginning; a lexeme over 2,046 bytes is an error
+
+
+def _ranges(codes: list[int]) -> str:
+    """These characters as the inside of a regular expression's class."""
+    spans: list[list[int]] = []
+    for code in codes:
+        if spans and spans[-1][1] == code - 1:
+            spans[-1][1] = code
+        else:
+            spans.append([code, code])
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in spans)
+
+
+# Signs that belong to a word though `\w` does not know them: vowels of Devanagari, Thai, …
+_MARKS = _ranges([code for code in range(0x20000) if unicodedata.category(chr(code))[0] == "M"])
+
+# Accents over Latin, Greek and Cyrillic, points of Hebrew and Arabic; and what is only there for
+# the look of a line: soft hyphen, joiners, marks of direction, tatweel.
+_SILENT = re.compile(
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a"
+    "\u0640\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\u00ad\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
+
+# Letters that carry their stroke or ligature inside, so that taking accents off leaves them.
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"}
+)
+
+# Written without spaces between words: Thai, Lao, Myanmar, Khmer, Han, Kana, Bopomofo, Hangul.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u318f\u31a0-\u31bf"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_SCRIPTS = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+
+# A run is words held together by single joiners, as in an address. The classes are disjoint, so
+# that reading is linear whatever a stranger writes.
+_RUN = re.compile(rf"[\w{_MARKS}]+(?:[.+\-@][\w{_MARKS}]+)*")
+_WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as its words in order, and where among them whole addresses stand."""
+
+    words: list[str]
+    addresses: list[tuple[int, str]]  # index of the first word, the whole address
+
+
+def fold(text: str) -> str:
+    """The text as it is compared: NFKC, without case and accents."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    plain = _SILENT.sub("", apart).translate(_PLAIN)
+    return unicodedata.normalize("NFKC", plain)
+
+
+def read(text: str) -> Reading:
+    """The words of a text, in order. No text is refused."""
+    words: list[str] = []
+    addresses: list[tuple[int, str]] = []
+    for run in _RUN.findall(fold(text)):
+        if run.isascii() and run.isalnum():
+            words.append(run if len(run) <= WORD_BYTES else run[:WORD_BYTES])
+            continue
+        start = len(words)
+        for word in _WORD.findall(run):
+            words.extend(_parts(word))
+        if run.count("@") == 1 and len(words) > start:
+            addresses.append((start, cut(run)))
+    return Reading(words, addresses)
+
+
+def is_open(word: str) -> bool:
+    """Whether a word of a query is the last character of an unspaced run, of which more may follow.
+
+    In documents each character begins a pair, the last one of a run stands alone: so `東` is found
+    as the beginning of `東京` and in `関東`.
+    """
+    return len(word) == 1 and _UNSPACED_CHARACTER.match(word) is not None
+
+
+def cut(word: str) -> str:
+    """The word as long as it may be, in whole characters."""
+    if len(word) * 4 <= WORD_BYTES:
+        return word
+    return word.encode()[:WORD_BYTES].decode(errors="ignore")
+
+
+def _parts(word: str) -> list[str]:
+    if word.isascii():
+        return [cut(word)]
+    parts: list[str] = []
+    for script in _SCRIPTS.findall(word):
+        if _UNSPACED_CHARACTER.match(script):
+            parts.extend(script[i : i + 2] for i in range(len(script)))
+        else:
+            parts.append(cut(script))
+    return parts

@@ -1,0 +1,33 @@
+"""What the memory shows of itself. Names are public; no label ever names a tenant or account."""
+
+from prometheus_client import Counter, Histogram
+
+DOCUMENT_SECONDS = Histogram(
+    "postbus_indexer_document_duration_seconds",
+    "Time to take in a batch of pages about messages.",
+    ["result"],  # ok, failed
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+)
+DOCUMENTS = Counter(
+    "postbus_indexer_documents_total",
+    "Messages that pages spoke of, by what they said.",
+    ["told"],  # synced, retold, changed, vanished
+)
+QUERY_SECONDS = Histogram(
+    "postbus_indexer_query_duration_seconds",
+    "Time to answer a search.",
+    ["result"],  # found, nothing, refused, failed
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
+)
+LAG_SECONDS = Histogram(
+    "postbus_indexer_lag_seconds",
+    "From the moment a message was told to the moment it can be found.",
+    buckets=(0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60, 300, 3600),
+)
+
+for _result in ("ok", "failed"):
+    DOCUMENT_SECONDS.labels(_result)
+for _told in ("synced", "retold", "changed", "vanished"):
+    DOCUMENTS.labels(_told)
+for _result in ("found", "nothing", "refused", "failed"):
+    QUERY_SECONDS.labels(_result)

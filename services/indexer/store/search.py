@@ -1,0 +1,112 @@
+"""Reading on behalf of a caller: every query names tenant and accounts, and so do the policies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.indexer.domain.document import Kept
+from shared.contracts.envelope import Caller
+from shared.db import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A message that the index offers, newest first."""
+
+    message_id: UUID
+    received_at: datetime
+    keywords: frozenset[str]
+    size_bytes: int
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the index decides by itself."""
+
+    tsquery: str | None
+    required: Sequence[str]
+    forbidden: Sequence[str]
+    since: datetime
+    before: tuple[datetime, UUID]  # excluded
+
+
+async def find(connection: Connection, asked: Asked, wanted: int) -> list[Candidate]:
+    """The newest messages that match, inside the transaction's tenant and accounts."""
+    rows = await connection.fetch(
+        """
+        SELECT message_id, received_at, keywords, size_bytes, is_whole
+          FROM find_messages($1::text::tsquery, $2, $3, $4, $5, $6, $7)
+        """,
+        asked.tsquery,
+        asked.required,
+        asked.forbidden,
+        asked.since,
+        *asked.before,
+        wanted,
+    )
+    return [
+        Candidate(
+            message_id=row["message_id"],
+            received_at=row["received_at"],
+            keywords=frozenset(row["keywords"]),
+            size_bytes=row["size_bytes"],
+            is_whole=row["is_whole"],
+        )
+        for row in rows
+    ]
+
+
+async def verdicts(
+    connection: Connection, caller: Caller, message_ids: list[UUID], tsqueries: list[str]
+) -> dict[UUID, list[bool]]:
+    """For each message whether each of these is in it."""
+    rows = await connection.fetch(
+        """
+        SELECT message_id,
+               ARRAY(SELECT words @@ asked::tsquery
+                       FROM unnest($4::text[]) WITH ORDINALITY AS leaf (asked, n)
+                      ORDER BY n) AS found
+          FROM words_live
+         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+        """,
+        caller.tenant_id,
+        caller.account_ids,
+        message_ids,
+        tsqueries,
+    )
+    return {row["message_id"]: row["found"] for row in rows}
+
+
+async def texts(
+    connection: Connection, caller: Caller, message_ids: list[UUID]
+) -> dict[UUID, Kept]:
+    """What these messages say."""
+    rows = await connection.fetch(
+        """
+        SELECT message_id, subject, sender, recipients_to, recipients_cc, recipients_bcc,
+               filenames, list_id, header_id, preview, body, attachment_count
+          FROM document_text
+         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+        """,
+        caller.tenant_id,
+        caller.account_ids,
+        message_ids,
+    )
+    return {
+        row["message_id"]: Kept(
+            subject=row["subject"],
+            sender=row["sender"],
+            recipients_to=row["recipients_to"],
+            recipients_cc=row["recipients_cc"],
+            recipients_bcc=row["recipients_bcc"],
+            filenames=row["filenames"],
+            list_id=row["list_id"],
+            header_id=row["header_id"],
+            preview=row["preview"],
+            body=row["body"],
+            attachment_count=row["attachment_count"],
+        )
+        for row in rows
+    }

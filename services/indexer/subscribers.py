@@ -1,0 +1,109 @@
+"""What the memory hears and answers: one thin function per channel."""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from services.indexer.actions.change_messages import change_messages
+from services.indexer.actions.end_retell import end_retell
+from services.indexer.actions.forget_messages import forget_messages
+from services.indexer.actions.index_messages import index_messages
+from services.indexer.actions.index_retold import index_retold
+from services.indexer.actions.remove_accounts import remove_accounts
+from services.indexer.actions.search_messages import search_messages
+from services.indexer.metrics import DOCUMENT_SECONDS, DOCUMENTS, LAG_SECONDS, QUERY_SECONDS
+from services.indexer.world import World
+from shared.bus import Ears
+from shared.contracts.account import AccountRemoved, AccountRetold
+from shared.contracts.mail import (
+    MessagesChanged,
+    MessagesFilled,
+    MessagesRetold,
+    MessagesSynced,
+    MessagesVanished,
+)
+from shared.contracts.search import SearchAnswer, SearchMessages
+
+LISTENER = "indexer"
+
+ears: Ears[World] = Ears(LISTENER)
+
+
+@ears.hear(MessagesSynced)
+async def on_messages_synced(events: list[MessagesSynced], world: World) -> None:
+    """News can be found."""
+    with _timed():
+        DOCUMENTS.labels("synced").inc(await index_messages(events, world.pool))
+    now = datetime.now(UTC)
+    for event in events:
+        LAG_SECONDS.observe(max(0.0, (now - event.occurred_at).total_seconds()))
+
+
+@ears.hear(MessagesFilled)
+async def on_messages_filled(events: list[MessagesFilled], world: World) -> None:
+    """What was there before us can be found."""
+    with _timed():
+        DOCUMENTS.labels("synced").inc(await index_messages(events, world.pool))
+
+
+@ears.hear(MessagesRetold)
+async def on_messages_retold(events: list[MessagesRetold], world: World) -> None:
+    """What was lost here, if anything, comes back."""
+    ours = [event for event in events if event.listener == LISTENER]
+    if ours:
+        with _timed():
+            DOCUMENTS.labels("retold").inc(await index_retold(ours, world.pool))
+
+
+@ears.hear(AccountRetold)
+async def on_account_retold(events: list[AccountRetold], world: World) -> None:
+    """What a complete retell did not name is let go of."""
+    for event in events:
+        if event.listener == LISTENER:
+            await end_retell(event, world.pool)
+
+
+@ears.hear(MessagesChanged)
+async def on_messages_changed(events: list[MessagesChanged], world: World) -> None:
+    """Messages are found where and as they now are."""
+    with _timed():
+        DOCUMENTS.labels("changed").inc(await change_messages(events, world.pool))
+
+
+@ears.hear(MessagesVanished)
+async def on_messages_vanished(events: list[MessagesVanished], world: World) -> None:
+    """What is gone from the server is not found."""
+    with _timed():
+        DOCUMENTS.labels("vanished").inc(await forget_messages(events, world.pool))
+
+
+@ears.hear(AccountRemoved)
+async def on_account_removed(events: list[AccountRemoved], world: World) -> None:
+    """Nothing of a removed account is found; its rows go in the background."""
+    await remove_accounts(events, world.pool)
+    world.removed.set()
+
+
+@ears.answer(SearchMessages)
+async def answer_search_messages(query: SearchMessages, world: World) -> SearchAnswer:
+    """Which messages have these words in them."""
+    result = "failed"
+    begun = time.perf_counter()
+    try:
+        answer = await search_messages(query, world.request_pool, datetime.now(UTC))
+        result = "refused" if answer.problem else "found" if answer.found else "nothing"
+        return answer
+    finally:
+        QUERY_SECONDS.labels(result).observe(time.perf_counter() - begun)
+
+
+@contextmanager
+def _timed() -> Generator[None]:
+    result = "failed"
+    begun = time.perf_counter()
+    try:
+        yield
+        result = "ok"
+    finally:
+        DOCUMENT_SECONDS.labels(result).observe(time.perf_counter() - begun)

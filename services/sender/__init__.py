@@ -1,0 +1,14 @@
+"""sender: the hand. Submits mail to the accounts' servers and learns its fate.
+
+Hears:    SentCopyFiled
+Obeys:    ConnectSender, RemoveSender, SendMessage
+Tells:    SubmissionChanged
+Commands: FileSentCopy
+Answers:  ReadSubmissionMime
+Owns:     account, submission, recipient, attempt, mime_piece, outbox
+Speaks:   SMTP submission (RFC 5321, RFC 6409)
+
+A submission is a row with frozen bytes. Its fate is kept per recipient and its state follows
+from these. A message is begun anew as long as the final dot has not been due; a commit marks
+that moment, and past it silence is `uncertain`, never a second sending.
+"""

@@ -1,0 +1,1 @@
+"""What sender knows about mail without asking anybody: composing, fates, states."""

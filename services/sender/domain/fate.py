@@ -1,0 +1,41 @@
+"""What becomes of a message for one recipient."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.sender.domain.reply import Reply
+from shared.contracts.submission import Fate
+
+
+class Stage(StrEnum):
+    """Whether the final dot, by which a message is handed over, has left us (RFC 5321 §4.1.1.4)."""
+
+    BEFORE_DOT = "before_dot"
+    AFTER_DOT = "after_dot"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said last about one recipient, or its silence, and when."""
+
+    stage: Stage
+    reply: Reply | None = None
+
+
+def fate_of(stage: Stage, reply: Reply | None) -> Fate:
+    """What a server's answer, or its silence, means for one recipient.
+
+    The first digit decides (RFC 5321 §4.2.1), and the stage decides what silence means:
+    until the final dot nothing was handed over; after it only the server knows.
+    """
+    match stage, reply.code // 100 if reply else None:
+        case _, 5:
+            return Fate.REFUSED
+        case Stage.AFTER_DOT, 2:
+            return Fate.ACCEPTED
+        case Stage.AFTER_DOT, 4:
+            return Fate.DEFERRED
+        case Stage.AFTER_DOT, _:
+            return Fate.UNCERTAIN
+        case _:
+            return Fate.DEFERRED

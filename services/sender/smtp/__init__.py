@@ -1,0 +1,44 @@
+"""SMTP submission (RFC 5321, RFC 6409), phase by phase: the only door to submission servers.
+
+`open_session` dials and signs in; `Session.transact` hands one message over and says for
+each recipient what the server answered, and whether the final dot had left us by then.
+"""
+
+from services.sender.smtp.errors import (
+    AuthFailed,
+    AuthNotOffered,
+    AuthUnavailable,
+    CertificateRejected,
+    Disconnected,
+    Garbled,
+    NotReached,
+    NotServed,
+    Phase,
+    StarttlsNotOffered,
+    SubmitError,
+    TimedOut,
+    TlsFailed,
+)
+from services.sender.smtp.session import Delivery, Envelope, Session
+from services.sender.smtp.signing_in import Patience, open_session
+
+__all__ = [
+    "AuthFailed",
+    "AuthNotOffered",
+    "AuthUnavailable",
+    "CertificateRejected",
+    "Delivery",
+    "Disconnected",
+    "Envelope",
+    "Garbled",
+    "NotReached",
+    "NotServed",
+    "Patience",
+    "Phase",
+    "Session",
+    "StarttlsNotOffered",
+    "SubmitError",
+    "TimedOut",
+    "TlsFailed",
+    "open_session",
+]

@@ -1,0 +1,71 @@
+"""Everything sender says to PostgreSQL. Each function takes the connection first."""
+
+from services.sender.store.accounts import (
+    Account,
+    account,
+    account_is_removed,
+    bury_account,
+    put_account,
+    put_resealed,
+    removed_accounts_with_submissions,
+    sealed_headers,
+)
+from services.sender.store.leases import (
+    begin_transmitting,
+    claim,
+    keep_leases,
+    let_go,
+)
+from services.sender.store.mime import (
+    PIECE_BYTES,
+    mime,
+    mime_piece,
+    purge_mime,
+    put_mime,
+)
+from services.sender.store.submissions import (
+    Waiting,
+    delete_submissions,
+    hasten,
+    hold,
+    hold_interrupted,
+    hold_resting,
+    hold_unfiled,
+    put_attempt,
+    put_filed,
+    put_state,
+    put_submission,
+    waiting,
+)
+
+__all__ = [
+    "PIECE_BYTES",
+    "Account",
+    "Waiting",
+    "account",
+    "account_is_removed",
+    "begin_transmitting",
+    "bury_account",
+    "claim",
+    "delete_submissions",
+    "hasten",
+    "hold",
+    "hold_interrupted",
+    "hold_resting",
+    "hold_unfiled",
+    "keep_leases",
+    "let_go",
+    "mime",
+    "mime_piece",
+    "purge_mime",
+    "put_account",
+    "put_attempt",
+    "put_filed",
+    "put_mime",
+    "put_resealed",
+    "put_state",
+    "put_submission",
+    "removed_accounts_with_submissions",
+    "sealed_headers",
+    "waiting",
+]

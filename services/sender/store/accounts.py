@@ -1,0 +1,149 @@
+"""Accounts we may send for."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.contracts.account import ConnectSender, Endpoint, Security
+from shared.db import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """How an account's submission server is reached."""
+
+    account_id: UUID
+    tenant_id: UUID
+    version: int
+    endpoint: Endpoint
+    sealed: bytes
+
+
+async def put_account(connection: Connection, command: ConnectSender) -> bool:
+    """Take these settings if they are newer than ours and the account was not removed."""
+    endpoint = command.endpoint
+    return bool(
+        await connection.fetchval(
+            """
+            INSERT INTO account AS known
+                   (account_id, tenant_id, version, email, host, port, security, username,
+                    verify_certificate, sealed)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            ON CONFLICT (account_id) DO UPDATE
+               SET version = excluded.version, email = excluded.email, host = excluded.host,
+                   port = excluded.port, security = excluded.security,
+                   username = excluded.username, sealed = excluded.sealed,
+                   verify_certificate = excluded.verify_certificate, connected_at = now()
+             WHERE known.tenant_id = excluded.tenant_id
+               AND known.version < excluded.version
+               AND known.removed_at IS NULL
+            RETURNING true
+            """,
+            command.account_id,
+            command.tenant_id,
+            command.version,
+            command.email,
+            endpoint.host,
+            endpoint.port,
+            endpoint.security.value,
+            endpoint.username,
+            endpoint.verify_certificate,
+            command.sealed,
+        )
+    )
+
+
+async def bury_account(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
+    """Leave a tombstone: the secret goes, and no older command brings the account back."""
+    await connection.execute(
+        """
+        INSERT INTO account AS known (account_id, tenant_id, version, removed_at)
+        VALUES ($2, $1, 0, now())
+        ON CONFLICT (account_id) DO UPDATE
+           SET removed_at = coalesce(known.removed_at, now()), sealed = NULL, username = NULL,
+               host = NULL, port = NULL, security = NULL, email = NULL,
+               verify_certificate = NULL
+         WHERE known.tenant_id = excluded.tenant_id
+        """,
+        tenant_id,
+        account_id,
+    )
+
+
+async def account_is_removed(
+    connection: Connection, tenant_id: UUID, account_id: UUID
+) -> bool | None:
+    """Whether it was removed; None for an account we never heard of. Holds off its removal."""
+    return await connection.fetchval(
+        """
+        SELECT removed_at IS NOT NULL FROM account
+         WHERE tenant_id = $1 AND account_id = $2 FOR SHARE
+        """,
+        tenant_id,
+        account_id,
+    )
+
+
+async def account(connection: Connection, tenant_id: UUID, account_id: UUID) -> Account | None:
+    """How to reach it; None once it was removed."""
+    row = await connection.fetchrow(
+        """
+        SELECT version, host, port, security, username, verify_certificate, sealed
+          FROM account WHERE tenant_id = $1 AND account_id = $2 AND removed_at IS NULL
+        """,
+        tenant_id,
+        account_id,
+    )
+    if row is None:
+        return None
+    return Account(
+        account_id=account_id,
+        tenant_id=tenant_id,
+        version=row["version"],
+        endpoint=Endpoint(
+            host=row["host"],
+            port=row["port"],
+            security=Security(row["security"]),
+            username=row["username"],
+            verify_certificate=row["verify_certificate"],
+        ),
+        sealed=row["sealed"],
+    )
+
+
+async def put_resealed(connection: Connection, account: Account, sealed: bytes) -> None:
+    """Keep the same secret under the newest key, unless newer settings came meanwhile."""
+    await connection.execute(
+        """
+        UPDATE account SET sealed = $4
+         WHERE tenant_id = $1 AND account_id = $2 AND version = $3 AND removed_at IS NULL
+        """,
+        account.tenant_id,
+        account.account_id,
+        account.version,
+        sealed,
+    )
+
+
+async def sealed_headers(connection: Connection) -> list[bytes]:
+    """The beginning of each sealed secret, which names its key; each beginning once."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT substring(sealed FROM 1 FOR 2 + get_byte(sealed, 1)) AS header
+          FROM account WHERE length(sealed) > 2
+        """
+    )
+    return [row["header"] for row in rows]
+
+
+async def removed_accounts_with_submissions(connection: Connection) -> list[tuple[UUID, UUID]]:
+    """Tenant and id of accounts that were removed while something was on its way."""
+    rows = await connection.fetch(
+        """
+        SELECT tenant_id, account_id FROM account
+         WHERE removed_at IS NOT NULL
+           AND EXISTS (SELECT FROM submission
+                        WHERE submission.tenant_id = account.tenant_id
+                          AND submission.account_id = account.account_id)
+        """
+    )
+    return [(row["tenant_id"], row["account_id"]) for row in rows]

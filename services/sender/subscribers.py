@@ -1,0 +1,57 @@
+"""What sender hears, obeys and answers: each of it one action."""
+
+from services.sender.actions.connect_account import connect_account
+from services.sender.actions.freeze_submission import AccountUnknown, freeze_submission
+from services.sender.actions.note_filed_copies import note_filed_copies
+from services.sender.actions.read_mime import read_mime
+from services.sender.actions.remove_account import remove_account
+from services.sender.world import World
+from shared.bus import Ears, Retry
+from shared.contracts.account import ConnectSender, RemoveSender
+from shared.contracts.submission import (
+    ReadSubmissionMime,
+    SendMessage,
+    SentCopyFiled,
+    SubmissionMime,
+)
+
+ears: Ears[World] = Ears("sender")
+
+
+@ears.obey(ConnectSender)
+async def obey_connect_sender(command: ConnectSender, world: World) -> None:
+    """Send for this account from now on."""
+    await connect_account(command, world.pool)
+    world.due.set()
+
+
+@ears.obey(RemoveSender)
+async def obey_remove_sender(command: RemoveSender, world: World) -> None:
+    """Send nothing more for this account."""
+    await remove_account(command, world.pool)
+    world.relay.wake()
+
+
+@ears.obey(SendMessage)
+async def obey_send_message(command: SendMessage, world: World) -> None:
+    """Take over the duty to deliver this message."""
+    try:
+        await freeze_submission(command, world.pool)
+    except AccountUnknown as unknown:
+        # Commands to connect and to send travel apart; the one may overtake the other.
+        raise Retry("the account is not connected yet", after_seconds=1.0) from unknown
+    world.relay.wake()
+    world.due.set()
+
+
+@ears.hear(SentCopyFiled)
+async def on_sent_copies_filed(events: list[SentCopyFiled], world: World) -> None:
+    """Copies are in Sent."""
+    await note_filed_copies(events, world.pool)
+    world.relay.wake()
+
+
+@ears.answer(ReadSubmissionMime)
+async def answer_read_submission_mime(query: ReadSubmissionMime, world: World) -> SubmissionMime:
+    """The frozen bytes."""
+    return await read_mime(query, world.request_pool)

@@ -1,0 +1,25 @@
+"""What every function of sender stands on."""
+
+import asyncio
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.sender.settings import Settings
+from shared.bus import Bus, Relay
+from shared.db import Pool
+from shared.seal import OpeningKeys
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The open doors of one process."""
+
+    settings: Settings
+    bus: Bus
+    pool: Pool
+    request_pool: Pool
+    relay: Relay
+    keys: OpeningKeys
+    replica_id: UUID
+    # Set when something may have become due: a submission came, an attempt ended.
+    due: asyncio.Event = field(default_factory=asyncio.Event)

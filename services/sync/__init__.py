@@ -1,0 +1,15 @@
+"""sync, the ear: keeps our copy of each mailbox equal to the server's.
+
+Obeys:   ConnectSync, RemoveSync, RetellAccount, FileSentCopy
+Tells:   AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
+         MessagesSynced, MessagesFilled, MessagesRetold, MessagesChanged, MessagesVanished,
+         SentCopyFiled
+Answers: ReadContent
+Asks:    ReadSubmissionMime
+Owns:    account, account_state, lease, replica, clock, mailbox, message, message_content,
+         thread_name, tombstone, quarantine, retelling, sent_copy
+Speaks:  IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051)
+
+One process is either the `listen` role, which pulls, or the `answer` role, which hands out what
+was kept; the same code, run apart, so that a first sync never delays reading.
+"""

@@ -1,0 +1,1 @@
+"""What sync does: one verb per module, the outside world first, one transaction last."""

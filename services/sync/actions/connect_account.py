@@ -1,0 +1,32 @@
+"""An account is to be kept, or kept under other settings."""
+
+from services.sync.store import accounts
+from services.sync.store.accounts import Doing
+from shared.bus import tell
+from shared.contracts.account import AccountChanged, AccountState, ConnectSync
+from shared.db import Connection, Pool, in_transaction
+from shared.seal import key_id_of
+
+
+async def connect_account(command: ConnectSync, pool: Pool) -> bool:
+    """Take the settings over; False when newer ones, or a removal, were there before."""
+    key_id = key_id_of(command.sealed)
+
+    async def work(connection: Connection) -> bool:
+        if not await accounts.connect(connection, command, key_id):
+            return False
+        revision = await accounts.next_revision(connection, command.account_id)
+        doing = Doing(state=AccountState.CONNECTING)
+        await accounts.put_doing(connection, command.account_id, command.tenant_id, doing, revision)
+        await tell(
+            connection,
+            AccountChanged(
+                tenant_id=command.tenant_id,
+                account_id=command.account_id,
+                revision=revision,
+                state=doing.state,
+            ),
+        )
+        return True
+
+    return await in_transaction(pool, work)

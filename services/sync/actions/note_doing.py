@@ -1,0 +1,33 @@
+"""How an account is doing, told when it differs from what was told before."""
+
+from services.sync.store import accounts, leases
+from services.sync.store.accounts import Doing
+from services.sync.store.leases import Lease
+from shared.bus import tell
+from shared.contracts.account import AccountChanged
+from shared.db import Connection, Pool, in_transaction
+
+
+async def note_doing(lease: Lease, doing: Doing, pool: Pool) -> bool:
+    """Remember and tell it; False when nothing changed."""
+
+    async def work(connection: Connection) -> bool:
+        await leases.hold(connection, lease)
+        if await accounts.doing(connection, lease.account_id) == doing:
+            return False
+        revision = await accounts.next_revision(connection, lease.account_id)
+        await accounts.put_doing(connection, lease.account_id, lease.tenant_id, doing, revision)
+        await tell(
+            connection,
+            AccountChanged(
+                tenant_id=lease.tenant_id,
+                account_id=lease.account_id,
+                revision=revision,
+                state=doing.state,
+                reason=doing.reason,
+                server_said=doing.server_said,
+            ),
+        )
+        return True
+
+    return await in_transaction(pool, work)

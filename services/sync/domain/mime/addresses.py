@@ -1,0 +1,123 @@
+"""People in header fields (RFC 5322 §3.4), also as they are written by hand."""
+
+from __future__ import annotations
+
+import re
+
+from services.sync.domain.mime.charset import decode
+from services.sync.domain.mime.words import decode_words, one_line
+from shared.contracts.mail import Address
+
+#: Nobody writes to more in one field; a header bomb does.
+MAX_ADDRESSES = 1_000
+MAX_LENGTH = 1_000
+
+_TOKEN = re.compile(
+    r"""
+      "(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\Z)
+    | (?P<open>\()
+    | <(?P<angle>[^<>]*)(?:>|\Z)
+    | (?P<end>[,;])
+    | (?P<group>:)
+    | (?P<word>=\?[^\s?]+\?[bBqQ]\?[^?]*\?=)
+    | (?P<atom>[^\s"(<,;:]+)
+    | (?P<space>\s+)
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_BRACKET = re.compile(r"[()\\]")
+_ADDRESS = re.compile(r"(?:\"[^\"]*\"|[^\s@<>\"(),;:]+)@[^\s@<>\"(),;:]+")
+
+
+def parse_addresses(raw: bytes, *, hint: str | None = None) -> tuple[Address, ...]:
+    """Everybody named in a field; members of a group one by one.
+
+    An entry without an address keeps its name; one without either is nobody.
+    """
+    text = decode(raw, None, hint=hint)
+    people: list[Address] = []
+    words: list[str] = []  # display name or bare address, with the spaces between
+    comments: list[str] = []
+    angle: str | None = None
+
+    def settle() -> None:
+        nonlocal angle
+        person = _person(words, comments, angle)
+        if person is not None:
+            people.append(person)
+        words.clear()
+        comments.clear()
+        angle = None
+
+    at = 0
+    while at < len(text) and len(people) < MAX_ADDRESSES:
+        token = _TOKEN.match(text, at)
+        if token is None:
+            break
+        at = token.end()
+        match token.lastgroup:
+            case "quoted":
+                local_part = text.startswith("@", at)
+                words.append(token[0] if local_part else _ESCAPED.sub(r"\1", token["quoted"]))
+            case "open":
+                comment, at = _comment(text, at)
+                comments.append(comment)
+                words.append(" ")
+            case "angle":
+                if angle is None or not angle.strip():
+                    angle = token["angle"]
+            case "end":
+                settle()
+            case "group":
+                if len(words) > 1 or any("@" in word for word in words):  # no name of a group
+                    words.append(":")
+                else:
+                    words.clear()
+                    comments.clear()
+            case _:
+                words.append(token[0])
+    settle()
+    return tuple(people)
+
+
+def _comment(text: str, at: int) -> tuple[str, int]:
+    """What stands in brackets, which nest, and where it ends."""
+    depth = 1
+    start = at
+    while found := _BRACKET.search(text, at):
+        at = found.end()
+        if found[0] == "\\":
+            at += 1
+        elif found[0] == "(":
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                return text[start : at - 1], at
+    return text[start:], len(text)
+
+
+def _person(words: list[str], comments: list[str], angle: str | None) -> Address | None:
+    name = "".join(words).strip()[:MAX_LENGTH]
+    email = "".join((angle or "").split())
+    email = email.rpartition(":")[2] if email.startswith("@") else email  # a route: @a,@b:c@d
+    if angle is None or (not email and "@" in name):
+        bare = "".join(name.split()) if name.count("@") == 1 else ""
+        if _ADDRESS.fullmatch(name):
+            email, name = name, ""
+        elif found := _ADDRESS.search(name):
+            email = found[0]
+            name = (name[: found.start()] + name[found.end() :]).strip(" \t'")
+        elif bare and "@" in bare:
+            email, name = bare, ""
+    if not name and comments:
+        name = " ".join(comments)
+    name = one_line(decode_words(name.encode("utf-8")))
+    if not name and not email:
+        return None
+    if "=?" in email:
+        email = "".join(decode_words(email.encode("utf-8")).split())
+    email = email.strip("'\"").removeprefix("mailto:")
+    return Address(name=name[:MAX_LENGTH], email=email[:MAX_LENGTH])

@@ -1,0 +1,59 @@
+"""When a message says it was sent (RFC 5322 §3.3, and how people really write dates)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
+    )
+}
+_USUAL = re.compile(
+    r"(?:[A-Za-z]+,?)?\s*(\d{1,2})\s+([A-Za-z]{3})[a-z]*\.?,?\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?"
+    r"(?:[.,]\d+)?\s*([+-])(\d{2}):?(\d{2})\b"
+)
+
+
+def parse_date(text: str) -> datetime | None:
+    """The moment in UTC, always aware, or None when there is no sense in it."""
+    text = text[:200]
+    try:
+        return _usual(text) or _unusual(text)
+    except (ValueError, OverflowError, TypeError, IndexError, KeyError):
+        return None
+
+
+def _usual(text: str) -> datetime | None:
+    found = _USUAL.match(text.lstrip())
+    if not found or found[2].lower() not in _MONTHS:
+        return None
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
+    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+    if offset >= timedelta(hours=24):  # no such place on Earth; the time itself may be right
+        offset = timedelta()
+    return datetime(
+        int(year),
+        _MONTHS[month.lower()],
+        int(day),
+        int(hour),
+        int(minute),
+        min(int(second or 0), 59),  # a leap second
+        tzinfo=timezone(-offset if sign == "-" else offset),
+    ).astimezone(UTC)
+
+
+def _unusual(text: str) -> datetime | None:
+    """Two-digit years, names of zones, asctime's order, ISO 8601 …"""
+    parsed = parsedate_tz(text)
+    if parsed is None:
+        iso = datetime.fromisoformat(text.strip())
+        return (iso if iso.tzinfo else iso.replace(tzinfo=UTC)).astimezone(UTC)
+    year, month, day, hour, minute, second, *_, offset = parsed
+    if offset is None or abs(offset) >= 86_400:
+        offset = 0
+    moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    return moment - timedelta(seconds=offset)

@@ -1,0 +1,65 @@
+"""A header block: where it ends, and the fields in it (RFC 5322 §2.2)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+#: Of a larger header the rest is not looked at. Real ones stay under 100 KiB.
+MAX_HEADER_BYTES = 512 * 1024
+MAX_FIELDS = 2_000
+
+_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_ENVELOPE = re.compile(rb">?From [^\n]*\n")
+_WELL_KNOWN = re.compile(
+    rb"(?:[ \t][^\n]*\n)*(?:from|to|cc|subject|date|message-id|received|return-path|reply-to|sender"
+    rb"|mime-version|content-[a-z-]+|x-[a-z0-9-]+|references|in-reply-to|list-[a-z]+)[ \t]*:",
+    re.IGNORECASE,
+)
+
+
+class Header(NamedTuple):
+    """The fields of a header in order, and where the body begins."""
+
+    fields: list[tuple[str, bytes]]  # name as written, value unfolded and stripped
+    body_at: int
+    defects: list[str]
+
+
+def read_header(raw: bytes, start: int, end: int) -> Header:
+    """The header that begins at `start`."""
+    fields: list[tuple[str, bytes]] = []
+    defects: list[str] = []
+    at = start
+    limit = min(end, start + MAX_HEADER_BYTES)
+    if envelope := _ENVELOPE.match(raw, at, limit):  # from an mbox (RFC 4155)
+        at = envelope.end()
+    while at < end:
+        if raw.startswith((b"\n", b"\r\n"), at):
+            return Header(fields, min(raw.index(b"\n", at) + 1, end), defects)
+        if at >= limit or len(fields) >= MAX_FIELDS:
+            defects.append("header_too_large")
+            return Header(fields, _after_blank_line(raw, at, end), defects)
+        if field := _FIELD.match(raw, at, limit):
+            name, value = field[1].decode("ascii"), field[2]
+            if b"\n" in value:
+                value = _FOLD.sub(b"", value)
+            fields.append((name, value.strip()))
+            at = field.end()
+            continue
+        # Not a field. With more header behind it it is a stray line; otherwise the body begins here
+        # without the blank line, and is not to be lost.
+        following = raw.find(b"\n", at, end) + 1
+        if following and _WELL_KNOWN.match(raw, following, limit):
+            defects.append("stray_line_in_header")
+            at = following
+            continue
+        defects.append("no_blank_line_after_header")
+        return Header(fields, at, defects)
+    return Header(fields, end, defects)
+
+
+def _after_blank_line(raw: bytes, at: int, end: int) -> int:
+    found = [n for n in (raw.find(b"\n\n", at - 1, end), raw.find(b"\n\r\n", at - 1, end)) if n >= 0]
+    return raw.index(b"\n", min(found) + 1, end) + 1 if found else end

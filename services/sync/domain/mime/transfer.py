@@ -1,0 +1,69 @@
+"""Content-Transfer-Encoding (RFC 2045 §6), undone as far as it can be."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+_ONLY_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
+_PADDING = re.compile(rb"=+\s*")
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
+
+
+def decoded(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
+    """The bytes that were encoded, and what was wrong."""
+    match encoding:
+        case "" | "7bit" | "8bit" | "binary" | "none":
+            return raw, None
+        case "base64":
+            return from_base64(raw), None
+        case "quoted-printable":
+            return binascii.a2b_qp(raw), None
+        case "x-uuencode" | "uuencode" | "x-uue" | "uue":
+            return from_uuencode(raw), None
+        case "7-bit" | "8-bit" | "7bits" | "8bits" | "ascii" | "us-ascii":
+            return raw, None
+        case _:
+            return raw, "unknown_transfer_encoding"
+
+
+def from_base64(raw: bytes) -> bytes:
+    """What was encoded, also with line noise in it, without padding, or in padded pieces.
+
+    What follows the padding and is not base64 (the footer of a mailing list) does not count.
+    """
+    end = raw.find(b"=")
+    if end >= 0 and (rest := raw[end:].lstrip(b"=\r\n \t")):
+        if len(rest) < 4 or not _ONLY_BASE64.fullmatch(rest):
+            return _base64_piece(raw[:end])
+        return b"".join(map(_base64_piece, _PADDING.split(raw)))
+    return _base64_piece(raw)
+
+
+def _base64_piece(raw: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(raw)
+    except binascii.Error:
+        letters = raw.translate(None, delete=_NOT_BASE64)
+        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def from_uuencode(raw: bytes) -> bytes:
+    """The file between `begin` and `end`; a line that cannot be read is passed over."""
+    begin = _UU_BEGIN.search(raw)
+    out: list[bytes] = []
+    for line in raw[begin.end() if begin else 0 :].splitlines():
+        if line.rstrip() == b"end":
+            break
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            # Some encoders leave garbage behind the data: read only what the length says.
+            length = ((line[0] - 32) & 63) * 4 // 3 + 5 if line else 0
+            try:
+                out.append(binascii.a2b_uu(line[: (length - 1) // 4 * 4 + 1]))
+            except binascii.Error:
+                continue
+    return b"".join(out)

@@ -1,0 +1,183 @@
+"""A session with one IMAP server, from dialling to goodbye.
+
+    async with connect(endpoint, dial=dial) as session:
+        await session.login(username, password)
+        selected = await session.select(mailbox.raw_name, readonly=True)
+        for uid in await session.uids(EVERY_UID):
+            ...
+
+One thing is done at a time on a session: callers that share one wait for each other. Whatever the
+server tells on the way that nobody asked for (new messages, expunges, changed flags) is kept as
+news, see `take_news`. A command that is given up in the middle (an error, a cancelled task, an
+abandoned `fetch`) ends the connection, because what is still on its way could not be told apart
+from the answer to the next command; the session then raises Disconnected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from aioimaplib.aioimaplib import SELECTED
+
+from services.sync.domain.covered import Span
+from services.sync.imap.append import Appended, append
+from services.sync.imap.capability import Capabilities
+from services.sync.imap.fetch import Fetched, FlagsOf, fetch, flags, sizes
+from services.sync.imap.greeting import open_wire
+from services.sync.imap.id import identify
+from services.sync.imap.idle import Woken, idle
+from services.sync.imap.list import ListedMailbox, list_mailboxes
+from services.sync.imap.login import login
+from services.sync.imap.logout import logout
+from services.sync.imap.names import MailboxName
+from services.sync.imap.news import News
+from services.sync.imap.noop import noop
+from services.sync.imap.search import search_message_id, uids
+from services.sync.imap.select import Selected, select
+from services.sync.imap.status import StatusOf, status
+from services.sync.imap.wire import Dial, Endpoint, Limits, Timeouts, Wire
+
+DEFAULT_TIMEOUTS = Timeouts()
+DEFAULT_LIMITS = Limits()
+
+
+@asynccontextmanager
+async def connect(
+    endpoint: Endpoint,
+    *,
+    dial: Dial,
+    tls: ssl.SSLContext | None = None,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    limits: Limits = DEFAULT_LIMITS,
+) -> AsyncGenerator[Session, None]:
+    """A greeted, encrypted (as the endpoint demands), not yet authenticated session.
+
+    Raises Unreachable, Untrusted, Insecure, Bye or Garbled. Certificates are verified unless `tls`
+    says otherwise. Leaving the block says LOGOUT when all is well and drops the connection when
+    it is not.
+    """
+    context = tls or ssl.create_default_context()
+    wire = await open_wire(endpoint, dial=dial, tls=context, timeouts=timeouts, limits=limits)
+    session = Session(wire)
+    try:
+        yield session
+        await session.logout()
+    finally:
+        wire.abort()
+
+
+class Session:
+    """What a mail server can be asked. Every call may raise Disconnected, Garbled or Refused."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._selected: Selected | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server offers now: `"IDLE" in session.capabilities`."""
+        return self._wire.offers
+
+    @property
+    def selected(self) -> Selected | None:
+        """The open mailbox as it was when it was opened."""
+        return self._selected if self._wire.state == SELECTED else None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection has ended, as far as we know without asking."""
+        return self._wire.lost
+
+    async def login(self, username: str, password: str) -> None:
+        """Prove who we are; AuthFailed carries the server's words.
+
+        Unavailable is raised when the server says it cannot tell at the moment: then the
+        password may be right.
+        """
+        await login(self._wire, username, password)
+
+    async def id(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """Introduce ourselves and learn what the server is; empty where ID is not offered."""
+        return await identify(self._wire, fields)
+
+    async def list_mailboxes(self) -> list[ListedMailbox]:
+        """Every mailbox, each once."""
+        return await list_mailboxes(self._wire)
+
+    async def select(self, mailbox: MailboxName, *, readonly: bool) -> Selected:
+        """Open a mailbox; with `readonly` nothing we do can change it (EXAMINE)."""
+        self._selected = None
+        self._selected = await select(self._wire, mailbox, readonly=readonly)
+        return self._selected
+
+    async def uids(self, span: Span) -> list[int]:
+        """Which UIDs in the span exist now, in order. Complete, or an error."""
+        return await uids(self._wire, span)
+
+    async def flags(self, span: Span) -> list[FlagsOf]:
+        """How each message in the span is marked, in order of UID. Complete, or an error.
+
+        With modification sequences where the mailbox has them.
+        """
+        modseq = self._selected is not None and self._selected.highestmodseq is not None
+        return await flags(self._wire, span, modseq=modseq)
+
+    async def sizes(self, uids: Iterable[int]) -> dict[int, int]:
+        """How large each of these messages is, by the server's count; who is gone is left out."""
+        return await sizes(self._wire, uids)
+
+    def fetch(
+        self, uids: Sequence[int], *, batch: int = 50, in_flight: int = 4
+    ) -> AsyncIterator[Fetched]:
+        """Whole messages, as they come; what is not there (any more) does not come.
+
+        Several FETCH commands are on their way at once. When the consumer is slow the server
+        waits: not more than Limits.queued_bytes and one message are held. A message larger than
+        Limits.literal_bytes raises TooLarge and ends the connection: ask for `sizes` first.
+        Use `contextlib.aclosing` if you may stop early; stopping early ends the connection.
+        """
+        return fetch(self._wire, uids, batch=batch, in_flight=in_flight)
+
+    async def append(
+        self,
+        mailbox: MailboxName,
+        raw: bytes,
+        *,
+        flags: Iterable[str] = (),
+        date: datetime | None = None,
+    ) -> Appended | None:
+        """File a message; where it went to (APPENDUID), or None when the server does not say."""
+        return await append(self._wire, mailbox, raw, flags=flags, date=date)
+
+    async def search_message_id(self, message_id: str) -> list[int]:
+        """UIDs in the selected mailbox whose Message-ID is this (with or without brackets)."""
+        return await search_message_id(self._wire, message_id)
+
+    async def status(self, mailboxes: Sequence[MailboxName]) -> dict[MailboxName, StatusOf]:
+        """Counters of mailboxes without selecting them; one that is gone is left out."""
+        return await status(self._wire, mailboxes)
+
+    async def idle(self, seconds: float, *, wake: asyncio.Event | None = None) -> Woken:
+        """Wait until the server has news (NEWS), `wake` is set (CALLED) or time is up (TIMEOUT).
+
+        News that came before returns at once: take_news first. Never longer than 9 minutes. Where
+        IDLE is not offered the server is asked by NOOP every minute.
+        """
+        return await idle(self._wire, seconds, wake)
+
+    async def noop(self) -> None:
+        """Ask for news; proves that the server is alive."""
+        await noop(self._wire)
+
+    def take_news(self) -> list[News]:
+        """What the server told since last asked: see `news`. Selecting a mailbox forgets it."""
+        self._wire.overhear_all()
+        return self._wire.news.take()
+
+    async def logout(self) -> None:
+        """Say goodbye and close; that the other end is gone already is no matter."""
+        await logout(self._wire)

@@ -1,0 +1,44 @@
+"""What sync shows of itself. Names are public; no label ever names a tenant, account or host."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+PULL_SECONDS = Histogram(
+    "postbus_sync_pull_duration_seconds",
+    "Time to bring our copy of one mailbox up to date.",
+    ["result"],  # ok, refused, unreachable
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300),
+)
+MESSAGES = Counter("postbus_sync_messages_total", "Messages that came into our copy.")
+MESSAGE_BYTES = Histogram(
+    "postbus_sync_message_size_bytes",
+    "Size of messages that came into our copy.",
+    buckets=(1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6),
+)
+LAG_SECONDS = Histogram(
+    "postbus_sync_lag_seconds",
+    "From a new message's INTERNALDATE, which counts whole seconds, to the moment it is told.",
+    buckets=(0.5, 1, 2, 5, 15, 60, 300, 3600),
+)
+CONNECTIONS = Gauge(
+    "postbus_sync_open_connections",
+    "Connections to mail servers.",
+    ["state"],  # idle, pulling
+)
+ACCOUNTS = Gauge("postbus_sync_accounts", "Accounts this process works on.")
+QUARANTINED = Counter(
+    "postbus_sync_quarantined_messages_total",
+    "Messages on a server that could not be kept.",
+)
+ANSWER_SECONDS = Histogram(
+    "postbus_sync_answer_duration_seconds",
+    "Time to answer what a message says.",
+    ["result"],  # ok, not_found
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 2),
+)
+
+for _state in ("idle", "pulling"):
+    CONNECTIONS.labels(_state)
+for _result in ("ok", "refused", "unreachable"):
+    PULL_SECONDS.labels(_result)
+for _result in ("ok", "not_found"):
+    ANSWER_SECONDS.labels(_result)

@@ -1,0 +1,1 @@
+"""All SQL of sync. Functions take the connection first and never open a transaction."""

@@ -1,0 +1,131 @@
+"""Who works on which account. A lease is held by a replica under a fencing number."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from shared.db import Connection
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """The right to write for an account, as long as nobody else was given it."""
+
+    account_id: UUID
+    tenant_id: UUID
+    replica_id: UUID
+    fence: int
+    version: int  # of the account's settings when it was taken
+
+
+class LeaseLost(Exception):
+    """Another replica works on this account now, or it was removed."""
+
+
+async def beat(connection: Connection, replica_id: UUID) -> None:
+    """Say that this replica lives."""
+    await connection.execute(
+        """
+        INSERT INTO replica (replica_id) VALUES ($1)
+        ON CONFLICT (replica_id) DO UPDATE SET seen_at = now()
+        """,
+        replica_id,
+    )
+
+
+async def bury_silent(connection: Connection, silent_seconds: float) -> None:
+    """Forget replicas that have not been heard of; their accounts are free."""
+    await connection.execute(
+        "DELETE FROM replica WHERE seen_at < now() - make_interval(secs => $1)", silent_seconds
+    )
+
+
+async def fair_share(connection: Connection) -> int:
+    """How many accounts each living replica should keep."""
+    return await connection.fetchval(
+        """
+        SELECT ceil(count(*)::numeric / greatest(1, (SELECT count(*) FROM replica)))::int
+          FROM account WHERE removed_at IS NULL
+        """
+    )
+
+
+async def claim(connection: Connection, replica_id: UUID, at_most: int) -> int:
+    """Take accounts that nobody living works on; how many.
+
+    SKIP LOCKED: a writer of the old holder has the lease FOR SHARE until it commits.
+    """
+    claimed = await connection.execute(
+        """
+        UPDATE lease SET replica_id = $1, fence = fence + 1
+         WHERE account_id = ANY (ARRAY(
+                SELECT account_id FROM lease
+                  JOIN account USING (account_id)
+                 WHERE account.removed_at IS NULL
+                   AND (lease.replica_id IS NULL
+                        OR NOT EXISTS (SELECT 1 FROM replica
+                                        WHERE replica.replica_id = lease.replica_id))
+                 ORDER BY account.connected_at DESC
+                 LIMIT $2 FOR UPDATE OF lease SKIP LOCKED))
+        """,
+        replica_id,
+        at_most,
+    )
+    return int(claimed.rpartition(" ")[2])
+
+
+async def held(connection: Connection, replica_id: UUID) -> list[Lease]:
+    """Every lease this replica holds."""
+    rows = await connection.fetch(
+        """
+        SELECT account_id, lease.tenant_id, fence, version FROM lease
+          JOIN account USING (account_id)
+         WHERE lease.replica_id = $1 AND account.removed_at IS NULL
+        """,
+        replica_id,
+    )
+    return [
+        Lease(
+            account_id=row["account_id"],
+            tenant_id=row["tenant_id"],
+            replica_id=replica_id,
+            fence=row["fence"],
+            version=row["version"],
+        )
+        for row in rows
+    ]
+
+
+async def release(connection: Connection, lease: Lease) -> None:
+    """Let others take the account."""
+    await connection.execute(
+        """
+        UPDATE lease SET replica_id = NULL, fence = fence + 1
+         WHERE account_id = $1 AND replica_id = $2 AND fence = $3
+        """,
+        lease.account_id,
+        lease.replica_id,
+        lease.fence,
+    )
+
+
+async def retire(connection: Connection, replica_id: UUID) -> None:
+    """This replica ends: its accounts are free at once."""
+    await connection.execute(
+        "UPDATE lease SET replica_id = NULL, fence = fence + 1 WHERE replica_id = $1", replica_id
+    )
+    await connection.execute("DELETE FROM replica WHERE replica_id = $1", replica_id)
+
+
+async def hold(connection: Connection, lease: Lease) -> None:
+    """The first statement of every write: a stale owner fails here, a takeover waits for it."""
+    mine = await connection.fetchval(
+        """
+        SELECT 1 FROM lease
+         WHERE account_id = $1 AND replica_id = $2 AND fence = $3 FOR SHARE
+        """,
+        lease.account_id,
+        lease.replica_id,
+        lease.fence,
+    )
+    if mine is None:
+        raise LeaseLost(str(lease.account_id))

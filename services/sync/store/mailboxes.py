@@ -1,0 +1,200 @@
+"""Mailboxes, and how far each was read."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from services.sync.domain.covered import Covered
+from shared.contracts.mail import MailboxRole
+from shared.db import Connection
+
+
+class Mailbox(Struct, frozen=True, kw_only=True):
+    """A mailbox of an account, and our position in it."""
+
+    mailbox_id: UUID
+    tenant_id: UUID
+    account_id: UUID
+    path: str
+    raw_name: bytes
+    delimiter: str | None
+    role: MailboxRole | None
+    selectable: bool
+    revision: int
+    uidvalidity: int | None = None
+    first_uidnext: int | None = None
+    covered: Covered = Covered()
+    copied: bool = False  # all of it was covered once
+    server_count: int = 0
+    status: str | None = None
+    compared_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The last level of the path."""
+        return self.path.rpartition(self.delimiter)[2] if self.delimiter else self.path
+
+
+_COLUMNS = """
+    mailbox_id, tenant_id, account_id, path, raw_name, delimiter, role, selectable, revision,
+    uidvalidity, first_uidnext, covered, copied_at, server_count, status, compared_at
+"""
+
+
+def _mailbox(row: asyncpg.Record) -> Mailbox:
+    covered: list[Any] = row["covered"]
+    return Mailbox(
+        mailbox_id=row["mailbox_id"],
+        tenant_id=row["tenant_id"],
+        account_id=row["account_id"],
+        path=row["path"],
+        raw_name=row["raw_name"],
+        delimiter=row["delimiter"],
+        role=MailboxRole(row["role"]) if row["role"] else None,
+        selectable=row["selectable"],
+        revision=row["revision"],
+        uidvalidity=row["uidvalidity"],
+        first_uidnext=row["first_uidnext"],
+        covered=Covered.from_bounds((part.lower, part.upper) for part in covered),
+        copied=row["copied_at"] is not None,
+        server_count=row["server_count"],
+        status=row["status"],
+        compared_at=row["compared_at"],
+    )
+
+
+def _multirange(covered: Covered) -> list[Any]:
+    return [asyncpg.Range(lower, upper) for lower, upper in covered.bounds()]
+
+
+async def mailboxes(connection: Connection, account_id: UUID) -> list[Mailbox]:
+    """Every mailbox of the account that is there."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = $1 AND gone_at IS NULL",  # noqa: S608
+        account_id,
+    )
+    return [_mailbox(row) for row in rows]
+
+
+async def mailbox(connection: Connection, mailbox_id: UUID) -> Mailbox:
+    """This mailbox, whether or not it is gone; raises LookupError for one never known."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM mailbox WHERE mailbox_id = $1",  # noqa: S608
+        mailbox_id,
+    )
+    if row is None:
+        raise LookupError(f"mailbox {mailbox_id}")
+    return _mailbox(row)
+
+
+async def put_mailboxes(connection: Connection, mailboxes: list[Mailbox]) -> None:
+    """Remember what the server lists: new mailboxes, and what is said of known ones."""
+    await connection.executemany(
+        """
+        INSERT INTO mailbox (mailbox_id, tenant_id, account_id, path, raw_name, delimiter, role,
+                             selectable, revision)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (mailbox_id) DO UPDATE
+           SET path = excluded.path, raw_name = excluded.raw_name, delimiter = excluded.delimiter,
+               role = excluded.role, selectable = excluded.selectable, revision = excluded.revision
+        """,
+        [
+            (
+                mailbox.mailbox_id,
+                mailbox.tenant_id,
+                mailbox.account_id,
+                mailbox.path,
+                mailbox.raw_name,
+                mailbox.delimiter,
+                mailbox.role.value if mailbox.role else None,
+                mailbox.selectable,
+                mailbox.revision,
+            )
+            for mailbox in mailboxes
+        ],
+    )
+
+
+async def put_gone(connection: Connection, mailbox_ids: list[UUID], revision: int) -> None:
+    """These mailboxes are no longer on the server."""
+    await connection.execute(
+        "UPDATE mailbox SET gone_at = now(), revision = $2 WHERE mailbox_id = ANY($1)",
+        mailbox_ids,
+        revision,
+    )
+
+
+async def begin(
+    connection: Connection, mailbox_id: UUID, uidvalidity: int, first_uidnext: int
+) -> None:
+    """Start to read a mailbox, from nothing, under this UIDVALIDITY."""
+    await connection.execute(
+        """
+        UPDATE mailbox SET uidvalidity = $2, first_uidnext = $3, covered = '{}', copied_at = NULL,
+                           status = NULL, compared_at = NULL
+         WHERE mailbox_id = $1
+        """,
+        mailbox_id,
+        uidvalidity,
+        first_uidnext,
+    )
+
+
+async def cover(connection: Connection, mailbox_id: UUID, covered: Covered) -> None:
+    """These UIDs too are accounted for."""
+    await connection.execute(
+        "UPDATE mailbox SET covered = covered + $2 WHERE mailbox_id = $1",
+        mailbox_id,
+        _multirange(covered),
+    )
+
+
+async def put_count(connection: Connection, mailbox_id: UUID, server_count: int) -> None:
+    """How many messages the server says there are."""
+    await connection.execute(
+        "UPDATE mailbox SET server_count = $2, trouble = NULL WHERE mailbox_id = $1",
+        mailbox_id,
+        server_count,
+    )
+
+
+async def put_copied(connection: Connection, mailbox_id: UUID) -> None:
+    """All of the mailbox was covered."""
+    await connection.execute(
+        "UPDATE mailbox SET copied_at = coalesce(copied_at, now()) WHERE mailbox_id = $1",
+        mailbox_id,
+    )
+
+
+async def put_compared(connection: Connection, mailbox_id: UUID, status: str | None) -> None:
+    """Everything in the mailbox was compared when STATUS said this."""
+    await connection.execute(
+        "UPDATE mailbox SET status = $2, compared_at = now() WHERE mailbox_id = $1",
+        mailbox_id,
+        status,
+    )
+
+
+async def put_trouble(connection: Connection, mailbox_id: UUID, trouble: str) -> None:
+    """The mailbox could not be read, in the server's words."""
+    await connection.execute(
+        "UPDATE mailbox SET trouble = $2 WHERE mailbox_id = $1", mailbox_id, trouble[:500]
+    )
+
+
+async def progress(connection: Connection, account_id: UUID) -> tuple[int, int]:
+    """How many messages of the account are kept or quarantined, and how many the server has."""
+    row = await connection.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM message WHERE account_id = $1 AND uid IS NOT NULL)
+             + (SELECT count(*) FROM quarantine WHERE account_id = $1) AS done,
+               coalesce((SELECT sum(server_count) FROM mailbox
+                          WHERE account_id = $1 AND gone_at IS NULL AND selectable), 0)::bigint
+                 AS total
+        """,
+        account_id,
+    )
+    return (row["done"], max(row["total"], row["done"])) if row else (0, 0)

@@ -1,0 +1,85 @@
+"""Sent messages that must be in Sent exactly once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from shared.contracts.submission import FileSentCopy
+from shared.db import Connection
+
+
+class SentCopy(Struct, frozen=True, kw_only=True):
+    """A sent message to be found in Sent, or else filed there."""
+
+    submission_id: UUID
+    account_id: UUID
+    tenant_id: UUID
+    message_id: str  # the Message-ID header
+    sent_at: datetime
+    attempts: int
+
+
+async def ask(connection: Connection, command: FileSentCopy) -> None:
+    """Remember to file this; a second asking changes nothing."""
+    await connection.execute(
+        """
+        INSERT INTO sent_copy (submission_id, tenant_id, account_id, message_id, sent_at)
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (submission_id) DO NOTHING
+        """,
+        command.submission_id,
+        command.tenant_id,
+        command.account_id,
+        command.message_id,
+        command.sent_at,
+    )
+
+
+async def due(connection: Connection, replica_id: UUID) -> dict[UUID, list[SentCopy]]:
+    """What is due, by account, of the accounts this replica works on."""
+    rows = await connection.fetch(
+        """
+        SELECT submission_id, account_id, sent_copy.tenant_id, message_id, sent_at, attempts
+          FROM sent_copy JOIN lease USING (account_id)
+         WHERE filed_at IS NULL AND due_at <= now() AND lease.replica_id = $1
+         ORDER BY due_at LIMIT 200
+        """,
+        replica_id,
+    )
+    found: dict[UUID, list[SentCopy]] = {}
+    for row in rows:
+        found.setdefault(row["account_id"], []).append(
+            SentCopy(
+                submission_id=row["submission_id"],
+                account_id=row["account_id"],
+                tenant_id=row["tenant_id"],
+                message_id=row["message_id"],
+                sent_at=row["sent_at"],
+                attempts=row["attempts"],
+            )
+        )
+    return found
+
+
+async def put_filed(connection: Connection, submission_id: UUID) -> None:
+    """The copy is in Sent."""
+    await connection.execute(
+        "UPDATE sent_copy SET filed_at = now(), trouble = NULL WHERE submission_id = $1",
+        submission_id,
+    )
+
+
+async def put_off(
+    connection: Connection, submission_ids: list[UUID], seconds: float, trouble: str
+) -> None:
+    """These could not be filed now; a failed copy never causes a resend."""
+    await connection.execute(
+        """
+        UPDATE sent_copy SET due_at = now() + make_interval(secs => $2), trouble = $3,
+                             attempts = attempts + 1
+         WHERE submission_id = ANY($1) AND filed_at IS NULL
+        """,
+        submission_ids,
+        seconds,
+        trouble[:500],
+    )

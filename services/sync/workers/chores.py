@@ -1,0 +1,101 @@
+"""The smaller loops: copies for Sent, retellings, and rows whose time is over."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import nats.errors
+import structlog
+
+from services.sync.actions.file_sent_copies import NotFiled, file_sent_copies
+from services.sync.actions.forget_account import forget_account
+from services.sync.actions.sign_in import sign_in
+from services.sync.actions.tell_again import tell_again
+from services.sync.imap.errors import ImapError
+from services.sync.store import accounts, messages, sent_copies
+from services.sync.store.sent_copies import SentCopy
+from services.sync.workers.shepherd import Shepherd
+from services.sync.world import World
+from shared.db import is_away
+from shared.seal import SealError
+
+log = structlog.get_logger()
+
+_POLL_SECONDS = 5.0
+_TIDY_SECONDS = 10.0
+_TOMBSTONE_DAYS = 90
+
+
+async def file_copies(world: World, shepherd: Shepherd) -> None:
+    """Put sent messages into Sent, account by account."""
+
+    async def once() -> bool:
+        async with world.pool.acquire() as connection:
+            due = await sent_copies.due(connection, world.replica_id)
+        for copies in due.values():
+            await _file(world, copies)
+            shepherd.wake(copies[0].account_id)
+        return bool(due)
+
+    await _for_ever("copies", once, world.copy_asked, _POLL_SECONDS)
+
+
+async def _file(world: World, copies: list[SentCopy]) -> None:
+    async with world.pool.acquire() as connection:
+        account = await accounts.account(connection, copies[0].account_id)
+    if account is None:
+        return
+    try:
+        async with sign_in(account, world.settings, world.keys, world.pool) as session:
+            await file_sent_copies(copies, session, world.bus, world.pool)
+    except (ImapError, SealError, NotFiled) as error:
+        attempts = max(copy.attempts for copy in copies)
+        pause = min(
+            world.settings.retry_seconds * 2 ** min(attempts, 20),
+            world.settings.retry_longest_seconds,
+        )
+        log.warning("copy not filed", account_id=str(account.account_id), error=str(error))
+        async with world.pool.acquire() as connection:
+            await sent_copies.put_off(
+                connection, [copy.submission_id for copy in copies], pause, str(error)
+            )
+    world.relay.wake()
+
+
+async def retell(world: World) -> None:
+    """Tell again what a listener asked for, page by page."""
+
+    async def once() -> bool:
+        return await tell_again(world.bus, world.pool)
+
+    await _for_ever("retelling", once, world.retelling_asked, _POLL_SECONDS)
+
+
+async def tidy(world: World) -> None:
+    """Rows of removed accounts, and tombstones that have done their work."""
+
+    async def once() -> bool:
+        async with world.pool.acquire() as connection:
+            await messages.forget_tombstones(connection, _TOMBSTONE_DAYS)
+        return await forget_account(world.pool)
+
+    await _for_ever("tidying", once, asyncio.Event(), _TIDY_SECONDS)
+
+
+async def _for_ever(
+    name: str, once: Callable[[], Awaitable[bool]], wake: asyncio.Event, seconds: float
+) -> None:
+    """Do it while there is something to do; then wait for a wake or the next look."""
+    while True:
+        wake.clear()
+        try:
+            if await once():
+                continue
+        except Exception as error:
+            # A database or bus that is away comes back; anything else is a bug to see.
+            if not is_away(error) and not isinstance(error, nats.errors.Error):
+                raise
+            log.warning("put off", what=name, error=str(error))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await wake.wait()

@@ -1,0 +1,27 @@
+"""What every function of sync stands on."""
+
+import asyncio
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.sync.settings import Settings
+from shared.bus import Bus, Relay
+from shared.db import Pool
+from shared.seal import OpeningKeys
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The open doors of one process."""
+
+    settings: Settings
+    bus: Bus
+    pool: Pool
+    request_pool: Pool
+    relay: Relay
+    keys: OpeningKeys
+    replica_id: UUID
+    # Set when a command changed which accounts there are, or asked for a retelling or a filing.
+    accounts_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    retelling_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    copy_asked: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,23 @@
+"""The bus: how facts, commands, queries and hints travel over NATS, whatever they say.
+
+Facts and commands leave through an outbox (`tell`, `Relay`) and are heard by our own pull loop
+(`Ears`), which decides in code what becomes of a failure. Queries and hints go through FastStream.
+"""
+
+from shared.bus.connection import Bus, BusSettings, NoAnswer, open_bus
+from shared.bus.ears import Ears
+from shared.bus.outbox import Relay, TooLarge, tell
+from shared.bus.verdict import GiveUp, Retry
+
+__all__ = [
+    "Bus",
+    "BusSettings",
+    "Ears",
+    "GiveUp",
+    "NoAnswer",
+    "Relay",
+    "Retry",
+    "TooLarge",
+    "open_bus",
+    "tell",
+]

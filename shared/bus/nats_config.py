@@ -1,0 +1,75 @@
+"""The NATS servers' configuration: one user per service, with the rights its card needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shared.bus.topology import consumers, stream_of
+from shared.contracts.catalogue import FACTS, NUDGES, ORDERS, QUESTIONS, SERVICES
+
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+USERS = ("admin", *SERVICES)
+
+
+def permissions(service: str) -> dict[str, Any]:
+    """What a service's user may publish and subscribe to (NATS authorization)."""
+    ours = {name: contract for name, (owner, contract) in consumers().items() if owner == service}
+    publish = [
+        *(fact.contract.channel for fact in FACTS if fact.voice == service),
+        *(order.contract.channel for order in ORDERS if service in order.givers),
+        *(question.contract.channel for question in QUESTIONS if service in question.askers),
+        *(nudge.contract.channel for nudge in NUDGES if nudge.voice == service),
+        "$JS.API.STREAM.INFO.FILL",
+    ]
+    for name, contract in ours.items():
+        stream = stream_of(contract)
+        publish += [
+            f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}",
+            f"$JS.ACK.{stream}.{name}.>",
+            f"dead.{name}",
+        ]
+    subscribe = [
+        f"_INBOX.{service}.>",
+        *(question.contract.channel for question in QUESTIONS if question.answers == service),
+        *(nudge.contract.channel for nudge in NUDGES if service in nudge.listeners),
+    ]
+    return {
+        "publish": {"allow": sorted(set(publish))},
+        "subscribe": {"allow": sorted(set(subscribe))},
+        "allow_responses": {"max": 1, "ttl": "1m"},
+    }
+
+
+def nats_config(
+    *,
+    host: str,
+    port: int,
+    store: Path,
+    passwords: dict[str, str],
+    http_port: int | None = None,
+    http_host: str = "127.0.0.1",
+) -> str:
+    """A complete configuration file; NATS reads JSON as a form of its own syntax."""
+    users: list[dict[str, Any]] = []
+    for user in USERS:
+        entry: dict[str, Any] = {"user": user, "password": passwords[user]}
+        if user != "admin":
+            entry["permissions"] = permissions(user)
+        users.append(entry)
+    config: dict[str, Any] = {
+        "server_name": "postbus",
+        "listen": f"{host}:{port}",
+        "max_payload": MAX_PAYLOAD_BYTES,
+        "max_pending": 8 * MAX_PAYLOAD_BYTES,
+        "jetstream": {
+            "store_dir": str(store),
+            # The default writes through every two minutes; a PubAck must mean what it says.
+            "sync_interval": "always",
+            "max_memory_store": 256 * 1024 * 1024,
+            "max_file_store": 64 * 1024 * 1024 * 1024,
+        },
+        "authorization": {"users": users},
+    }
+    if http_port is not None:
+        config["http"] = f"{http_host}:{http_port}"
+    return json.dumps(config, indent=2) + "\n"

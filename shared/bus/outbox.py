@@ -1,0 +1,188 @@
+"""Facts and commands leave through a table: written with the rows they speak of, published after.
+
+The table `outbox` is the service's own (docs/decisions/0003). A row leaves it at the stream's
+PubAck and not before; it may be published twice, and every listener must bear that. The live
+lane and the fill lane are relayed apart, so that a full FILL stream never holds a live fact.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import nats.errors
+import structlog
+from nats.js.api import Header
+
+from shared.bus.connection import Bus
+from shared.bus.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_WAITING, PUBLISHED
+from shared.contracts.envelope import Lane, Told, encode
+from shared.db import Connection, Pool, is_away
+
+log = structlog.get_logger()
+
+MAX_BYTES = 7 * 1024 * 1024  # under the servers' max_payload of 8 MiB
+
+_ROWS = {Lane.LIVE: 128, Lane.FILL: 16}
+_POLL_SECONDS = 0.5
+_REFUSED_SECONDS = 1.0
+_GAUGE_SECONDS = 5.0
+_FILL_RATIO = 0.5
+
+
+class TooLarge(ValueError):
+    """This fact or command is larger than the bus carries."""
+
+
+async def tell(connection: Connection, *told: Told) -> None:
+    """Let these be told once this transaction commits."""
+    if not told:
+        return
+    bodies = [encode(one) for one in told]
+    for one, body in zip(told, bodies, strict=True):
+        if len(body) > MAX_BYTES:
+            raise TooLarge(f"{one.channel} of {len(body)} bytes")
+    subjects = [one.nats_subject() for one in told]
+    await connection.execute(
+        """
+        INSERT INTO outbox (lane, subject, event_id, body)
+        SELECT lane, subject, event_id, body
+          FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[]) WITH ORDINALITY
+            AS told (lane, subject, event_id, body, n)
+         ORDER BY n
+        """,
+        [_lane_of(subject).value for subject in subjects],
+        subjects,
+        [one.event_id for one in told],
+        bodies,
+    )
+
+
+def _lane_of(subject: str) -> Lane:
+    return Lane.FILL if subject.startswith("fill.") else Lane.LIVE
+
+
+class Relay:
+    """Publishes what the outbox holds, oldest first in each lane, until it is empty."""
+
+    def __init__(self, bus: Bus, pool: Pool) -> None:
+        self._bus = bus
+        self._pool = pool
+        self._woken = {lane: asyncio.Event() for lane in Lane}
+        self._fill_checked = 0.0
+        self._fill_has_room = True
+
+    def wake(self) -> None:
+        """Something was written and committed: do not wait for the next look."""
+        for event in self._woken.values():
+            event.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Relay both lanes while inside."""
+        tasks = [asyncio.create_task(self._lane(lane), name=f"relay {lane}") for lane in Lane]
+        tasks.append(asyncio.create_task(self._gauges(), name="relay gauges"))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _lane(self, lane: Lane) -> None:
+        woken = self._woken[lane]
+        while True:
+            woken.clear()
+            refused = False
+            try:
+                if lane is Lane.LIVE or await self._has_room():
+                    published, refused = await self._publish(lane)
+                    if published and not refused:
+                        continue
+                else:
+                    refused = True
+            except Exception as error:
+                # Nothing is lost: the rows stay. Anything but an absent database is a bug to see.
+                if not is_away(error) and not isinstance(error, nats.errors.Error):
+                    log.exception("relay failed", lane=lane.value)
+                refused = True
+            try:
+                async with asyncio.timeout(_REFUSED_SECONDS if refused else _POLL_SECONDS):
+                    if refused:
+                        await asyncio.Event().wait()  # a wake would only be refused again
+                    await woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _publish(self, lane: Lane) -> tuple[int, bool]:
+        """How many rows left the outbox, and whether the stream refused any."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(
+                """
+                SELECT position, subject, event_id, body FROM outbox
+                 WHERE lane = $1 ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED
+                """,
+                lane.value,
+                _ROWS[lane],
+            )
+            if not rows:
+                return 0, False
+            results = await asyncio.gather(
+                *(self._one(row) for row in rows), return_exceptions=True
+            )
+            done = [
+                row["position"]
+                for row, result in zip(rows, results, strict=True)
+                if not isinstance(result, BaseException)
+            ]
+            for result in results:
+                if isinstance(result, BaseException):
+                    log.warning("publishing refused", lane=lane.value, error=repr(result))
+                    break
+            if done:
+                await connection.execute("DELETE FROM outbox WHERE position = ANY($1)", done)
+            PUBLISHED.labels(self._bus.service, "ok").inc(len(done))
+            PUBLISHED.labels(self._bus.service, "refused").inc(len(rows) - len(done))
+            return len(done), len(done) < len(rows)
+
+    async def _one(self, row: asyncpg.Record) -> None:
+        await self._bus.js.publish(
+            row["subject"],
+            row["body"],
+            timeout=5.0,
+            headers={Header.MSG_ID.value: str(row["event_id"])},
+        )
+
+    async def _has_room(self) -> bool:
+        """Whether FILL is less than half full, so that a retell or another account fits too."""
+        if time.monotonic() - self._fill_checked > _REFUSED_SECONDS:
+            if not await self._any(Lane.FILL):
+                return True
+            info = await self._bus.js.stream_info("FILL")
+            limit = info.config.max_bytes or 0
+            self._fill_has_room = limit <= 0 or info.state.bytes < limit * _FILL_RATIO
+            self._fill_checked = time.monotonic()
+        return self._fill_has_room
+
+    async def _any(self, lane: Lane) -> bool:
+        return bool(
+            await self._pool.fetchval("SELECT 1 FROM outbox WHERE lane = $1 LIMIT 1", lane.value)
+        )
+
+    async def _gauges(self) -> None:
+        while True:
+            try:
+                row = await self._pool.fetchrow(
+                    """
+                    SELECT count(*) AS waiting,
+                           coalesce(extract(epoch FROM now() - min(written_at)), 0) AS oldest
+                      FROM outbox
+                    """
+                )
+                if row is not None:
+                    OUTBOX_WAITING.labels(self._bus.service).set(row["waiting"])
+                    OUTBOX_OLDEST_SECONDS.labels(self._bus.service).set(float(row["oldest"]))
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                log.debug("outbox not measured", error=str(error))
+            await asyncio.sleep(_GAUGE_SECONDS)

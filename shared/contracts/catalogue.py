@@ -1,0 +1,92 @@
+"""Who tells what, and who hears it. Streams, consumers and permissions follow from this table."""
+
+from dataclasses import dataclass
+
+from shared.contracts import account, hints, mail, search, submission
+from shared.contracts.envelope import Command, Event, Hint, Query, Told
+
+SERVICES = ("api", "sync", "sender", "indexer")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event, the one service that tells it, and those that hear it."""
+
+    contract: type[Event]
+    voice: str
+    listeners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command, the services that may give it, and the one that obeys."""
+
+    contract: type[Command]
+    givers: tuple[str, ...]
+    obeys: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query, the services that ask it, and the one that answers."""
+
+    contract: type[Query]
+    answer: type
+    askers: tuple[str, ...]
+    answers: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """A hint between replicas or services."""
+
+    contract: type[Hint]
+    voice: str
+    listeners: tuple[str, ...]
+
+
+FACTS = (
+    Fact(account.AccountChanged, "sync", ("api",)),
+    Fact(account.AccountProgressed, "sync", ("api",)),
+    Fact(account.AccountRemoved, "sync", ("api", "indexer")),
+    Fact(account.AccountRetold, "sync", ("api", "indexer")),
+    Fact(mail.MailboxesSynced, "sync", ("api",)),
+    Fact(mail.MessagesSynced, "sync", ("api", "indexer")),
+    Fact(mail.MessagesFilled, "sync", ("api", "indexer")),
+    Fact(mail.MessagesRetold, "sync", ("api", "indexer")),
+    Fact(mail.MessagesChanged, "sync", ("api", "indexer")),
+    Fact(mail.MessagesVanished, "sync", ("api", "indexer")),
+    Fact(submission.SubmissionChanged, "sender", ("api",)),
+    Fact(submission.SentCopyFiled, "sync", ("sender",)),
+)
+
+ORDERS = (
+    Order(account.ConnectSync, ("api",), "sync"),
+    Order(account.RemoveSync, ("api",), "sync"),
+    Order(account.RetellAccount, ("api", "indexer"), "sync"),
+    Order(submission.FileSentCopy, ("sender",), "sync"),
+    Order(account.ConnectSender, ("api",), "sender"),
+    Order(account.RemoveSender, ("api",), "sender"),
+    Order(submission.SendMessage, ("api",), "sender"),
+)
+
+QUESTIONS = (
+    Question(search.SearchMessages, search.SearchAnswer, ("api",), "indexer"),
+    Question(mail.ReadContent, mail.ContentAnswer, ("api",), "sync"),
+    Question(submission.ReadSubmissionMime, submission.SubmissionMime, ("sync",), "sender"),
+)
+
+NUDGES = (Nudge(hints.LogGrew, "api", ("api",)),)
+
+
+def durable(service: str, contract: type[Told]) -> str:
+    """The name of a service's consumer of a channel: `indexer-mail-messages-synced` (ADR-6)."""
+    return f"{service}-{contract.channel.replace('.*', '').replace('.', '-')}"
+
+
+def heard_by(service: str) -> tuple[type[Told], ...]:
+    """Everything kept in a stream that this service must handle."""
+    return (
+        *(fact.contract for fact in FACTS if service in fact.listeners),
+        *(order.contract for order in ORDERS if order.obeys == service),
+    )

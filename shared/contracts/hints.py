@@ -1,0 +1,15 @@
+"""Nudges that may be lost."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from shared.contracts.envelope import Hint
+
+
+class LogGrew(Hint, frozen=True, kw_only=True):
+    """A tenant's event log has new rows up to `seq`."""
+
+    channel: ClassVar[str] = "hint.log.grew"
+
+    tenant_id: UUID
+    seq: int

@@ -1,0 +1,55 @@
+"""Ids as people and programs outside see them: a prefix that says what, then 26 characters.
+
+Inside, an id is a UUIDv7 (RFC 9562). Outside it is opaque: `msg_` and Crockford's base32 of the
+128 bits, lower case, which sorts as the UUID does. Never an IMAP UID.
+"""
+
+from enum import StrEnum
+from uuid import UUID
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUE = {character: value for value, character in enumerate(ALPHABET)}
+_LENGTH = 26
+
+
+class Kind(StrEnum):
+    """The nouns that have ids outside."""
+
+    TENANT = "ten"
+    USER = "usr"
+    ACCOUNT = "acc"
+    MAILBOX = "mbx"
+    MESSAGE = "msg"
+    THREAD = "thr"
+    ATTACHMENT = "att"
+    DRAFT = "drf"
+    SUBMISSION = "sub"
+    EVENT = "evt"
+    WEBHOOK = "whk"
+
+
+class NotAnId(ValueError):
+    """This is not an id of that kind."""
+
+
+def shown(kind: Kind, value: UUID) -> str:
+    """The id as the outside sees it."""
+    number = value.int
+    digits = [ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
+    return f"{kind.value}_{''.join(digits)}"
+
+
+def read(kind: Kind, text: str) -> UUID:
+    """The UUID behind an id from outside; raises NotAnId for anything else."""
+    prefix, _, digits = text.partition("_")
+    if prefix != kind.value or len(digits) != _LENGTH:
+        raise NotAnId(text[:64])
+    number = 0
+    for digit in digits:
+        value = _VALUE.get(digit)
+        if value is None:
+            raise NotAnId(text[:64])
+        number = number << 5 | value
+    if number >> 128:
+        raise NotAnId(text[:64])
+    return UUID(int=number)

@@ -1,0 +1,104 @@
+"""Pools of connections, as one role of one service, with limits on how long anything may hold."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+log = structlog.get_logger()
+
+Pool: TypeAlias = asyncpg.Pool
+Connection: TypeAlias = PoolConnectionProxy
+
+_CONNECT_RETRY_SECONDS = 0.5
+
+
+class DatabaseSettings(BaseSettings):
+    """Where a service's tables are, as which roles it comes, and how long it may wait."""
+
+    database_url: SecretStr = Field(
+        description="PostgreSQL address for the service's own work, role <service>."
+    )
+    request_database_url: SecretStr = Field(
+        description="PostgreSQL address for what acts for a caller, role <service>_request."
+    )
+    database_pool_size: int = Field(default=10, ge=2, description="Connections for own work.")
+    request_database_pool_size: int = Field(
+        default=10, ge=1, description="Connections for what acts for a caller."
+    )
+    database_statement_seconds: float = Field(
+        default=30.0, gt=0, description="A statement that takes longer is ended."
+    )
+    database_idle_transaction_seconds: float = Field(
+        default=30.0, gt=0, description="A transaction that does nothing for longer is ended."
+    )
+
+
+@asynccontextmanager
+async def open_pool(
+    url: SecretStr, settings: DatabaseSettings, *, name: str, size: int
+) -> AsyncGenerator[Pool]:
+    """A pool that waits for the database to be there, and leaves nothing open behind.
+
+    The role's search_path is set where the role is made, so statements name tables alone.
+    """
+    pool = await _when_there(url, settings, name, size)
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(10):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _when_there(url: SecretStr, settings: DatabaseSettings, name: str, size: int) -> Pool:
+    said: str | None = None
+    while True:
+        try:
+            return await asyncpg.create_pool(
+                url.get_secret_value(),
+                min_size=1,
+                max_size=size,
+                timeout=10,
+                command_timeout=settings.database_statement_seconds + 5,
+                server_settings=_server_settings(settings, name),
+                # A restarted server must not meet plans of its former life.
+                max_inactive_connection_lifetime=300,
+            )
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.CannotConnectNowError,
+            asyncpg.TooManyConnectionsError,
+        ) as error:
+            if str(error) != said:
+                said = str(error)
+                log.warning("waiting for the database", pool=name, error=said)
+            await asyncio.sleep(_CONNECT_RETRY_SECONDS)
+
+
+def _server_settings(settings: DatabaseSettings, name: str) -> dict[str, Any]:
+    def milliseconds(seconds: float) -> str:
+        return str(int(seconds * 1000))
+
+    return {
+        "application_name": name,
+        "statement_timeout": milliseconds(settings.database_statement_seconds),
+        "idle_in_transaction_session_timeout": milliseconds(
+            settings.database_idle_transaction_seconds
+        ),
+        "lock_timeout": milliseconds(settings.database_statement_seconds),
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "jit": "off",  # short statements; compiling costs more than it gives
+    }

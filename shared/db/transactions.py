@@ -1,0 +1,62 @@
+"""Transactions: on behalf of a caller, and done again where PostgreSQL asks for it."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import asyncpg
+
+from shared.contracts.envelope import Caller
+from shared.db.pool import Connection, Pool
+
+T = TypeVar("T")
+
+_TRIES = 10
+
+
+@asynccontextmanager
+async def tenant_transaction(pool: Pool, caller: Caller) -> AsyncGenerator[Connection]:
+    """The only way to a request connection: a transaction that sees what this caller may see.
+
+    Row-level security reads `postbus.tenant` and `postbus.accounts`; both end with the
+    transaction. No accounts means no rows of accounts.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            """
+            SELECT set_config('postbus.tenant', $1, true),
+                   set_config('postbus.accounts', $2, true)
+            """,
+            str(caller.tenant_id),
+            "{" + ",".join(str(account_id) for account_id in caller.account_ids) + "}",
+        )
+        yield connection
+
+
+async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Do this work in one transaction; begin anew where two transactions met (40001, 40P01)."""
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                return await work(connection)
+        except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+            if tries >= _TRIES:
+                raise
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether this error says that the database is not there, which is no statement's fault."""
+    return isinstance(
+        error,
+        (
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,  # shutdown, crash, starting up; also a timeout
+            asyncpg.InsufficientResourcesError,  # disk full, too many connections
+            asyncpg.InterfaceError,  # the connection went under us
+            asyncpg.ReadOnlySQLTransactionError,
+            ConnectionError,
+            TimeoutError,
+        ),
+    ) and not isinstance(error, (asyncpg.QueryCanceledError, asyncpg.DataError))

@@ -1,0 +1,129 @@
+"""What tests stand on: one real PostgreSQL and one real NATS per session, a database per worker."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import nats
+from nats.aio.client import Client
+
+from infra.dev.nats import EmbeddedNats
+from infra.dev.postgres import EmbeddedPostgres
+from infra.dev.process import free_port
+from shared.bus.nats_config import USERS, nats_config
+from shared.bus.topology import STREAMS, apply
+from shared.contracts.catalogue import SERVICES
+from shared.db.migrate import Login, migrate
+
+PASSWORD = "test"  # of a server that only this test session can reach
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A migrated database and an applied bus, and how to come to them as anybody."""
+
+    postgres: EmbeddedPostgres
+    nats: EmbeddedNats
+    database: str
+    directory: Path
+
+    def database_url(self, role: str) -> str:
+        return f"postgresql://{role}:{PASSWORD}@127.0.0.1:{self.postgres.port}/{self.database}"
+
+    @property
+    def admin_database_url(self) -> str:
+        return self.postgres.url.rpartition("/")[0] + f"/{self.database}"
+
+    def bus_url(self, user: str) -> str:
+        return f"nats://{user}:{PASSWORD}@127.0.0.1:{self.nats.port}"
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What a process of this service is given to find its way."""
+        prefix = service.upper()
+        return {
+            f"{prefix}_DATABASE_URL": self.database_url(service),
+            f"{prefix}_REQUEST_DATABASE_URL": self.database_url(f"{service}_request"),
+            f"{prefix}_BUS_URL": self.bus_url(service),
+            f"{prefix}_DIAL_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
+        }
+
+    async def empty(self) -> None:
+        """Forget every row and every message, but no table, stream or consumer."""
+        admin = await asyncpg.connect(self.admin_database_url)
+        try:
+            tables = await admin.fetch(
+                """
+                SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+                 WHERE schemaname = ANY($1) AND tablename <> 'migration'
+                """,
+                list(SERVICES),
+            )
+            if tables:
+                names = ", ".join(row["name"] for row in tables)
+                await admin.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        finally:
+            await admin.close()
+        async with self.admin_bus() as client:
+            for stream in STREAMS:
+                await client.jetstream().purge_stream(stream.name)
+
+    @asynccontextmanager
+    async def admin_bus(self) -> AsyncGenerator[Client]:
+        client = await nats.connect(self.bus_url("admin"))
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+@asynccontextmanager
+async def running_platform() -> AsyncGenerator[Platform]:
+    """Start both servers in a directory of their own and bring them to this release."""
+    directory = Path(tempfile.mkdtemp(prefix="postbus-test-"))
+    # Sized for tests; JetStream only reserves, but a small disk would refuse.
+    os.environ.setdefault("BUS_MAIL_MAX_MEBIBYTES", "256")
+    os.environ.setdefault("BUS_FILL_MAX_MEBIBYTES", "256")
+    port = free_port()
+    config = directory / "nats.conf"
+    config.write_text(
+        nats_config(
+            host="127.0.0.1",
+            port=port,
+            store=directory / "nats",
+            passwords=dict.fromkeys(USERS, PASSWORD),
+        )
+    )
+    postgres = EmbeddedPostgres(directory / "postgres")
+    bus = EmbeddedNats(config, port)
+    try:
+        async with postgres, bus:
+            platform = Platform(postgres, bus, "postbus", directory)
+            await _migrate(platform)
+            async with platform.admin_bus() as client:
+                await apply(client)
+            yield platform
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _migrate(platform: Platform) -> None:
+    admin = await asyncpg.connect(platform.postgres.url)
+    try:
+        await admin.execute(f"CREATE DATABASE {platform.database}")
+    finally:
+        await admin.close()
+    await migrate(
+        platform.admin_database_url,
+        {
+            service: (
+                Login.of(platform.database_url(service)),
+                Login.of(platform.database_url(f"{service}_request")),
+            )
+            for service in SERVICES
+        },
+    )

@@ -1,0 +1,1 @@
+"""Real mail servers, started privately on loopback for the tests that need one."""

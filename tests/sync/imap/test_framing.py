@@ -1,0 +1,69 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.sync.imap.errors import TooLarge
+from services.sync.imap.framing import Framer
+
+CONVERSATION = (
+    b"* OK ready {3}\r\n"
+    b"* 1 FETCH (UID 9 BODY[] {12}\r\nSubject: a\r\n FLAGS (\\Seen))\r\n"
+    b'* LIST () "/" {5}\r\nIn{x}\r\n'
+    b"* 2 FETCH (BODY[] {0}\r\n X {2}\r\n\r\n)\r\n"
+    b"A1 OK done\r\n"
+)
+FRAMES = [
+    [b"* OK ready {3}"],
+    [b"* 1 FETCH (UID 9 BODY[] ", b"Subject: a\r\n", b" FLAGS (\\Seen))"],
+    [b'* LIST () "/" ', b"In{x}", b""],
+    [b"* 2 FETCH (BODY[] ", b"", b" X ", b"\r\n", b")"],
+    [b"A1 OK done"],
+]
+
+
+def framer(**limits: int) -> Framer:
+    return Framer(**{"max_literal_bytes": 1000, "max_line_bytes": 1000} | limits)
+
+
+def test_an_answer_is_the_same_wherever_the_network_cuts_it():
+    for cut in range(len(CONVERSATION) + 1):
+        cutter = framer()
+        assert cutter.feed(CONVERSATION[:cut]) + cutter.feed(CONVERSATION[cut:]) == FRAMES
+        assert not cutter.midway
+
+
+def test_an_answer_that_comes_byte_by_byte_is_the_same():
+    cutter = framer()
+    frames = [f for byte in CONVERSATION for f in cutter.feed(bytes([byte]))]
+    assert frames == FRAMES
+
+
+@given(st.lists(st.binary(max_size=40), max_size=20))
+def test_literals_of_any_bytes_come_through_any_cuts(literals: list[bytes]):
+    wire = b"".join(b"* X {%d}\r\n%s)\r\n" % (len(each), each) for each in literals)
+    cutter = framer()
+    frames = [f for at in range(0, len(wire), 7) for f in cutter.feed(wire[at : at + 7])]
+    assert frames == [[b"* X ", each, b")"] for each in literals]
+
+
+def test_fifty_thousand_lines_in_one_read_are_no_trouble():
+    lines = b"".join(b"* %d FETCH (UID %d FLAGS ())\r\n" % (n, n) for n in range(1, 50_001))
+    assert len(framer().feed(lines)) == 50_000
+
+
+def test_lines_that_end_with_a_bare_newline_are_read():
+    assert framer().feed(b"* OK a\n* OK b\n") == [[b"* OK a"], [b"* OK b"]]
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"* " + b"x" * 2000,
+        b"* " + b"x" * 2000 + b"\r\n",
+        b"* X {99999999999}\r\n",
+        b"* X {900}\r\n" + (b"y" * 900 + b" {900}\r\n") * 2,
+    ],
+)
+def test_a_server_cannot_make_us_hold_more_than_the_limits(flood: bytes):
+    with pytest.raises(TooLarge):
+        framer().feed(flood)
