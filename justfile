@@ -97,3 +97,8 @@ dead-letters *CONSUMER: install
 [group('operate')]
 replay *CONSUMER: install
     @exec {{ python }} -m infra.dev run shared.bus replay "$@"
+
+# Have sync tell everything again to SERVICE (api, indexer) after it lost rows
+[group('operate')]
+retell SERVICE *ARGS: install
+    @service="$1"; shift; exec {{ python }} -m infra.dev run "services.$service" retell "$@"

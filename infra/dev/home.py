@@ -120,18 +120,25 @@ class Home:
         for name in ("socket", "up.json", "supervisord.pid", "supervisord.conf", "nats.conf"):
             (self.run / name).unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def held(self) -> Generator[None]:
-        """Be the only one who starts or stops things here; the system lets go when we die.
+    def hold(self) -> int:
+        """Be the only one who starts or stops things here, until the descriptor is closed.
 
-        The lock is on the directory itself, so no file is left over.
+        The system closes it when the process is gone. The lock is on the directory itself, so
+        that no file is left over.
         """
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyUp(f"Postbus already runs in {self.path}.") from None
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise AlreadyUp(f"Postbus already runs in {self.path}.") from None
+        return descriptor
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """Hold the home for as long as the block runs."""
+        descriptor = self.hold()
+        try:
             yield
         finally:
             os.close(descriptor)

@@ -1,6 +1,5 @@
 """What a platform on one machine keeps secret: made once, each file for its owner alone."""
 
-import base64
 import json
 import os
 import secrets
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.dev.home import Home
+from services.api.domain.tokens import KEY_BYTES, TokenKeys
 from shared.contracts.catalogue import SERVICES
 from shared.seal.keys import new_key, publish
 
@@ -54,9 +54,8 @@ def make(home: Home) -> Secrets:
         _write(path, json.dumps(known | missing, indent=2))
     made = read(home)
     if not made.jwt_keys.exists():
-        kid = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
-        _write(made.jwt_keys, json.dumps({"current": kid, "keys": {kid: key}}))
+        kid = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+        _write(made.jwt_keys, TokenKeys(kid, {kid: secrets.token_bytes(KEY_BYTES)}).written())
     for service in SEALED_FOR:
         if not list(made.seal_keys(service).glob("*.private")):
             new_key(made.seal_keys(service))

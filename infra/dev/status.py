@@ -40,8 +40,8 @@ def status(home: Home) -> int:
     console = Console(highlight=False)
     console.print(shown)
     console.print(home.url)
-    healthy = all(fault is None for fault in faults.values())
-    return 0 if healthy and all(state.state == "RUNNING" for state in states.values()) else 1
+    run = all(state.state in ("STARTING", "RUNNING") for state in states.values())
+    return 0 if run and all(fault is None for fault in faults.values()) else 1
 
 
 def down(home: Home) -> int:

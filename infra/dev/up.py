@@ -28,15 +28,15 @@ def up(home: Home) -> int:
     os.umask(0o077)
     show = Progress()
     home.make()
-    with home.held():
-        if stop_all(home):
-            show.say("Stopped what an earlier run had left behind.")
-        _check_ports(home)
-        home.started()
-        try:
-            return asyncio.run(_serve(home, show))
-        finally:
-            stop_all(home)  # a second time only if the first was interrupted
+    home.hold()  # and never let go: who waits for it, waits until this process is gone
+    if stop_all(home):
+        show.say("Stopped what an earlier run had left behind.")
+    _check_ports(home)
+    home.started()
+    try:
+        return asyncio.run(_serve(home, show))
+    finally:
+        stop_all(home)  # finds nothing, unless the end was interrupted
 
 
 async def _serve(home: Home, show: Progress) -> int:
@@ -80,11 +80,12 @@ async def _run(home: Home, show: Progress) -> None:
         )
     with show.step(f"Starting {_names(services)}"):
         await _start(services, home, kept, supervisor)
+    demo_login = False
     if home.demo:
         with show.step("Connecting the demo mailboxes"):
-            await asyncio.to_thread(seed.seed, home)
+            demo_login = await asyncio.to_thread(seed.seed, home)
     show.say(f"Postbus is ready: {home.url}")
-    if home.demo:
+    if demo_login:
         show.say(f"  demo login: {seed.EMAIL}  password: {seed.PASSWORD}")
     show.say(f"  logs: {home.logs}  (Ctrl-C stops everything)")
     await _watch(supervised, supervisor, table, home, show)

@@ -30,7 +30,7 @@ def command() -> int:
         case "retell":
             return asyncio.run(_retell())
         case _:
-            run(main)
+            return run(main)
 
 
 def _new_key(file: Path) -> int:

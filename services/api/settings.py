@@ -48,7 +48,7 @@ class Settings(DatabaseSettings, BusSettings, LogSettings):
         default=10, ge=1, description="Attempts to sign in for one address from one client."
     )
     registrations_per_minute: int = Field(
-        default=5, ge=1, description="Registrations from one client."
+        default=20, ge=1, description="Registrations from one client."
     )
     request_body_max_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="The largest request body that is read."

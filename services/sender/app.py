@@ -1,8 +1,8 @@
 """sender put together: settings, doors, ears and workers."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 from uuid_utils.compat import uuid7
 
@@ -13,7 +13,7 @@ from services.sender.workers import work
 from services.sender.world import World
 from shared.bus import Relay, open_bus
 from shared.db import Pool, open_pool
-from shared.seal import KeysUnusable, OpeningKeys, key_id_of, missing_keys
+from shared.seal import KeysUnusable, OpeningKeys, Tampered, key_id_of, missing_keys
 from shared.telemetry import Check, configure, serve_probes
 
 
@@ -34,7 +34,7 @@ async def serve(world: World, stop: asyncio.Event) -> None:
         await work(world, stop)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def open_world(settings: Settings) -> AsyncGenerator[World]:
     """Open every door; raises KeysUnusable when a password could not be opened."""
     keys = OpeningKeys.load(settings.seal_keys_dir)
@@ -66,7 +66,12 @@ async def _check_keys(pool: Pool, keys: OpeningKeys) -> None:
     """Better no start than accounts that cannot send, found out one by one."""
     async with pool.acquire() as connection:
         headers = await store.sealed_headers(connection)
-    if missing := missing_keys((key_id_of(header) for header in headers), keys):
+    in_use: set[str] = set()
+    for header in headers:
+        # What is no sealed secret at all is its account's affair: its sending is put off.
+        with contextlib.suppress(Tampered):
+            in_use.add(key_id_of(header))
+    if missing := missing_keys(in_use, keys):
         raise KeysUnusable(
             f"Accounts were sealed for {', '.join(sorted(missing))}, which is not among the keys."
         )

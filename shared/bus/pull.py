@@ -1,6 +1,7 @@
 """Our own pull loop: batches from a durable consumer, and what becomes of each message."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -59,17 +60,22 @@ class Puller:
         slots = asyncio.Semaphore(self._bus.settings.bus_batches_in_flight)
         stream = stream_of(self._contract)
         subscription = await self._bus.js.pull_subscribe_bind(self.consumer, stream)
-        async with asyncio.TaskGroup() as working:
-            while True:
-                await slots.acquire()
-                messages = await self._fetch(subscription)
-                if not messages:
-                    slots.release()
-                    continue
-                pending = messages[-1].metadata.num_pending
-                CONSUMER_PENDING.labels(self.consumer).set(pending)
-                task = working.create_task(self._batch(messages))
-                task.add_done_callback(lambda _: slots.release())
+        try:
+            async with asyncio.TaskGroup() as working:
+                while True:
+                    await slots.acquire()
+                    messages = await self._fetch(subscription)
+                    if not messages:
+                        slots.release()
+                        continue
+                    pending = messages[-1].metadata.num_pending
+                    CONSUMER_PENDING.labels(self.consumer).set(pending)
+                    task = working.create_task(self._batch(messages))
+                    task.add_done_callback(lambda _: slots.release())
+        finally:
+            # Otherwise closing the connection would wait for messages that nobody will take.
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
 
     async def _fetch(self, subscription: Any) -> list[Msg]:
         try:

@@ -8,17 +8,15 @@ from shared.bus import tell
 from shared.contracts.account import RetellAccount
 from shared.db import Pool
 
+_EVERY_TENANT = UUID(int=0)
 
-async def ask_retelling(
-    pool: Pool, *, tenant_id: UUID = UUID(int=0), account_id: UUID | None = None
-) -> UUID:
-    """Ask sync to tell us an account again, or all of them; returns the generation."""
+
+async def ask_retelling(pool: Pool) -> UUID:
+    """Ask sync to tell us every account again; returns the generation."""
     generation = uuid7()
     async with pool.acquire() as connection, connection.transaction():
         await tell(
             connection,
-            RetellAccount(
-                tenant_id=tenant_id, listener="api", generation=generation, account_id=account_id
-            ),
+            RetellAccount(tenant_id=_EVERY_TENANT, listener="api", generation=generation),
         )
     return generation

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from services.api.store.accounts import Account
 from shared.contracts.account import ConnectSender, ConnectSync, Endpoint
-from shared.seal import Credential, Purpose, SealingKeys, seal
+from shared.seal import Credential, Destination, Purpose, SealingKeys, seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,7 @@ def connect_sync(tenant_id: UUID, account: Account, password: str, seals: Seals)
     )
 
 
-def connect_sender(
-    tenant_id: UUID, account: Account, password: str, seals: Seals
-) -> ConnectSender:
+def connect_sender(tenant_id: UUID, account: Account, password: str, seals: Seals) -> ConnectSender:
     """The order to send for this account."""
     return ConnectSender(
         tenant_id=tenant_id,
@@ -50,9 +48,7 @@ def connect_sender(
         version=account.version,
         email=account.email,
         endpoint=account.smtp,
-        sealed=_sealed(
-            tenant_id, account.account_id, "smtp", account.smtp, password, seals.sender
-        ),
+        sealed=_sealed(tenant_id, account.account_id, "smtp", account.smtp, password, seals.sender),
     )
 
 
@@ -64,16 +60,5 @@ def _sealed(
     password: str,
     keys: SealingKeys,
 ) -> bytes:
-    return seal(
-        Credential(
-            tenant_id=tenant_id,
-            account_id=account_id,
-            purpose=purpose,
-            host=endpoint.host,
-            port=endpoint.port,
-            security=endpoint.security.value,
-            username=endpoint.username,
-            secret=password,
-        ),
-        keys,
-    )
+    place = Destination.of(endpoint, tenant_id=tenant_id, account_id=account_id, purpose=purpose)
+    return seal(Credential.at(place, password), keys)

@@ -10,7 +10,7 @@ from shared.contracts.envelope import Caller
 from shared.contracts.mail import ContentAnswer, MessageContent, ReadContent
 from shared.db import Pool, tenant_transaction
 
-# A message may have tens of megabytes of text; nobody reads them, and a browser would not show them.
+# A message may have tens of megabytes of text: nobody reads them, and no browser shows them well.
 SHOWN_CHARACTERS = 4_000_000
 
 
@@ -28,9 +28,7 @@ async def read_message(
     content = await _slice(bus, caller, message_id, text_from=0, html_from=0)
     text, html = content.text, content.html
     while _wanting(text, content.text_characters) or _wanting(html or "", content.html_characters):
-        more = await _slice(
-            bus, caller, message_id, text_from=len(text), html_from=len(html or "")
-        )
+        more = await _slice(bus, caller, message_id, text_from=len(text), html_from=len(html or ""))
         if not more.text and not more.html:
             raise ContentUnavailable(retry_after_seconds=5)
         text += more.text

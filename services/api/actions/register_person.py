@@ -29,9 +29,7 @@ async def register_person(
         tenant_id=uuid7(),
         tenant_name=name or email,
     )
-    claims = Claims(
-        tenant_id=person.tenant_id, person_id=person.person_id, session_id=uuid7()
-    )
+    claims = Claims(tenant_id=person.tenant_id, person_id=person.person_id, session_id=uuid7())
     try:
         async with pool.acquire() as connection, connection.transaction():
             await people.add_tenant(connection, person.tenant_id, person.tenant_name)
@@ -53,6 +51,6 @@ async def register_person(
             )
             return await issue(connection, issuer, person, claims, now)
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name == "person_has_one_address":
+        if error.as_dict().get("constraint_name") == "person_has_one_address":
             raise AddressTaken(pointers=("/email",)) from None
         raise

@@ -15,7 +15,7 @@ from shared.db import Pool, tenant_transaction
 
 
 async def remove_account(pool: Pool, caller: Caller, account_id: UUID) -> dict[UUID, int]:
-    """Gone at once for everybody; a worker deletes its mail here, and the mail server keeps its own.
+    """Gone at once for everybody; a worker deletes its mail here, the server keeps its own.
 
     Raises NotFound.
     """

@@ -33,8 +33,6 @@ async def renew_session(pool: Pool, issuer: Issuer, *, refresh_token: str) -> Si
                 )
                 return await issue(connection, issuer, known.person, claims, now)
         elif known is not None:
-            await people.revoke_session(
-                connection, known.person.tenant_id, known.session_id, now
-            )
+            await people.revoke_session(connection, known.person.tenant_id, known.session_id, now)
             log.warning("refresh token came again, session revoked", session=str(known.session_id))
     raise TokenRefused("The refresh token is unknown, used, expired or revoked.")

@@ -26,9 +26,7 @@ async def sign_in(pool: Pool, issuer: Issuer, *, email: str, password: str) -> S
         await asyncio.to_thread(passwords.hashed, password) if passwords.is_outdated(kept) else None
     )
     now = datetime.now(UTC)
-    claims = Claims(
-        tenant_id=person.tenant_id, person_id=person.person_id, session_id=uuid7()
-    )
+    claims = Claims(tenant_id=person.tenant_id, person_id=person.person_id, session_id=uuid7())
     async with pool.acquire() as connection, connection.transaction():
         if rehashed:
             await people.change_password_hash(connection, person.person_id, rehashed)

@@ -11,7 +11,9 @@ from shared.contracts.mail import Address
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 # RFC 5322 §3.4 name-addr, as people write it: a name with or without quotes, then the address.
-_NAMED = re.compile(r'^\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<>"]*?))\s*<(?P<email>[^<>]+)>\s*$')
+_NAMED = re.compile(
+    r'^\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<>"]*?))\s*<(?P<email>[^<>]+)>\s*$'
+)
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
 

@@ -55,7 +55,7 @@ def one_each(pages: Iterable[_Page[M]]) -> list[Told[M]]:
     """The newest that is told of each message, sorted by tenant and id."""
     newest: dict[tuple[UUID, UUID], Told[M]] = {}
     for page in pages:
-        attested = page.as_of_revision if isinstance(page, MessagesRetold) else 0
+        attested = _attested(page)
         for n, message in enumerate(page.messages):
             one = Told(
                 tenant_id=page.tenant_id,
@@ -73,6 +73,10 @@ def one_each(pages: Iterable[_Page[M]]) -> list[Told[M]]:
                 one = replace(kept, attested_revision=max(attested, known.attested_revision))
             newest[key] = one
     return [newest[key] for key in sorted(newest)]
+
+
+def _attested(page: object) -> int:
+    return page.as_of_revision if isinstance(page, MessagesRetold) else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,6 @@ CREATE TABLE message (
     CONSTRAINT message_gone_keeps_no_content CHECK (
         vanished_revision IS NULL OR vanished_revision < attested_revision OR received_at IS NULL)
 );
-ALTER TABLE message ALTER COLUMN details SET COMPRESSION lz4;
 -- The newest messages of a mailbox, and of an account, are a walk along an index.
 CREATE INDEX message_by_mailbox
     ON message (tenant_id, mailbox_id, received_at DESC, message_id DESC) WHERE listed;

@@ -111,9 +111,7 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
     )
 
 
-async def bury(
-    connection: Connection, tenant_id: UUID, account_id: UUID, now: datetime
-) -> bool:
+async def bury(connection: Connection, tenant_id: UUID, account_id: UUID, now: datetime) -> bool:
     """Mark an account deleted; False when there was none. Waits for pages being written to it."""
     return bool(
         await connection.fetchval(

@@ -47,9 +47,7 @@ async def unlogged(connection: Connection, entries: Sequence[Entry]) -> list[Ent
         [entry.n for entry in entries],
     )
     logged = {(row["tenant_id"], row["event_id"], row["n"]) for row in rows}
-    return [
-        entry for entry in entries if (entry.tenant_id, entry.event_id, entry.n) not in logged
-    ]
+    return [entry for entry in entries if (entry.tenant_id, entry.event_id, entry.n) not in logged]
 
 
 async def append(connection: Connection, entries: Sequence[Entry]) -> dict[UUID, int]:

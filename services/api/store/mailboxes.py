@@ -34,9 +34,7 @@ class ToldMailbox:
     mailbox: SyncedMailbox
 
 
-async def put(
-    connection: Connection, told: Sequence[ToldMailbox]
-) -> dict[tuple[UUID, UUID], str]:
+async def put(connection: Connection, told: Sequence[ToldMailbox]) -> dict[tuple[UUID, UUID], str]:
     """Mailboxes by the newest revision; returns what each became: created, updated or deleted.
 
     A mailbox that is gone stays gone. One telling for each mailbox, sorted by tenant and id.
@@ -80,13 +78,11 @@ async def put(
         [one.mailbox.selectable for one in told],
         [one.mailbox.gone for one in told],
     )
-    return {
-        (row["tenant_id"], row["mailbox_id"]): row["became"] for row in rows if row["became"]
-    }
+    return {(row["tenant_id"], row["mailbox_id"]): row["became"] for row in rows if row["became"]}
 
 
 async def count(connection: Connection, counts: Sequence[MailboxCount]) -> None:
-    """Change the numbers beside mailboxes, each once; one that is not known yet begins with them."""
+    """Change the numbers beside mailboxes, each once; an unknown one begins with them."""
     if not counts:
         return
     await connection.execute(

@@ -141,16 +141,17 @@ async def add_refresh_token(
         expires_at,
     )
     await connection.execute(
-        "UPDATE session SET used_at = now(), expires_at = $3 WHERE session_id = $1 AND tenant_id = $2",
+        """
+        UPDATE session SET used_at = now(), expires_at = $3
+         WHERE session_id = $1 AND tenant_id = $2
+        """,
         session_id,
         tenant_id,
         expires_at,
     )
 
 
-async def hold_refresh_token(
-    connection: Connection, token_hash: bytes
-) -> KnownRefreshToken | None:
+async def hold_refresh_token(connection: Connection, token_hash: bytes) -> KnownRefreshToken | None:
     """What is known of a token; nobody else may use it until the transaction ends."""
     row = await connection.fetchrow(
         """

@@ -71,9 +71,7 @@ async def by_ids(
     return {row["message_id"]: _shown(row) for row in rows}
 
 
-async def by_id(
-    connection: Connection, tenant_id: UUID, message_id: UUID
-) -> ShownMessage | None:
+async def by_id(connection: Connection, tenant_id: UUID, message_id: UUID) -> ShownMessage | None:
     return (await by_ids(connection, tenant_id, [message_id])).get(message_id)
 
 

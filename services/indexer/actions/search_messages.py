@@ -111,7 +111,7 @@ async def _decided(
     connection: Connection, caller: Caller, plan: Plan, candidates: Sequence[Candidate]
 ) -> list[Candidate]:
     """The candidates that are answers: what the index could not decide is decided here."""
-    partial = [one.message_id for one in candidates if plan.depends_on_places and not one.is_whole]
+    partial = [one.message_id for one in candidates if not one.is_whole and plan.depends_on_places]
     kept = await texts(connection, caller, partial) if partial else {}
     asked = (
         [leaf for leaf in leaves(plan.rest) if isinstance(leaf, Words | Mark)] if plan.rest else []

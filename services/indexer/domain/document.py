@@ -5,7 +5,7 @@ mail hold letters, digits and the joiners of addresses only; lexemes that begin 
 ours, and no text can produce them.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -15,6 +15,7 @@ from services.indexer.domain.tokenise import Reading, cut, read
 from shared.contracts.mail import Address, Content
 
 MAX_POSITION = 16_383  # what a tsvector can tell apart
+_POSITION_LABELS = [str(position) for position in range(MAX_POSITION + 1)]
 _LEXEME_BYTES = 900_000  # of 1 MiB that a tsvector may hold
 _POSITIONS = 255  # that a lexeme may keep
 
@@ -35,7 +36,7 @@ class Field(StrEnum):
     LIST = "list"
 
 
-WEIGHT = {Field.SUBJECT: "A", Field.BODY: "C", Field.FILENAME: "D"}
+WEIGHT = {Field.SUBJECT: "A", Field.FILENAME: "C", Field.BODY: "D"}
 """Fields that a weight tells apart. The others have lexemes of their own, as `:from:alice`."""
 
 _PEOPLE_WEIGHT = "B"
@@ -152,33 +153,37 @@ def _people(people: tuple[Address, ...]) -> list[str]:
 
 def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[str, bool]:
     """The words as a literal, and whether each of them is there with each of its positions."""
-    places: dict[str, list[str]] = {}
-    room = _LEXEME_BYTES
-    whole = True
+    places: defaultdict[str, list[str]] = defaultdict(list)
     position = 1
     for field, reading in sections:
-        weight = WEIGHT.get(field, _PEOPLE_WEIGHT)
+        labels = _labels(position, len(reading.words), WEIGHT.get(field, _PEOPLE_WEIGHT))
         for prefix in _prefixes(field):
-            for index, word in _placed(reading):
-                lexeme = prefix + word
-                known = places.get(lexeme)
-                if known is None:
-                    room -= len(lexeme.encode()) + 4
-                    if room < 0:
-                        whole = False
-                        continue
-                    known = places[lexeme] = []
-                if len(known) < _POSITIONS:
-                    known.append(f"{min(position + index, MAX_POSITION)}{weight}")
-                else:
-                    whole = False
+            words = [prefix + word for word in reading.words] if prefix else reading.words
+            for word, label in zip(words, labels, strict=True):
+                places[word].append(label)
+            for index, address in reading.addresses:
+                places[prefix + address].append(labels[index])
         position += len(reading.words) + 1  # no phrase reaches from one section into the next
-    whole = whole and position <= MAX_POSITION
-    written = [f"'{lexeme}':{','.join(at)}" for lexeme, at in places.items()]
+    crowded = [lexeme for lexeme, at in places.items() if len(at) > _POSITIONS]
+    for lexeme in crowded:
+        del places[lexeme][_POSITIONS:]
+    whole = position <= MAX_POSITION and not crowded
+    lexemes = list(places)
+    while sum(map(len, lexemes)) * 4 > _LEXEME_BYTES:  # 4: bytes of a character at most
+        whole = False
+        lexemes = lexemes[: len(lexemes) * 3 // 4]
+    written = [f"'{lexeme}':{','.join(places[lexeme])}" for lexeme in lexemes]
     written += [quoted(mark) for mark in marks]
     if not whole:
         written.append(quoted(PARTIAL))
     return " ".join(written), whole
+
+
+def _labels(start: int, count: int, weight: str) -> list[str]:
+    """Positions as a literal writes them; D, the weight of most words, has no letter."""
+    labels = _POSITION_LABELS[start : start + count]
+    labels += _POSITION_LABELS[-1:] * (count - len(labels))
+    return labels if weight == "D" else [label + weight for label in labels]
 
 
 def _prefixes(field: Field) -> tuple[str, ...]:
@@ -187,8 +192,3 @@ def _prefixes(field: Field) -> tuple[str, ...]:
         return ("",)
     own = field_lexeme(field, "")
     return (own,) if field is Field.LIST else ("", own)
-
-
-def _placed(reading: Reading) -> Iterator[tuple[int, str]]:
-    yield from enumerate(reading.words)
-    yield from reading.addresses

@@ -53,6 +53,11 @@ _RUN = re.compile(rf"[\w{_MARKS}]+(?:[.+\-@][\w{_MARKS}]+)*")
 _WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
 
 
+_ASCII_RUN = re.compile(r"\w+(?:[.+\-@]\w+)*", re.ASCII)
+# Takes what is too long together with its end, and gives only the beginning.
+_ASCII_WORD = re.compile(rf"([a-z0-9]{{1,{WORD_BYTES}}})[a-z0-9]*")
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A text as its words in order, and where among them whole addresses stand."""
@@ -74,16 +79,26 @@ def read(text: str) -> Reading:
     """The words of a text, in order. No text is refused."""
     words: list[str] = []
     addresses: list[tuple[int, str]] = []
-    for run in _RUN.findall(fold(text)):
-        if run.isascii() and run.isalnum():
-            words.append(run if len(run) <= WORD_BYTES else run[:WORD_BYTES])
-            continue
+    for line in fold(text).splitlines():
+        if not line.isascii():
+            _read_runs(_RUN.findall(line), words, addresses)
+        elif "@" in line:
+            _read_runs(_ASCII_RUN.findall(line), words, addresses)
+        else:
+            words += _ASCII_WORD.findall(line)
+    return Reading(words, addresses)
+
+
+def _read_runs(runs: list[str], words: list[str], addresses: list[tuple[int, str]]) -> None:
+    for run in runs:
         start = len(words)
-        for word in _WORD.findall(run):
-            words.extend(_parts(word))
+        if run.isascii():
+            words += _ASCII_WORD.findall(run)
+        else:
+            for word in _WORD.findall(run):
+                words.extend(_parts(word))
         if run.count("@") == 1 and len(words) > start:
             addresses.append((start, cut(run)))
-    return Reading(words, addresses)
 
 
 def is_open(word: str) -> bool:

@@ -152,9 +152,12 @@ def account_of(
 
 def keywords_of(state: State) -> list[str]:
     """Keywords as they are compared: in lower case, sorted (RFC 9051 §2.3.2)."""
-    return sorted(
-        {"".join(keyword.split()).replace("\0", "").lower() for keyword in state.keywords}
-    )
+    return sorted({_bare(keyword).lower() for keyword in state.keywords} - {""})
+
+
+def _bare(keyword: str) -> str:
+    # An atom has no space and no control character (RFC 9051 §9); a row's elements are lines.
+    return "".join(keyword.split()).replace("\0", "")
 
 
 def _reduced(told: Iterable[Told]) -> list[Told]:

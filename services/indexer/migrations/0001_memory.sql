@@ -10,7 +10,8 @@ CREATE TABLE outbox (
     written_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX outbox_by_lane_position ON outbox (lane, position);
-GRANT SELECT, INSERT, DELETE ON outbox TO indexer;
+-- UPDATE for the locks of FOR UPDATE; no row is ever changed.
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO indexer;
 
 -- Every account we ever heard of. Whoever writes rows of an account holds its row first, so that
 -- a removal waits for them and nothing comes after it.
@@ -92,16 +93,16 @@ BEGIN
 END
 $$;
 
--- Whether what is told of a message's state replaces what is known. A retell speaks for every
--- revision up to the one as of which it is true, also of a history that was lost in a restore; a
--- tombstone yields only to a retell that is newer.
+-- Whether what is told of a message's state replaces what is known, also that it vanished: an id is
+-- never used again, so only a history that was lost in a restore can be newer than a tombstone. A
+-- retell speaks for every revision up to the one as of which it is true.
 CREATE FUNCTION replaces_state(known document, told document) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
-        WHEN known.vanished_at IS NOT NULL THEN coalesce(told.alive_as_of > known.revision, false)
-        WHEN told.alive_as_of IS NOT NULL
+        WHEN told.alive_as_of IS NOT NULL AND known.vanished_at IS NULL
             THEN told.alive_as_of >= greatest(known.revision, known.alive_as_of)
-        ELSE told.revision > greatest(known.revision, known.alive_as_of)
+        ELSE greatest(told.revision, told.alive_as_of)
+             > greatest(known.revision, known.alive_as_of)
     END
 $$;
 
@@ -109,7 +110,7 @@ $$;
 CREATE FUNCTION adds_content(known document, told document) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
     SELECT told.has_content AND NOT known.has_content
-           AND (known.vanished_at IS NULL OR told.alive_as_of > known.revision) IS TRUE
+           AND (known.vanished_at IS NULL OR replaces_state(known, told))
 $$;
 
 -- A retell under way: which of its numbered pages are here, and once known how many there are.

@@ -33,6 +33,7 @@ DECLARE
     inside tsquery;  -- what is asked, inside the caller's tenant and accounts
     estimate float8;
     explained json;
+    patience float8;  -- how many rows to walk before giving up
     answers uuid[] := '{}';
     matched uuid[];
     slice integer := greatest(wanted * 2, 200);
@@ -56,7 +57,11 @@ BEGIN
           FROM unnest(caller_accounts) AS one;
         EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM words_live WHERE words @@ %L::tsquery', inside)
            INTO explained;
-        estimate := (explained -> 0 -> 'Plan' ->> 'Plan Rows')::float8;
+        estimate := greatest(1, (explained -> 0 -> 'Plan' ->> 'Plan Rows')::float8);
+        -- Where the estimate is right, a quarter of this meets enough.
+        patience := least(20000, 4 * wanted * (
+            SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'words_live'::regclass
+        ) / estimate);
     END IF;
 
     IF asked IS NULL OR estimate > 1000 THEN
@@ -91,8 +96,8 @@ BEGIN
             answers := answers || coalesce(matched, '{}');
             walked := walked + met;
             EXIT WHEN cardinality(answers) >= wanted OR met < slice;
-            IF asked IS NOT NULL AND walked >= 20000 THEN
-                estimate := 0;  -- it was wrong, or the word is common only in old mail
+            IF asked IS NOT NULL AND walked >= patience THEN
+                estimate := 0;  -- it was wrong, or the words are common only apart, or in old mail
                 EXIT;
             END IF;
             slice := least(slice * 4, 10000);

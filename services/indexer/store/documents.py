@@ -9,8 +9,9 @@ from shared.db import Connection
 async def put_documents(connection: Connection, told: list[Told], contents: list[Readable]) -> None:
     """Store what was told of messages, one row each, sorted by id.
 
-    Content comes once: the first writer wins. State follows the newest word. A tombstone yields
-    only to a newer retell. What is unknown though a retell newer than it is complete has vanished.
+    Content comes once: the first writer wins. State follows the newest word, and so does existence:
+    an older page does not overwrite a tombstone. What is unknown though a retell newer than it is
+    complete has vanished.
     """
     content_of = {content.message_id: content for content in contents}
     found = [content_of.get(one.message_id) for one in told]
@@ -135,7 +136,7 @@ async def _put_texts(connection: Connection, contents: list[Readable]) -> None:
 
 
 async def put_tombstones(connection: Connection, gone: list[Gone]) -> None:
-    """Let nothing of these messages be found again; a retell that is newer stands against it."""
+    """Let nothing of these messages be found again, unless something newer speaks of them."""
     ids = [one.message_id for one in gone]
     await connection.execute(
         """
@@ -153,7 +154,7 @@ async def put_tombstones(connection: Connection, gone: list[Gone]) -> None:
                received_at = NULL, size_bytes = NULL, is_whole = true
          WHERE known.account_id = excluded.account_id
            AND known.tenant_id = excluded.tenant_id
-           AND excluded.revision >= coalesce(known.alive_as_of, -1)
+           AND excluded.revision >= greatest(known.revision, known.alive_as_of)
            AND (known.vanished_at IS NULL OR excluded.revision > known.revision)
         """,
         ids,

@@ -34,8 +34,9 @@ class PhasedProtocol(SMTPProtocol):
         grows too large in the middle, and stop reading.
         """
         if self.transport is not None:
-            # Nothing of the body may wait behind us when the dot is due.
-            cast(asyncio.WriteTransport, self.transport).set_write_buffer_limits(high=0)
+            # Nothing of the body may wait behind us when the dot is due. Not 0: over TLS that
+            # pauses writing with an empty buffer, and for ever (asyncio's sslproto).
+            cast(asyncio.WriteTransport, self.transport).set_write_buffer_limits(high=1, low=0)
         self._response_pending = True
         body = memoryview(_DOT_AT_LINE_START.sub(b"..", mime))
         for start in range(0, len(body), _BLOCK_BYTES):
@@ -60,6 +61,7 @@ class PhasedProtocol(SMTPProtocol):
     async def _drained(self, limit_seconds: float) -> None:
         waiter = self._response_waiter
         if waiter is None or not self._paused:
+            await asyncio.sleep(0)  # what the server says meanwhile is to be heard
             return
         draining = asyncio.ensure_future(self._drain_helper())
         try:

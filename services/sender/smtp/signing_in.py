@@ -147,7 +147,9 @@ async def _sign_in(connection: _Connection, username: str, password: str) -> Non
         "cram-md5": connection.auth_crammd5,
     }
     # On a line that anybody may read, the one that does not show the password comes first.
-    order = ("plain", "login", "cram-md5") if connection.is_protected else tuple(reversed(ways))
+    order = ("plain", "login", "cram-md5")
+    if not connection.is_protected:
+        order = ("cram-md5", "plain", "login")
     offered = [name for name in order if name in connection.server_auth_methods]
     refused: AuthFailed | None = None
     for name in offered:

@@ -1,5 +1,6 @@
 """Compare a mailbox with our copy of it: what is gone, marked differently, or still owed to us."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,8 +13,16 @@ from services.sync.imap.status import StatusOf
 from services.sync.store import accounts, leases, mailboxes, messages
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
+from services.sync.store.messages import Twin
 from shared.bus import tell
-from shared.contracts.mail import ChangedMessage, ChangeReason, MessagesChanged, State
+from shared.contracts.mail import (
+    ChangedMessage,
+    ChangeReason,
+    MessagesChanged,
+    MessagesVanished,
+    State,
+    VanishedMessage,
+)
 from shared.db import Connection, Pool, in_transaction
 
 _RECENT = "\\Recent"  # a server's own, of a session (RFC 3501 §2.3.2): no mark of the message
@@ -72,6 +81,15 @@ async def look_at_mailbox(
                 connection, revision, [(one.message_id, listed[one.uid]) for one in marked]
             )
             await messages.unplace(connection, [one.message_id for one in lost], revision)
+            twins = await messages.twins_since(
+                connection,
+                lease.account_id,
+                [one.message_id for one in lost],
+                mailbox.compared_at or datetime.now(UTC),
+            )
+            await _take_places(connection, lease, twins, revision)
+            changes += [_moved(message_id, twin, revision) for message_id, twin in twins.items()]
+            lost = [one for one in lost if one.message_id not in twins]
             changes += [
                 ChangedMessage(
                     message_id=one.message_id,
@@ -116,6 +134,40 @@ async def look_at_mailbox(
         )
 
     return await in_transaction(pool, work)
+
+
+async def _take_places(
+    connection: Connection, lease: Lease, twins: dict[UUID, Twin], revision: int
+) -> None:
+    """A move seen at its end first: the message takes the place of the copy that was told."""
+    if not twins:
+        return
+    copies = [twin.message_id for twin in twins.values()]
+    await messages.vanish(connection, copies, revision)
+    for message_id, twin in twins.items():
+        await messages.place(
+            connection, twin.mailbox_id, revision, [(message_id, twin.uid, twin.keywords)]
+        )
+    for page in change_pages(copies):
+        await tell(
+            connection,
+            MessagesVanished(
+                tenant_id=lease.tenant_id,
+                account_id=lease.account_id,
+                messages=tuple(
+                    VanishedMessage(message_id=copy, revision=revision) for copy in page
+                ),
+            ),
+        )
+
+
+def _moved(message_id: UUID, twin: Twin, revision: int) -> ChangedMessage:
+    return ChangedMessage(
+        message_id=message_id,
+        revision=revision,
+        state=State(mailbox_id=twin.mailbox_id, keywords=twin.keywords, thread_id=twin.thread_id),
+        reasons=frozenset({ChangeReason.MOVED}),
+    )
 
 
 def _position(mailbox: Mailbox) -> Position | None:

@@ -132,7 +132,7 @@ class Session:
 
     def fetch(
         self, uids: Sequence[int], *, batch: int = 50, in_flight: int = 4
-    ) -> AsyncIterator[Fetched]:
+    ) -> AsyncGenerator[Fetched]:
         """Whole messages, as they come; what is not there (any more) does not come.
 
         Several FETCH commands are on their way at once. When the consumer is slow the server

@@ -86,12 +86,14 @@ CREATE TABLE message (
     content_id bytea NOT NULL,
     arrival text NOT NULL,
     size_bytes bigint NOT NULL,
-    received_at timestamptz NOT NULL
+    received_at timestamptz NOT NULL,
+    kept_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX message_by_uid ON message (mailbox_id, uid);
 CREATE INDEX message_by_account ON message (account_id, message_id);
 CREATE INDEX message_by_thread ON message (account_id, thread_id);
-CREATE INDEX message_unplaced ON message (account_id, content_id) WHERE uid IS NULL;
+CREATE INDEX message_by_content ON message (account_id, content_id);
+CREATE INDEX message_unplaced ON message (account_id, unplaced_at) WHERE uid IS NULL;
 
 CREATE TABLE message_content (
     message_id uuid PRIMARY KEY,

@@ -32,6 +32,16 @@ class Unplaced(Struct, frozen=True, kw_only=True):
     keywords: frozenset[str]
 
 
+class Twin(Struct, frozen=True, kw_only=True):
+    """Where a message went that was seen there before it was missed where it was."""
+
+    message_id: UUID  # under which it was told when it was seen
+    mailbox_id: UUID
+    uid: int
+    keywords: frozenset[str]
+    thread_id: UUID  # of the message that lost its place
+
+
 class NewMessage(Struct, frozen=True, kw_only=True):
     """A message to keep."""
 
@@ -209,6 +219,37 @@ async def unplaced_like(
         )
         for row in rows
     ]
+
+
+async def twins_since(
+    connection: Connection, account_id: UUID, lost: Sequence[UUID], since: datetime
+) -> dict[UUID, Twin]:
+    """For messages that lost their place: a copy that came elsewhere since this moment."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (twin.message_id)
+               lost.message_id AS lost_id, lost.thread_id, twin.message_id, twin.mailbox_id,
+               twin.uid, twin.keywords
+          FROM message AS lost
+          JOIN message AS twin USING (account_id, content_id, size_bytes)
+         WHERE account_id = $1 AND lost.message_id = ANY($2) AND lost.uid IS NULL
+           AND twin.uid IS NOT NULL AND twin.kept_at > $3
+         ORDER BY twin.message_id, lost.message_id
+        """,
+        account_id,
+        list(lost),
+        since,
+    )
+    return {
+        row["lost_id"]: Twin(
+            message_id=row["message_id"],
+            mailbox_id=row["mailbox_id"],
+            uid=row["uid"],
+            keywords=frozenset(row["keywords"]),
+            thread_id=row["thread_id"],
+        )
+        for row in rows
+    }
 
 
 async def place(

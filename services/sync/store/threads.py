@@ -46,8 +46,8 @@ async def merge(
     """Let threads become parts of others; the messages (id, mailbox, keywords, thread) moved."""
     await connection.execute(
         """
-        UPDATE thread_name SET thread_id = merged.into
-          FROM unnest($2::uuid[], $3::uuid[]) AS merged (thread_id, into)
+        UPDATE thread_name SET thread_id = merged.becomes
+          FROM unnest($2::uuid[], $3::uuid[]) AS merged (thread_id, becomes)
          WHERE account_id = $1 AND thread_name.thread_id = merged.thread_id
         """,
         account_id,
@@ -56,8 +56,8 @@ async def merge(
     )
     rows = await connection.fetch(
         """
-        UPDATE message SET thread_id = merged.into, revision = $4
-          FROM unnest($2::uuid[], $3::uuid[]) AS merged (thread_id, into)
+        UPDATE message SET thread_id = merged.becomes, revision = $4
+          FROM unnest($2::uuid[], $3::uuid[]) AS merged (thread_id, becomes)
          WHERE account_id = $1 AND message.thread_id = merged.thread_id
         RETURNING message.message_id, message.mailbox_id, message.keywords, message.thread_id
         """,

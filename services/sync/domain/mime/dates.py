@@ -14,8 +14,11 @@ _MONTHS = {
 }
 _USUAL = re.compile(
     r"(?:[A-Za-z]+,?)?\s*(\d{1,2})\s+([A-Za-z]{3})[a-z]*\.?,?\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?"
-    r"(?:[.,]\d+)?\s*([+-])(\d{2}):?(\d{2})\b"
+    r"(?:[.,]\d+)?\s*(?:GMT|UTC?)?([+-])(\d{1,2})(?::?(\d{2}))?\b"
 )
+#: A zone without a sign says nothing (`01800`); `-1600` is nowhere on Earth but means something.
+_UNSIGNED = re.compile(r":\d{2}\s+\d{4,5}\s*$")
+_DAY = timedelta(hours=24)
 
 
 def parse_date(text: str) -> datetime | None:
@@ -32,8 +35,8 @@ def _usual(text: str) -> datetime | None:
     if not found or found[2].lower() not in _MONTHS:
         return None
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
-    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
-    if offset >= timedelta(hours=24):  # no such place on Earth; the time itself may be right
+    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes or 0))
+    if offset >= _DAY:
         offset = timedelta()
     return datetime(
         int(year),
@@ -53,7 +56,6 @@ def _unusual(text: str) -> datetime | None:
         iso = datetime.fromisoformat(text.strip())
         return (iso if iso.tzinfo else iso.replace(tzinfo=UTC)).astimezone(UTC)
     year, month, day, hour, minute, second, *_, offset = parsed
-    if offset is None or abs(offset) >= 86_400:
-        offset = 0
     moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
-    return moment - timedelta(seconds=offset)
+    zone = timedelta(seconds=offset or 0)
+    return moment if abs(zone) >= _DAY or _UNSIGNED.search(text) else moment - zone

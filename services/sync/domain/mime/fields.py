@@ -11,6 +11,7 @@ MAX_FIELDS = 2_000
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 _ENVELOPE = re.compile(rb">?From [^\n]*\n")
 _WELL_KNOWN = re.compile(
     rb"(?:[ \t][^\n]*\n)*(?:from|to|cc|subject|date|message-id|received|return-path|reply-to|sender"
@@ -61,5 +62,5 @@ def read_header(raw: bytes, start: int, end: int) -> Header:
 
 
 def _after_blank_line(raw: bytes, at: int, end: int) -> int:
-    found = [n for n in (raw.find(b"\n\n", at - 1, end), raw.find(b"\n\r\n", at - 1, end)) if n >= 0]
-    return raw.index(b"\n", min(found) + 1, end) + 1 if found else end
+    blank = _BLANK_LINE.search(raw, at - 1, end)
+    return blank.end() if blank else end

@@ -56,12 +56,15 @@ class Parameterized(NamedTuple):
 
 def parameterized(raw: bytes) -> Parameterized:
     """The parts of such a field, as far as they can be told apart."""
-    head, semicolon, rest = raw.partition(b";")
+    head, _, rest = raw.partition(b";")
     if b"(" in head:
         head = _COMMENT.sub(b"", head)
-    value = clean(head.decode("latin-1")).strip().lower()
+    head = head.strip()
+    if b"=" in head and (words := head.split(None, 1))[1:]:  # the first semicolon was forgotten
+        head, rest = words[0], words[1] + b";" + rest
+    value = clean(head.decode("latin-1")).lower()
     parameters: dict[str, bytes] = {}
-    if semicolon:
+    if rest:
         for found in _PARAMETER.finditer(b";" + rest):
             name = found[1].decode("latin-1").lower()
             quoted = found[2]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from services.sync.domain.mime.charset import clean
 from services.sync.domain.mime.fields import read_header
 from services.sync.domain.mime.params import Parameterized, parameterized
 from services.sync.domain.mime.transfer import decoded
@@ -32,7 +33,7 @@ class Part:
     start: int  # of the body
     end: int
     type: Parameterized
-    children: list[Part] = field(default_factory=list["Part"])
+    children: list[Part]
 
     @property
     def media_type(self) -> str:
@@ -56,10 +57,8 @@ class Part:
     @cached_property
     def content_id(self) -> str | None:
         """Content-ID without its brackets (RFC 2392)."""
-        raw = self.raw_field("content-id")
-        if not raw:
-            return None
-        return parameterized(raw.split(b";")[0]).value and _bare(raw)
+        text = clean(self.raw_field("content-id").decode("latin-1")).strip()
+        return text.removeprefix("<").partition(">")[0].strip()[:1_000] or None
 
     @cached_property
     def content(self) -> bytes:
@@ -78,11 +77,6 @@ class Structure:
 
     root: Part
     defects: list[str]
-
-
-def _bare(raw: bytes) -> str | None:
-    text = raw.decode("latin-1").replace("\0", "").strip()
-    return text.removeprefix("<").partition(">")[0].strip()[:1_000] or None
 
 
 def read_structure(source: bytes) -> Structure:
@@ -129,7 +123,7 @@ def _part(source: bytes, start: int, end: int, default: Parameterized, defects: 
             # RFC 2045 §5.2: what cannot be read is plain text; its charset may still be right.
             defects.append("invalid_content_type")
             type_ = Parameterized("text/plain", type_.parameters)
-    return Part(source, header.fields, header.body_at, end, type_)
+    return Part(source, header.fields, header.body_at, end, type_, [])
 
 
 class _Budget:
@@ -202,7 +196,7 @@ def _split(
 
 
 def _before_newline(source: bytes, at: int, start: int) -> int:
-    """The end of a part: the line end before a boundary belongs to the boundary (RFC 2046 §5.1.1)."""
+    """The end of a part: the line end before a boundary belongs to that (RFC 2046 §5.1.1)."""
     if at > start and source[at - 1] == 0x0A:
         at -= 1
         if at > start and source[at - 1] == 0x0D:

@@ -1,0 +1,52 @@
+"""`python -m infra.own_database`: a database of ours on a fresh server, and its administrator.
+
+The one step that a superuser must do. It is what a managed PostgreSQL gives anyway: a database
+and a role that owns it and may create roles. Run it as often as you like; it sets the password
+anew. DATABASE_SUPERUSER_URL says where and as whom, DATABASE_ADMIN_URL what is to be.
+"""
+
+import asyncio
+import os
+import sys
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from shared.db.migrate import Login, MigrationError
+
+
+async def own_database(superuser_url: str, admin_url: str) -> None:
+    """Make the database and the role that an administrator's address names, or mend the role."""
+    admin = Login.of(admin_url)
+    database = urlsplit(admin_url).path.strip("/")
+    connection = await asyncpg.connect(superuser_url, timeout=10)
+    try:
+        # Role and database names are ours, but an address is what somebody wrote.
+        role = await connection.fetchval("SELECT quote_ident($1)", admin.role)
+        name = await connection.fetchval("SELECT quote_ident($1)", database)
+        password = await connection.fetchval("SELECT quote_literal($1)", admin.password)
+        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", admin.role):
+            await connection.execute(f"CREATE ROLE {role} LOGIN CREATEROLE")
+        await connection.execute(f"ALTER ROLE {role} PASSWORD {password}")
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
+            await connection.execute(f"CREATE DATABASE {name} OWNER {role}")
+    finally:
+        await connection.close()
+
+
+def main() -> int:
+    try:
+        asyncio.run(
+            own_database(os.environ["DATABASE_SUPERUSER_URL"], os.environ["DATABASE_ADMIN_URL"])
+        )
+    except KeyError as missing:
+        print(f"own_database: {missing.args[0]} is not set", file=sys.stderr)
+        return 2
+    except (MigrationError, asyncpg.PostgresError, OSError) as error:
+        print(f"own_database: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

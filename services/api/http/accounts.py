@@ -1,0 +1,276 @@
+"""/accounts: the mail accounts of a tenant."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from litestar import Response, Router, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, Struct
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+
+from services.api.actions.change_account import AccountChange, EndpointChange, change_account
+from services.api.actions.connecting import Login
+from services.api.actions.create_account import create_account
+from services.api.actions.remove_account import remove_account
+from services.api.domain.refusals import NotFound
+from services.api.http.bodies import Body, EmailAddress, Host, Line, Name
+from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.store import accounts as store
+from services.api.store.accounts import Account
+from shared.contracts.account import Endpoint, Security
+from shared.contracts.ids import Kind, shown
+from shared.db import tenant_transaction
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Username = Annotated[Line, StringConstraints(min_length=1, max_length=320)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+
+
+class ImapServer(Body):
+    """Where the account's mail is read."""
+
+    host: Host
+    port: Port = 993
+    security: Security = Security.TLS
+    username: Username
+    password: Password
+    verify_certificate: bool = True
+
+
+class SmtpServer(Body):
+    """Where the account's mail is sent. Without a username, as for IMAP."""
+
+    host: Host
+    port: Port = 465
+    security: Security = Security.TLS
+    username: Username | None = None
+    password: Password | None = None
+    verify_certificate: bool = True
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("Give username and password, or neither.")
+        return self
+
+
+class NewAccount(Body):
+    """A mail account to connect."""
+
+    name: Name = ""
+    email: EmailAddress
+    imap: ImapServer
+    smtp: SmtpServer
+
+
+class ServerChange(Body):
+    """What is to be different about a server. A new place or name needs the password again."""
+
+    host: Host | None = None
+    port: Port | None = None
+    security: Security | None = None
+    username: Username | None = None
+    password: Password | None = None
+    verify_certificate: bool | None = None
+
+
+class ChangedAccount(Body):
+    """What is to be different about an account; what is left out stays."""
+
+    name: Name | None = None
+    imap: ServerChange | None = None
+    smtp: ServerChange | None = None
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """A server of an account. Passwords are never shown: nobody here has them."""
+
+    host: str
+    port: int
+    security: Security
+    username: str
+    verify_certificate: bool
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far the first copy came, in messages."""
+
+    done: int
+    total: int
+    mailbox: str | None
+
+
+class ShownAccount(Struct, frozen=True, kw_only=True):
+    """A mail account and how it is doing."""
+
+    id: str
+    name: str
+    email: str
+    state: str
+    reason: str | None
+    server_said: str | None
+    progress: Progress | None
+    imap: Server
+    smtp: Server
+    created_at: datetime
+    updated_at: datetime
+
+
+class Accounts(Struct, frozen=True, kw_only=True):
+    """All accounts that you may see."""
+
+    items: list[ShownAccount]
+
+
+@post("", summary="Connect a mail account")
+async def create(request: Asking, data: JSONBody[NewAccount]) -> Response[ShownAccount]:
+    world = world_of(request)
+    _refuse_plaintext(data, world.settings.allow_plaintext_passwords)
+    imap = Login(endpoint=_endpoint(data.imap), password=data.imap.password.get_secret_value())
+    same = data.smtp.username is None
+    smtp = Login(
+        endpoint=_endpoint(data.smtp, imap.endpoint.username),
+        password=imap.password
+        if same or data.smtp.password is None
+        else data.smtp.password.get_secret_value(),
+    )
+    account, grew = await create_account(
+        world.request_pool,
+        request.user.caller,
+        world.seals,
+        name=data.name,
+        email=data.email,
+        imap=imap,
+        smtp=smtp,
+    )
+    await world.committed(grew, told=True)
+    made = shown_account(account)
+    return Response(made, status_code=201, headers={"Location": f"/api/v1/accounts/{made.id}"})
+
+
+@get("", summary="List accounts")
+async def list_all(request: Asking) -> Accounts:
+    caller = request.user.caller
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        found = await store.all_of(connection, caller.tenant_id)
+    return Accounts(items=[shown_account(account) for account in found])
+
+
+@get("/{account_id:str}", summary="One account: its state, and how far its first copy came")
+async def get_one(request: Asking, account_id: FromPath[str]) -> ShownAccount:
+    caller = request.user.caller
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        account = await store.by_id(connection, caller.tenant_id, id_of(Kind.ACCOUNT, account_id))
+    if account is None:
+        raise NotFound
+    return shown_account(account)
+
+
+@patch("/{account_id:str}", summary="Change an account; servers that change are tried anew")
+async def change(
+    request: Asking, account_id: FromPath[str], data: JSONBody[ChangedAccount]
+) -> ShownAccount:
+    world = world_of(request)
+    account, grew = await change_account(
+        world.request_pool,
+        request.user.caller,
+        world.seals,
+        id_of(Kind.ACCOUNT, account_id),
+        AccountChange(
+            name=UNSET if data.name is None else data.name,
+            imap=_change(data.imap),
+            smtp=_change(data.smtp),
+        ),
+        allow_plaintext=world.settings.allow_plaintext_passwords,
+    )
+    await world.committed(grew, told=True)
+    return shown_account(account)
+
+
+@delete(
+    "/{account_id:str}", status_code=204, summary="Disconnect: our copy goes, the server's stays"
+)
+async def remove(request: Asking, account_id: FromPath[str]) -> None:
+    world = world_of(request)
+    grew = await remove_account(
+        world.request_pool, request.user.caller, id_of(Kind.ACCOUNT, account_id)
+    )
+    await world.committed(grew, told=True)
+    world.to_forget.set()
+
+
+def router() -> Router:
+    return Router(
+        "/accounts", route_handlers=[create, list_all, get_one, change, remove], tags=["accounts"]
+    )
+
+
+def shown_account(account: Account) -> ShownAccount:
+    progress = None
+    if account.progress_done is not None and account.progress_total is not None:
+        progress = Progress(
+            done=account.progress_done,
+            total=account.progress_total,
+            mailbox=account.progress_mailbox,
+        )
+    return ShownAccount(
+        id=shown(Kind.ACCOUNT, account.account_id),
+        name=account.name,
+        email=account.email,
+        state=account.state,
+        reason=account.reason,
+        server_said=account.server_said,
+        progress=progress,
+        imap=_server(account.imap),
+        smtp=_server(account.smtp),
+        created_at=account.created_at,
+        updated_at=account.updated_at,
+    )
+
+
+def _server(endpoint: Endpoint) -> Server:
+    return Server(
+        host=endpoint.host,
+        port=endpoint.port,
+        security=endpoint.security,
+        username=endpoint.username,
+        verify_certificate=endpoint.verify_certificate,
+    )
+
+
+def _endpoint(server: ImapServer | SmtpServer, username: str = "") -> Endpoint:
+    return Endpoint(
+        host=server.host,
+        port=server.port,
+        security=server.security,
+        username=server.username or username,
+        verify_certificate=server.verify_certificate,
+    )
+
+
+def _change(server: ServerChange | None) -> EndpointChange:
+    if server is None:
+        return EndpointChange()
+    given: dict[str, Any] = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in server
+        if value is not None
+    }
+    return EndpointChange(**given)
+
+
+def _refuse_plaintext(new: NewAccount, allowed: bool) -> None:
+    if allowed:
+        return
+    errors = [
+        FieldProblem(
+            pointer=f"/{name}/security",
+            message="This server does not let passwords travel without TLS.",
+            code="plaintext_password_refused",
+        )
+        for name, server in (("imap", new.imap), ("smtp", new.smtp))
+        if server.security is Security.NONE
+    ]
+    if errors:
+        raise Invalid(errors)

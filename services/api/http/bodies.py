@@ -1,0 +1,122 @@
+"""Request bodies: judged by pydantic, and everything that is wrong with one is said at once."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Annotated, Any, Self
+
+import idna
+import msgspec
+from litestar import Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from services.api.domain import addresses
+from services.api.http.problems import FieldProblem, Invalid, Malformed
+
+_MOST_ERRORS = 100
+_LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+class ApiRequest(Request[Any, Any, Any]):
+    """A request whose body is JSON, however it is labelled."""
+
+    async def json(self) -> Any:
+        body = await self.body()
+        try:
+            return msgspec.json.decode(body)
+        except RecursionError:
+            raise Malformed("The JSON is nested too deeply.") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Malformed(f"The body is not JSON: {error}") from None
+
+
+class Body(BaseModel):
+    """The base of all request bodies."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **how: Any) -> Self:
+        """Litestar validates by this; raises Invalid with every error and where it is."""
+        errors = [
+            FieldProblem(pointer=pointer, message="NUL is not allowed in text.", code="nul")
+            for pointer in _with_nul(obj, "")
+        ]
+        try:
+            body = super().model_validate(obj, **how)
+        except ValidationError as wrong:
+            errors += [
+                FieldProblem(
+                    pointer="".join(f"/{_escaped(part)}" for part in error["loc"])[:500],
+                    message=error["msg"].removeprefix("Value error, ")[:300],
+                    code=error["type"],
+                )
+                for error in wrong.errors(
+                    include_url=False, include_context=False, include_input=False
+                )
+            ]
+            raise Invalid(errors[:_MOST_ERRORS]) from None
+        if errors:
+            raise Invalid(errors[:_MOST_ERRORS])
+        return body
+
+
+def _with_nul(value: Any, pointer: str) -> Iterator[str]:
+    match value:
+        case str():
+            if "\0" in value:
+                yield pointer[:500]
+        case dict():
+            for key, item in value.items():
+                if "\0" in str(key):
+                    yield pointer[:500]
+                yield from _with_nul(item, f"{pointer}/{_escaped(key)}")
+        case list():
+            for n, item in enumerate(value):
+                yield from _with_nul(item, f"{pointer}/{n}")
+        case _:
+            return
+
+
+def _escaped(part: object) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")  # RFC 6901 §3
+
+
+# --- What people type ---------------------------------------------------------------------------
+
+
+def _line(text: str) -> str:
+    if addresses.has_line_break(text):
+        raise ValueError("A line break is not allowed here.")
+    return text
+
+
+def _host(text: str) -> str:
+    """A host as we resolve it: an address, or a name in its ASCII form (RFC 5890)."""
+    host = text.strip().lower().removesuffix(".")
+    bare = host.removeprefix("[").removesuffix("]")
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        pass
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            raise ValueError("This is not a host name or IP address.") from None
+    labels = host.split(".")
+    if len(host) > 253 or not all(
+        0 < len(label) <= 63 and set(label) <= _LABEL and label.strip("-") == label
+        for label in labels
+    ):
+        raise ValueError("This is not a host name or IP address.")
+    return host
+
+
+Line = Annotated[str, AfterValidator(_line)]
+Name = Annotated[
+    str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_line)
+]
+Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_host)]
+EmailAddress = Annotated[
+    str, StringConstraints(min_length=1, max_length=320), AfterValidator(addresses.address_spec)
+]

@@ -1,0 +1,74 @@
+"""The HTTP API, put together."""
+
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+
+from services.api.domain.refusals import Refused
+from services.api.http import (
+    accounts,
+    auth,
+    events,
+    mailboxes,
+    messages,
+    problems,
+    search,
+    submissions,
+)
+from services.api.http.bodies import ApiRequest
+from services.api.http.home import home, openapi, openapi_json
+from services.api.http.signed_in import signed_in
+from services.api.http.surroundings import Surroundings
+from services.api.http.throttle import Throttle
+from services.api.world import World
+
+BASE = "/api/v1"
+
+
+def gateway(world: World) -> Surroundings:
+    """The ASGI app: the API under /api/v1, its documents, and the probes."""
+    for_the_signed_in = Router(
+        "/",
+        guards=[signed_in],
+        route_handlers=[
+            accounts.router(),
+            mailboxes.router(),
+            messages.router(),
+            search.router(),
+            submissions.router(),
+            events.router(),
+        ],
+    )
+    handlers: dict[Any, Any] = {
+        Refused: problems.on_refused,
+        problems.Invalid: problems.on_invalid,
+        problems.Malformed: problems.on_malformed,
+        HTTPException: problems.on_http_exception,
+        Exception: problems.on_error,
+    }
+    app = Litestar(
+        [home, openapi_json, Router(BASE, route_handlers=[auth.router(), for_the_signed_in])],
+        debug=False,
+        exception_handlers=handlers,
+        logging_config=None,
+        openapi_config=openapi(),
+        request_class=ApiRequest,
+        request_max_body_size=world.settings.request_body_max_bytes,
+        state=State(
+            {
+                "world": world,
+                "sign_ins": Throttle(world.settings.sign_ins_per_minute),
+                "registrations": Throttle(world.settings.registrations_per_minute),
+            }
+        ),
+    )
+
+    async def database() -> None:
+        await world.pool.fetchval("SELECT 1")
+
+    async def bus() -> bool:
+        return world.bus.is_connected
+
+    return Surroundings(app, {"database": database, "bus": bus})

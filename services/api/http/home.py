@@ -1,0 +1,66 @@
+"""The front door: what this is, and where its documents are."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from litestar import MediaType, Request, Response, get
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from msgspec import Struct
+
+from services.api.http.docs import PageRenderPlugin
+
+
+class Home(Struct, frozen=True, kw_only=True):
+    """What this is."""
+
+    name: str
+    about: str
+    version: str
+    api: str
+    openapi: str
+    docs: str
+
+
+@get("/", include_in_schema=False)
+async def home() -> Home:
+    return Home(
+        name="Postbus",
+        about="An e-mail platform: your mail accounts behind one HTTP API and one event log.",
+        version=release(),
+        api="/api/v1",
+        openapi="/api/v1/openapi.json",
+        docs="/docs",
+    )
+
+
+@get("/api/v1/openapi.json", include_in_schema=False)
+async def openapi_json(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    return Response(request.app.openapi_schema.to_schema(), media_type=MediaType.JSON)
+
+
+def openapi() -> OpenAPIConfig:
+    """The document that describes the API."""
+    return OpenAPIConfig(
+        title="Postbus",
+        version=release(),
+        description="Mail accounts behind one HTTP API and one ordered event log.",
+        path="/docs",
+        render_plugins=[PageRenderPlugin(), JsonRenderPlugin()],
+        security=[{"bearer": []}],
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+            }
+        ),
+        use_handler_docstrings=True,
+    )
+
+
+def release() -> str:
+    """The version of this release."""
+    try:
+        return version("postbus")
+    except PackageNotFoundError:
+        return "unreleased"

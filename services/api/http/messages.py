@@ -1,0 +1,198 @@
+"""/messages: lists of them, newest first, and one opened."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get
+from litestar.params import FromPath, QueryParameter
+from msgspec import Struct
+
+from services.api.actions.read_message import read_message
+from services.api.domain.cursors import After
+from services.api.domain.html import sanitised
+from services.api.domain.refusals import NotFound
+from services.api.http.paging import Cursor, Limit, Page, after
+from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.store import accounts, mailboxes, reading
+from services.api.store.reading import ShownMessage
+from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import Address, Attachment, MessageContent
+from shared.db import tenant_transaction
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """Somebody in a header."""
+
+    name: str
+    email: str
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message as lists show it."""
+
+    id: str
+    account_id: str
+    mailbox_id: str | None
+    thread_id: str | None
+    subject: str
+    sender: Person | None = msgspec.field(name="from")
+    to: list[Person]
+    received_at: datetime
+    sent_at: datetime | None
+    preview: str
+    keywords: list[str]
+    unread: bool
+    size_bytes: int
+    has_html: bool
+    attachment_count: int
+
+
+class ShownAttachment(Struct, frozen=True, kw_only=True):
+    """A part of a message that is not its text."""
+
+    number: int
+    name: str
+    content_type: str
+    size_bytes: int
+    content_id: str | None
+    inline: bool
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """One header field."""
+
+    name: str
+    value: str
+
+
+class OpenMessage(Message, frozen=True, kw_only=True):
+    """A message with all its words. The HTML is sanitised, and remote images are held back."""
+
+    cc: list[Person]
+    bcc: list[Person]
+    reply_to: list[Person]
+    message_id: str | None
+    in_reply_to: list[str]
+    references: list[str]
+    list_id: str | None
+    attachments: list[ShownAttachment]
+    headers: list[Header]
+    text: str
+    html: str | None
+    is_cut: bool
+    defects: list[str]
+
+
+@get("", summary="List messages of a mailbox or an account, newest first")
+async def list_some(
+    request: Asking,
+    mailbox_id: Annotated[str | None, QueryParameter(description="Of this mailbox.")] = None,
+    account_id: Annotated[str | None, QueryParameter(description="Of this account.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Message]:
+    caller = request.user.caller
+    behind = after(cursor)
+    if (mailbox_id is None) == (account_id is None):
+        raise Invalid(
+            [FieldProblem(parameter="mailbox_id", message="Name a mailbox_id or an account_id.")]
+        )
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        if mailbox_id is not None:
+            mailbox = id_of(Kind.MAILBOX, mailbox_id)
+            if not await mailboxes.exists(connection, caller.tenant_id, mailbox):
+                raise NotFound
+            found = await reading.in_mailbox(
+                connection, caller.tenant_id, mailbox, behind, limit + 1
+            )
+        else:
+            account = id_of(Kind.ACCOUNT, account_id or "")
+            if not await accounts.by_id(connection, caller.tenant_id, account):
+                raise NotFound
+            found = await reading.in_account(
+                connection, caller.tenant_id, account, behind, limit + 1
+            )
+    return Page(
+        items=[listed(message) for message in found[:limit]],
+        next_cursor=After(found[limit - 1].received_at, found[limit - 1].message_id).shown()
+        if len(found) > limit
+        else None,
+    )
+
+
+@get("/{message_id:str}", summary="Open a message")
+async def open_one(request: Asking, message_id: FromPath[str]) -> OpenMessage:
+    world = world_of(request)
+    message, content = await read_message(
+        world.request_pool, world.bus, request.user.caller, id_of(Kind.MESSAGE, message_id)
+    )
+    # Sanitising a megabyte takes long enough to be felt by everybody else on this event loop.
+    html = None if content.html is None else await asyncio.to_thread(sanitised, content.html)
+    return _opened(message, content, html)
+
+
+def router() -> Router:
+    return Router("/messages", route_handlers=[list_some, open_one], tags=["messages"])
+
+
+def listed(message: ShownMessage) -> Message:
+    """A message as a list shows it."""
+    return Message(
+        id=shown(Kind.MESSAGE, message.message_id),
+        account_id=shown(Kind.ACCOUNT, message.account_id),
+        mailbox_id=message.mailbox_id and shown(Kind.MAILBOX, message.mailbox_id),
+        thread_id=message.thread_id and shown(Kind.THREAD, message.thread_id),
+        subject=message.subject,
+        sender=None
+        if message.sender_email is None
+        else Person(name=message.sender_name or "", email=message.sender_email),
+        to=_people(message.details.to),
+        received_at=message.received_at,
+        sent_at=message.sent_at,
+        preview=message.preview,
+        keywords=message.keywords,
+        unread=message.unread,
+        size_bytes=message.size_bytes,
+        has_html=message.has_html,
+        attachment_count=message.attachment_count,
+    )
+
+
+def _opened(message: ShownMessage, content: MessageContent, html: str | None) -> OpenMessage:
+    details = message.details
+    brief = listed(message)
+    return OpenMessage(
+        **{name: getattr(brief, name) for name in Message.__struct_fields__},
+        cc=_people(details.cc),
+        bcc=_people(details.bcc),
+        reply_to=_people(details.reply_to),
+        message_id=message.rfc_message_id,
+        in_reply_to=list(details.in_reply_to),
+        references=list(details.references),
+        list_id=details.list_id,
+        attachments=[_attachment(part) for part in details.attachments],
+        headers=[Header(name=name, value=value) for name, value in content.headers],
+        text=content.text,
+        html=html,
+        is_cut=len(content.text) < content.text_characters
+        or len(content.html or "") < content.html_characters,
+        defects=list(content.defects or details.defects),
+    )
+
+
+def _people(addresses: tuple[Address, ...]) -> list[Person]:
+    return [Person(name=address.name, email=address.email) for address in addresses]
+
+
+def _attachment(part: Attachment) -> ShownAttachment:
+    return ShownAttachment(
+        number=part.number,
+        name=part.name,
+        content_type=part.content_type,
+        size_bytes=part.size_bytes,
+        content_id=part.content_id,
+        inline=part.inline,
+    )

@@ -1,0 +1,203 @@
+"""Everything that goes wrong, as an RFC 9457 problem with a stable `code`."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
+from msgspec import Struct
+
+from services.api.domain.refusals import Refused
+from shared.db import is_away
+
+log = structlog.get_logger()
+
+_STATUS = {
+    "not_found": 404,
+    "credentials_wrong": 401,
+    "token_invalid": 401,
+    "registration_closed": 403,
+    "email_taken": 409,
+    "secret_required": 422,
+    "plaintext_password_refused": 422,
+    "idempotency_key_reused": 422,
+    "message_too_large": 413,
+    "cursor_invalid": 400,
+    "cursor_expired": 410,
+    "log_restarted": 410,
+    "query_invalid": 400,
+    "content_unavailable": 503,
+    "search_unavailable": 503,
+    "too_many_attempts": 429,
+}
+_CODE = {
+    400: "malformed_request",
+    401: "token_invalid",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    500: "internal_error",
+}
+_RETRY_SECONDS = 2
+
+
+class FieldProblem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is wrong with one part of a request."""
+
+    message: str
+    pointer: str | None = None  # into the body (RFC 6901)
+    parameter: str | None = None  # of the query
+    code: str | None = None
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a request was not carried out (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str | None = None
+    errors: tuple[FieldProblem, ...] = ()
+    position: int | None = None
+
+
+class Invalid(Exception):
+    """A request whose parts are wrong; all of them are listed."""
+
+    def __init__(self, errors: Sequence[FieldProblem]) -> None:
+        super().__init__("invalid")
+        self.errors = tuple(errors)
+
+
+class Malformed(Exception):
+    """A body that is not JSON."""
+
+
+def on_refused(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
+    """What the api does not do, and why."""
+    status = _STATUS[error.code]
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return _response(
+        request,
+        status,
+        code=error.code,
+        detail=error.detail,
+        errors=tuple(
+            FieldProblem(pointer=pointer, message=error.detail, code=error.code)
+            for pointer in error.pointers
+        ),
+        position=error.position,
+        headers=headers,
+    )
+
+
+def on_invalid(request: Request[Any, Any, Any], error: Invalid) -> Response[bytes]:
+    """All that is wrong with a body or a query."""
+    return _response(
+        request,
+        422,
+        code="validation_failed",
+        detail="The request is not as it should be; see errors.",
+        errors=error.errors,
+    )
+
+
+def on_malformed(request: Request[Any, Any, Any], error: Malformed) -> Response[bytes]:
+    """A body that cannot be read at all."""
+    return _response(request, 400, code="malformed_json", detail=str(error))
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses: no such path, no such method, a body too large."""
+    if isinstance(error, ValidationException):
+        return on_invalid(request, Invalid(_of_query(error)))
+    if isinstance(error, InternalServerException) and "disconnected" in error.detail:
+        # Nobody is there to read it; it is only counted, and not as our fault.
+        return _response(request, 400, code="client_gone", detail="The client went away.")
+    status = error.status_code
+    if status >= 500:
+        return on_error(request, error)
+    headers = dict(error.headers or {})
+    if status == 413:
+        # The rest of the body is not read, so the connection cannot be used again.
+        headers["Connection"] = "close"
+    phrase = _phrase(status)
+    return _response(
+        request, status, code=_CODE.get(status, "request_refused"), detail=phrase, headers=headers
+    )
+
+
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What should not have happened; the cause is in the log, under the request's id."""
+    if is_away(error):
+        log.warning("database away", error=repr(error))
+        return _response(
+            request,
+            503,
+            code="temporarily_unavailable",
+            detail="The service cannot work at the moment.",
+            headers={"Retry-After": str(_RETRY_SECONDS)},
+        )
+    log.error("request failed", exc_info=error)
+    return _response(
+        request, 500, code="internal_error", detail="Something went wrong on our side."
+    )
+
+
+def _response(
+    request: Request[Any, Any, Any],
+    status: int,
+    *,
+    code: str,
+    detail: str,
+    errors: tuple[FieldProblem, ...] = (),
+    position: int | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response[bytes]:
+    problem = Problem(
+        type=f"urn:postbus:problem:{code}",
+        title=_phrase(status),
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.scope.get("postbus_request_id"),  # pyright: ignore[reportArgumentType, reportCallIssue]
+        errors=errors,
+        position=position,
+    )
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def _of_query(error: ValidationException) -> list[FieldProblem]:
+    found: list[FieldProblem] = []
+    extra: Any = error.extra
+    for item in extra if isinstance(extra, list) else []:
+        key = str(item.get("key", ""))[:200]
+        message = str(item.get("message", ""))[:300]
+        if key == "data" or item.get("source") == "body":
+            found.append(FieldProblem(pointer="", message="A JSON object is needed."))
+        else:
+            found.append(FieldProblem(parameter=key, message=message))
+    return found or [FieldProblem(message=error.detail.partition(" for ")[0][:300])]
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Refused"

@@ -1,0 +1,117 @@
+"""What surrounds every request: its id, its time, its log line, and headers that protect."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+import structlog
+from uuid_utils.compat import uuid7
+
+from services.api.actions.identify_caller import Identity
+from services.api.metrics import REQUEST_SECONDS
+from shared.telemetry import Check, log_context, probes_app
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+_log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES = frozenset({"/health", "/ready", "/metrics"})
+_PROTECTION = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Surroundings:
+    """The outermost layer: the framework, and beside it the probes."""
+
+    def __init__(self, app: App, checks: dict[str, Check]) -> None:
+        self._app = app
+        self._probes: App = probes_app(checks)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] in _PROBES:
+            await self._probes(scope, receive, send)
+        else:
+            await self._request(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = _request_id(scope)
+        scope["postbus_request_id"] = request_id
+        began = time.perf_counter()
+        status = 500
+        answered: float | None = None
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answered = time.perf_counter() - began
+                _add_headers(message, request_id)
+            await send(message)
+
+        with log_context(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_headers)
+            finally:
+                # An event stream lasts as long as somebody listens: what counts is its beginning.
+                seconds = time.perf_counter() - began
+                streamed = answered is not None and seconds - answered > 1
+                _observe(scope, status, answered if streamed and answered else seconds)
+                _log_access(scope, status, seconds)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(given):
+                return given
+    return str(uuid7())
+
+
+def _add_headers(message: Message, request_id: str) -> None:
+    headers = list(message.get("headers", ()))
+    there = {name.lower() for name, _ in headers}
+    headers += [header for header in _PROTECTION if header[0] not in there]
+    headers.append((b"x-request-id", request_id.encode()))
+    message["headers"] = headers
+
+
+def _observe(scope: Scope, status: int, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    route = scope.get("path_template") or "none"
+    REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
+
+
+def _log_access(scope: Scope, status: int, seconds: float) -> None:
+    """One line a request. The path without its query, which may hold what was searched for."""
+    who: dict[str, str] = {}
+    identity = scope.get("user")
+    if isinstance(identity, Identity):
+        who = {
+            "tenant_id": str(identity.claims.tenant_id),
+            "user_id": str(identity.claims.person_id),
+        }
+    client = scope.get("client")
+    _log.info(
+        "request",
+        method=scope["method"],
+        path=scope["path"][:500],
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+        client=client[0] if client else None,
+        **who,
+    )

@@ -1,0 +1,232 @@
+"""What a message says. Any bytes are a message; what cannot be understood is listed as a defect."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from html import escape
+
+from msgspec import Struct
+
+from services.sync.domain.mime.addresses import parse_addresses
+from services.sync.domain.mime.bodies import Bodies, bodies_of
+from services.sync.domain.mime.charset import codec_for, decode
+from services.sync.domain.mime.dates import parse_date
+from services.sync.domain.mime.html_text import text_of_html
+from services.sync.domain.mime.structure import Part, read_structure
+from services.sync.domain.mime.words import decode_words, one_line
+from shared.contracts.mail import Address, Attachment
+
+PREVIEW_CHARACTERS = 200
+#: Longer text is cut and says so: 5 MB of one message's words are enough to read and to search.
+MAX_TEXT_BYTES = 5_000_000
+MAX_HEADERS = 500
+MAX_HEADER_CHARACTERS = 10_000
+MAX_IDS = 1_000
+#: RFC 5322 §2.1.1: no line is longer, and an id has no place to fold.
+MAX_ID = 998
+
+_ID = re.compile(r"<([^<>]+)>")
+_SPACE = re.compile(r"\s+")
+_INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]+")
+_QUOTED_LINE = re.compile(r"^[ \t]*[>|].*$", re.MULTILINE)
+
+
+class Parsed(Struct, frozen=True, kw_only=True):
+    """A message, understood as far as it can be. No text holds NUL or lone surrogates."""
+
+    subject: str = ""
+    sender: Address | None = None  # the first of From, else Sender
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    message_id: str | None = None  # without brackets
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    sent_at: datetime | None = None  # Date, in UTC
+    list_id: str | None = None
+    text: str = ""
+    html: str | None = None  # as it came: hostile until sanitised
+    preview: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+def parse(raw: bytes) -> Parsed:
+    """Read a whole message. Never raises."""
+    structure = read_structure(raw)
+    root, defects = structure.root, list(structure.defects)
+    fields: dict[str, bytes] = {}
+    for name, value in root.fields:
+        key = name.lower()
+        if key not in fields:
+            fields[key] = value
+        elif key in {"to", "cc", "bcc", "reply-to", "references"}:  # allowed once, often repeated
+            fields[key] += (b" " if key == "references" else b", ") + value
+    hint = root.type.token("charset")
+
+    def text_of(name: str) -> str:
+        return one_line(decode_words(fields.get(name, b""), hint=hint))
+
+    def people_in(name: str) -> tuple[Address, ...]:
+        return parse_addresses(fields[name], hint=hint) if name in fields else ()
+
+    sent_at = parse_date(text_of("date")) if "date" in fields else None
+    if "date" in fields and sent_at is None:
+        defects.append("invalid_date")
+    if not fields:
+        defects.append("no_header")
+    bodies = bodies_of(root)
+    text, html = _text(bodies, defects), _html(bodies, defects)
+    senders = people_in("from") or people_in("sender")
+    return Parsed(
+        subject=text_of("subject"),
+        sender=senders[0] if senders else None,
+        to=people_in("to"),
+        cc=people_in("cc"),
+        bcc=people_in("bcc"),
+        reply_to=people_in("reply-to"),
+        message_id=next(iter(_ids(fields.get("message-id", b""), alone=True)), None),
+        in_reply_to=_parents(fields.get("in-reply-to", b"")),
+        references=_ids(fields.get("references", b"")),
+        sent_at=sent_at,
+        list_id=_list_id(text_of("list-id")),
+        text=text,
+        html=html,
+        preview=preview_of(text),
+        attachments=_attachments(bodies, defects),
+        headers=_headers(root, hint, defects),
+        defects=tuple(dict.fromkeys(defects)),
+    )
+
+
+def attachment_part(raw: bytes, number: int) -> Part | None:
+    """The part that `parse` listed as this attachment."""
+    attached = bodies_of(read_structure(raw).root).attached
+    return attached[number - 1] if 0 < number <= len(attached) else None
+
+
+def preview_of(text: str) -> str:
+    """The first words of a message, for a list: what is quoted only when there is nothing else."""
+    start = text[:20_000]
+    own = _QUOTED_LINE.sub("", start)
+    for words in (own, start):
+        if shown := _SPACE.sub(" ", _INVISIBLE.sub("", words)).strip():
+            return shown[:PREVIEW_CHARACTERS].rstrip()
+    return ""
+
+
+def _text(bodies: Bodies, defects: list[str]) -> str:
+    texts: list[str] = []
+    room = MAX_TEXT_BYTES
+    for part in bodies.text:
+        if part.media_type == "text/plain":
+            said = _characters(part, room, defects)
+            room -= len(said)
+        elif part.media_type == "text/html":
+            said = text_of_html(_characters(part, room, defects))
+            room -= len(said)
+        else:
+            continue
+        texts.append(said.replace("\r\n", "\n").replace("\r", "\n").strip("\n"))
+    return "\n\n".join(said for said in texts if said)
+
+
+def _html(bodies: Bodies, defects: list[str]) -> str | None:
+    """All that is shown as HTML; plain parts in between are shown as they are."""
+    if not any(part.media_type == "text/html" for part in bodies.html):
+        return None
+    pages: list[str] = []
+    room = MAX_TEXT_BYTES
+    for part in bodies.html:
+        if part.media_type not in {"text/html", "text/plain"}:
+            continue
+        said = _characters(part, room, defects)
+        room -= len(said)
+        if part.media_type == "text/plain":
+            said = (
+                f'<div style="white-space: pre-wrap">{escape(said)}</div>' if said.strip() else ""
+            )
+        pages.append(said)
+    return "\n".join(pages)
+
+
+def _characters(part: Part, room: int, defects: list[str]) -> str:
+    content, defect = part.decode()
+    if defect:
+        defects.append(defect)
+    if len(content) > max(room, 0):
+        content = content[: max(room, 0)]
+        defects.append("text_cut")
+    charset = part.type.token("charset")
+    if charset and codec_for(charset) is None and charset not in {"us-ascii", "ascii"}:
+        defects.append("unknown_charset")
+    return decode(content, charset)
+
+
+def _attachments(bodies: Bodies, defects: list[str]) -> tuple[Attachment, ...]:
+    attachments: list[Attachment] = []
+    for number, part in enumerate(bodies.attached, 1):
+        content, defect = part.decode()
+        if defect:
+            defects.append(defect)
+        content_id = part.content_id
+        attachments.append(
+            Attachment(
+                number=number,
+                name=part.file_name[:1_000],
+                content_type=part.media_type[:200],
+                size_bytes=len(content),
+                content_id=content_id,
+                inline=part.disposition.value == "inline"
+                or (content_id is not None and part.disposition.value != "attachment"),
+            )
+        )
+    return tuple(attachments)
+
+
+def _headers(root: Part, hint: str, defects: list[str]) -> tuple[tuple[str, str], ...]:
+    if len(root.fields) > MAX_HEADERS:
+        defects.append("headers_cut")
+    shown: list[tuple[str, str]] = []
+    for name, value in root.fields[:MAX_HEADERS]:
+        text = decode_words(value[: 4 * MAX_HEADER_CHARACTERS], hint=hint)
+        if len(text) > MAX_HEADER_CHARACTERS:
+            text = text[:MAX_HEADER_CHARACTERS]
+            defects.append("headers_cut")
+        shown.append((name, text))
+    return tuple(shown)
+
+
+def _ids(raw: bytes, *, alone: bool = False) -> tuple[str, ...]:
+    """Message ids in a field, each once. Some programs leave the brackets out."""
+    text = decode(raw, None)
+    found = [_SPACE.sub("", each) for each in _ID.findall(text)]
+    if not found:
+        words = text.strip("<> \t\r\n").split()
+        found = words[:1] if alone else [word for word in words if "@" in word]
+        if not alone and len(found) != len(words):
+            found = []  # a sentence such as "Your message of …"
+    known = dict.fromkeys(each for each in found if 0 < len(each) <= MAX_ID)
+    ids = list(known)
+    # The first is the beginning of the conversation, the last ones are the nearest.
+    return tuple(ids if len(ids) <= MAX_IDS else ids[:1] + ids[1 - MAX_IDS :])
+
+
+def _parents(raw: bytes) -> tuple[str, ...]:
+    """The ids in In-Reply-To, where they can be told from people.
+
+    `Message from Ann <ann@example.org> of Monday <id@example.org>` was a usual form (RFC 822 §4.6.2
+    allowed phrases). An address taken for an id would make one thread of all that was ever answered
+    to that person, so of several with words between none is believed.
+    """
+    ids = _ids(raw)
+    words = _ID.sub("", decode(raw, None)).strip(" \t\r\n,;")
+    return () if words and len(ids) > 1 else ids
+
+
+def _list_id(text: str) -> str | None:
+    found = _ID.search(text)
+    return ((found[1] if found else text).strip() or None) if text else None

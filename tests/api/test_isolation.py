@@ -1,0 +1,191 @@
+from typing import Any
+
+import asyncpg
+import pytest
+from msgspec import structs
+from uuid_utils.compat import uuid7
+
+from services.api.store import accounts
+from shared.contracts.envelope import Caller
+from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import ContentAnswer, ReadContent
+from shared.contracts.search import Found, SearchAnswer, SearchMessages
+from shared.db import tenant_transaction
+from tests.api.conftest import Api, Person, an_account
+from tests.api.mail import NOON, Ground
+
+
+async def ids_of(api: Api, person: Person, ground: Ground) -> dict[str, str]:
+    """One of everything that belongs to somebody."""
+    message = ground.message("Private")
+    await api.hears(ground.mailboxes(), ground.page(message))
+    sent = await person.http.post(
+        "/submissions",
+        json={"account_id": shown(Kind.ACCOUNT, ground.account_id), "to": ["g@example.org"]},
+    )
+    return {
+        "account": shown(Kind.ACCOUNT, ground.account_id),
+        "mailbox": shown(Kind.MAILBOX, ground.inbox),
+        "message": shown(Kind.MESSAGE, message.message_id),
+        "submission": sent.json()["id"],
+    }
+
+
+async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: Ground) -> None:
+    ids = await ids_of(api, ada, ground)
+    async with api.person() as eve:
+        await eve.connects()
+        attacks: list[tuple[str, str, dict[str, Any]]] = [
+            ("GET", f"/accounts/{ids['account']}", {}),
+            ("PATCH", f"/accounts/{ids['account']}", {"json": {"name": "Eve"}}),
+            ("DELETE", f"/accounts/{ids['account']}", {}),
+            ("GET", "/mailboxes", {"params": {"account_id": ids["account"]}}),
+            ("GET", "/messages", {"params": {"mailbox_id": ids["mailbox"]}}),
+            ("GET", "/messages", {"params": {"account_id": ids["account"]}}),
+            ("GET", f"/messages/{ids['message']}", {}),
+            ("GET", f"/submissions/{ids['submission']}", {}),
+            ("GET", "/submissions", {"params": {"account_id": ids["account"]}}),
+            ("POST", "/submissions", {"json": {"account_id": ids["account"], "to": ["e@e.org"]}}),
+        ]
+        for method, path, more in attacks:
+            answer = await eve.http.request(method, path, **more)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+        for path in ("/accounts", "/mailboxes", "/submissions", "/events"):
+            assert ids["account"] not in (await eve.http.get(path)).text, path
+        theirs = await eve.http.get("/events", params={"account_id": ids["account"]})
+        assert theirs.json()["items"] == []
+    assert (await ada.http.get(f"/accounts/{ids['account']}")).json()["name"] == "Ada"
+
+
+async def test_what_search_finds_of_another_tenant_is_not_shown(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    message = ground.message("Private")
+    await api.hears(ground.page(message))
+    found = SearchAnswer(found=(Found(message_id=message.message_id, received_at=NOON),))
+    async with api.person() as eve, api.answering("indexer", SearchMessages, found) as asked:
+        assert await eve.items("/search", q="private") == []
+    assert asked[0].caller.account_ids == ()
+
+
+async def test_content_of_another_tenant_is_not_even_asked_for(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    ids = await ids_of(api, ada, ground)
+    async with api.person() as eve, api.answering("sync", ReadContent, ContentAnswer()) as asked:
+        assert (await eve.http.get(f"/messages/{ids['message']}")).status_code == 404
+    assert asked == []
+
+
+async def test_a_query_that_forgets_to_say_whose_leaks_nothing(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    await ids_of(api, ada, ground)
+    async with api.person() as eve:
+        hers = await eve.connects()
+        caller = Caller(tenant_id=eve.tenant_id, account_ids=(hers.account_id, ground.account_id))
+        async with tenant_transaction(api.world.request_pool, caller) as connection:
+            for table in ("account", "mailbox", "message", "submission", "event_log"):
+                rows = await connection.fetch(f"SELECT tenant_id FROM {table}")
+                assert {row["tenant_id"] for row in rows} <= {eve.tenant_id}, table
+            assert await connection.fetchval("SELECT count(*) FROM log_position") == 1
+            changed = await connection.execute("UPDATE account SET name = 'Eve'")
+            assert changed == "UPDATE 1"
+    assert (await ada.items("/accounts"))[0]["name"] == "Ada"
+
+
+async def test_an_account_the_caller_may_not_see_is_hidden_within_the_tenant_too(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    other = await ada.connects()
+    await ids_of(api, ada, ground)
+    caller = Caller(tenant_id=ada.tenant_id, account_ids=(other.account_id,))
+    async with tenant_transaction(api.world.request_pool, caller) as connection:
+        for table in ("account", "mailbox", "message", "submission", "event_log"):
+            rows = await connection.fetch(f"SELECT account_id FROM {table}")
+            assert {row["account_id"] for row in rows} <= {other.account_id}, table
+
+
+async def test_nobody_writes_into_another_tenant(api: Api, ada: Person, ground: Ground) -> None:
+    caller = Caller(tenant_id=ada.tenant_id, account_ids=(ground.account_id,))
+    async with api.person() as eve:
+        async with tenant_transaction(api.world.request_pool, caller) as connection:
+            account = await accounts.by_id(connection, ada.tenant_id, ground.account_id)
+            assert account is not None
+        moved = structs.replace(account, account_id=uuid7())
+        for tenant_id in (eve.tenant_id, ada.tenant_id):  # also: an id that is not the caller's
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with tenant_transaction(api.world.request_pool, caller) as connection:
+                    await accounts.add(connection, tenant_id, moved)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with tenant_transaction(api.world.request_pool, caller) as connection:
+                await connection.execute("UPDATE account SET tenant_id = $1", eve.tenant_id)
+
+
+@pytest.mark.parametrize(
+    "table", ["person", "session", "refresh_token", "tenant", "membership", "retelling"]
+)
+async def test_what_acts_for_a_caller_cannot_read_who_signs_in(api: Api, table: str) -> None:
+    async with api.world.request_pool.acquire() as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch(f"SELECT * FROM {table}")
+
+
+async def test_what_acts_for_a_caller_cannot_read_what_waits_for_the_bus(api: Api) -> None:
+    async with api.world.request_pool.acquire() as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch("SELECT * FROM outbox")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch("SELECT * FROM sync.message")
+
+
+async def test_the_tenant_header_is_believed_only_when_the_token_says_the_same(
+    api: Api, ada: Person
+) -> None:
+    async with api.person() as eve:
+        own = await ada.http.get(
+            "/accounts", headers={"X-Tenant-ID": shown(Kind.TENANT, ada.tenant_id)}
+        )
+        assert own.status_code == 200
+        foreign = await ada.http.get(
+            "/accounts", headers={"X-Tenant-ID": shown(Kind.TENANT, eve.tenant_id)}
+        )
+        assert foreign.status_code == 401
+
+
+async def test_accounts_are_told_apart_by_tenant_even_with_equal_names(
+    api: Api, ada: Person
+) -> None:
+    async with api.person() as eve:
+        await ada.http.post("/accounts", json=an_account())
+        await eve.http.post("/accounts", json=an_account())
+        assert len(await ada.items("/accounts")) == len(await eve.items("/accounts")) == 1
+
+
+async def test_the_newest_messages_of_a_mailbox_are_a_walk_along_an_index(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    other = await ada.connects()
+    for turn in range(20):
+        await api.hears(
+            ground.page(*(ground.message(minutes=turn * 100 + n) for n in range(100))),
+            other.page(*(other.message(minutes=n) for n in range(100))),
+        )
+    await api.admin.execute("ANALYZE api.message")
+    caller = Caller(tenant_id=ada.tenant_id, account_ids=(ground.account_id, other.account_id))
+    async with tenant_transaction(api.world.request_pool, caller) as connection:
+        for place, place_id in (("mailbox_id", ground.inbox), ("account_id", ground.account_id)):
+            plan = "\n".join(
+                row[0]
+                for row in await connection.fetch(
+                    f"""
+                    EXPLAIN SELECT message_id, subject FROM message
+                     WHERE tenant_id = '{ada.tenant_id}' AND {place} = '{place_id}' AND listed
+                       AND (received_at, message_id) < (now(), '{uuid7()}')
+                     ORDER BY received_at DESC, message_id DESC LIMIT 50
+                    """
+                )
+            )
+            assert f"Index Scan using message_by_{place.removesuffix('_id')}" in plan, plan
+            assert "Sort" not in plan, plan
+            assert "ROW(received_at, message_id)" in plan.partition("Index Cond")[2], plan

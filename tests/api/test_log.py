@@ -1,0 +1,143 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from uuid_utils.compat import uuid7
+
+from services.api.actions.forget_old import trim_log
+from services.api.domain.logbook import Entry
+from services.api.store import log
+from shared.contracts.account import AccountState
+from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import Arrival
+from tests.api.conftest import Api, Person
+from tests.api.mail import Ground
+
+
+async def test_numbers_have_no_gaps_whoever_writes_and_whatever_fails(api: Api) -> None:
+    async with api.person() as ada, api.person() as grace:
+        grounds = [await person.connects() for person in (ada, grace, ada, grace)]
+        written = asyncio.Event()
+
+        async def write(n: int) -> None:
+            for turn in range(8):
+                pages = [g.page(g.message(f"{n}.{turn}"), g.message()) for g in grounds]
+                await api.hears_at_once(*pages, *(pages[:2] if turn % 2 else ()))
+
+        async def fail() -> None:
+            for _ in range(10):
+                with pytest.raises(asyncpg.DivisionByZeroError):
+                    async with api.world.pool.acquire() as connection, connection.transaction():
+                        await log.append(connection, [an_entry(grounds[0])])
+                        await connection.execute("SELECT 1 / 0")
+
+        async def follow(person: Person) -> list[int]:
+            """What somebody sees who reads on and on, without ever looking back."""
+            seen: list[int] = []
+            cursor = "earliest"
+            while True:
+                over = written.is_set()
+                page = (
+                    await person.http.get("/events", params={"after": cursor, "limit": 200})
+                ).json()
+                seen += [int(event["cursor"].partition("-")[2]) for event in page["items"]]
+                cursor = page["next_cursor"]
+                if over and not page["items"]:
+                    return seen
+
+        following = [asyncio.create_task(follow(person)) for person in (ada, grace)]
+        await asyncio.gather(*(write(n) for n in range(6)), fail())
+        written.set()
+        for seen in await asyncio.gather(*following):
+            # account.created twice; 6 writers, 8 turns, 2 accounts, 2 messages.
+            assert seen == list(range(1, 2 + 6 * 8 * 2 * 2 + 1))
+
+
+def an_entry(ground: Ground) -> Entry:
+    return Entry(
+        tenant_id=ground.tenant_id,
+        account_id=ground.account_id,
+        event_id=uuid7(),
+        type="account.updated",
+        occurred_at=datetime.now(UTC),
+        body=b"{}",
+    )
+
+
+async def test_a_fact_heard_twice_is_logged_once(api: Api, ada: Person, ground: Ground) -> None:
+    page = ground.page(ground.message(), ground.message(arrival=Arrival.BACKFILL))
+    await api.hears(page, page)
+    await api.hears_at_once(page, page)
+    assert [event["type"] for event in await ada.events()] == [
+        "account.created",
+        "message.received",
+        "messages.added",
+    ]
+
+
+async def test_even_when_its_rows_were_lost_a_fact_heard_again_is_not_logged_again(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    page = ground.page(ground.message())
+    await api.hears(page)
+    await api.admin.execute("TRUNCATE api.message, api.mailbox")
+    await api.hears(page)
+    assert len(await ada.events()) == 2
+
+
+async def test_the_log_tells_what_happens_to_mail(api: Api, ada: Person, ground: Ground) -> None:
+    message = ground.message("Lunch")
+    message_id = message.message_id
+    await api.hears(
+        ground.is_in(AccountState.SYNCING, 1),
+        ground.mailboxes(),
+        ground.page(message),
+        ground.changed(message_id, 2, ground.state(None, "\\Seen")),
+        ground.changed(message_id, 3, ground.state(ground.archive, "\\Seen")),
+        ground.vanished(message_id, 4),
+    )
+    events = await ada.events()
+    assert [event["type"] for event in events] == [
+        "account.created",
+        "account.state_changed",
+        "mailbox.created",
+        "mailbox.created",
+        "message.received",
+        "message.updated",
+        "message.moved",
+        "message.deleted",
+    ]
+    received, updated, moved, deleted = (event["data"] for event in events[4:])
+    assert received["subject"] == "Lunch"
+    assert received["from"] == {"name": "Ada", "email": "ada@example.org"}
+    assert updated["unread"] is False
+    assert moved["mailbox_id"] == shown(Kind.MAILBOX, ground.archive)
+    for data in (received, updated, moved, deleted):
+        assert data["id"] == shown(Kind.MESSAGE, message_id)
+    assert len({event["id"] for event in events}) == len(events)
+
+
+async def test_a_body_that_would_be_too_long_says_only_whose_it_is(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    words = [f"keyword-{n}-{'x' * 60}" for n in range(200)]
+    await api.hears(ground.page(ground.message(state=ground.state(None, *words))))
+    (event,) = (event for event in await ada.events() if event["type"] == "message.received")
+    assert set(event["data"]) == {"id", "account_id"}
+
+
+async def test_old_events_are_forgotten_and_numbers_go_on(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    await api.hears(ground.page(*(ground.message() for _ in range(5))))
+    await api.admin.execute(
+        "UPDATE api.event_log SET logged_at = now() - interval '40 days' WHERE seq <= 4"
+    )
+    assert await trim_log(api.world.pool, timedelta(days=30)) == 4
+    assert await trim_log(api.world.pool, timedelta(days=30)) == 0
+
+    answer = await ada.http.get("/events", params={"after": "1-2"})
+    assert (answer.status_code, answer.json()["code"]) == (410, "cursor_expired")
+    assert len(await ada.items("/events", after="1-4")) == 2
+    assert len(await ada.events()) == 2

@@ -1,0 +1,142 @@
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import jwt
+import pytest
+
+from services.api.domain.refusals import TokenRefused, TooManyAttempts
+from services.api.domain.tokens import Claims, KeysUnusable, TokenKeys, access_token, claims_of
+from services.api.http.throttle import Throttle
+from tests.api.conftest import PASSWORD, Api, Person
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+async def test_who_has_registered_signs_in_and_out(api: Api, ada: Person) -> None:
+    async with api.client() as client:
+        answer = await client.post(
+            "/auth/login", json={"email": ada.email.upper(), "password": PASSWORD}
+        )
+        assert answer.status_code == 200, answer.text
+        tokens = answer.json()
+        assert tokens["tenant"]["id"] == ada.tokens["tenant"]["id"]
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        assert (await client.get("/accounts")).status_code == 200
+
+        assert (await client.post("/auth/logout")).status_code == 204
+        assert (await client.get("/accounts")).status_code == 401
+        renewal = await client.post(
+            "/auth/refresh", json={"refresh_token": tokens["refresh_token"]}
+        )
+        assert renewal.status_code == 401
+    assert (await ada.http.get("/accounts")).status_code == 200  # another session
+
+
+@pytest.mark.parametrize("password", ["wrong password", ""])
+async def test_wrong_address_and_wrong_password_are_not_told_apart(
+    api: Api, ada: Person, password: str
+) -> None:
+    async with api.client() as client:
+        answers = [
+            await client.post("/auth/login", json={"email": email, "password": password})
+            for email in (ada.email, "nobody@example.org", "not an address")
+        ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert {answer.json()["code"] for answer in answers} == {"credentials_wrong"}
+    assert len({answer.json()["detail"] for answer in answers}) == 1
+
+
+async def test_an_address_registers_once(api: Api, ada: Person) -> None:
+    async with api.client() as client:
+        answer = await client.post(
+            "/auth/register", json={"email": ada.email.title(), "password": PASSWORD}
+        )
+    assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
+    assert answer.json()["errors"][0]["pointer"] == "/email"
+
+
+async def test_a_refresh_token_is_good_once_and_a_second_use_ends_the_session(
+    api: Api, ada: Person
+) -> None:
+    async with api.client() as client:
+        first = ada.tokens["refresh_token"]
+        renewed = await client.post("/auth/refresh", json={"refresh_token": first})
+        assert renewed.status_code == 200
+        second = renewed.json()["refresh_token"]
+        assert second != first
+
+        stolen = await client.post("/auth/refresh", json={"refresh_token": first})
+        assert (stolen.status_code, stolen.json()["code"]) == (401, "token_invalid")
+        for token in (second, first):
+            gone = await client.post("/auth/refresh", json={"refresh_token": token})
+            assert gone.status_code == 401
+    assert (await ada.http.get("/accounts")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer a.b.c", "Bearer é", "Bearer " + "x" * 5000],
+)
+async def test_what_is_no_token_is_refused_with_a_problem(api: Api, header: str) -> None:
+    async with api.client() as client:
+        answer = await client.get("/accounts", headers={b"Authorization": header.encode()})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["code"] == "token_invalid"
+
+
+def test_tokens_signed_with_an_earlier_key_are_good_until_they_expire() -> None:
+    claims = Claims(tenant_id=UUID(int=1), person_id=UUID(int=2), session_id=UUID(int=3))
+    old = TokenKeys("a", {"a": b"1" * 32})
+    token = access_token(claims, old, now=NOW, lives=timedelta(minutes=15))
+    rotated = old.with_new("b", b"2" * 32)
+    assert rotated.current == "b"
+    assert claims_of(token, rotated, now=NOW + timedelta(minutes=14)) == claims
+    with pytest.raises(TokenRefused):
+        claims_of(token, rotated, now=NOW + timedelta(minutes=15))
+    for kid in "cdef":
+        rotated = rotated.with_new(kid, kid.encode() * 32)
+    with pytest.raises(TokenRefused):
+        claims_of(token, rotated, now=NOW)
+    assert TokenKeys.read(rotated.written()) == rotated
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS512"])
+def test_a_token_does_not_choose_how_it_is_checked(algorithm: str) -> None:
+    keys = TokenKeys("a", {"a": b"1" * 32})
+    forged = jwt.encode(
+        {"sub": "x", "exp": NOW + timedelta(days=1)},
+        key="" if algorithm == "none" else b"1" * 64,
+        algorithm=algorithm,
+        headers={"kid": "a"},
+    )
+    with pytest.raises(TokenRefused):
+        claims_of(forged, keys, now=NOW)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"current": "a", "keys": {"a": "AAAA"}}'])
+def test_a_damaged_key_file_is_refused(text: str) -> None:
+    with pytest.raises(KeysUnusable):
+        TokenKeys.read(text)
+
+
+def test_who_guesses_is_slowed_down() -> None:
+    throttle = Throttle(per_minute=3)
+    for _ in range(3):
+        throttle.spend("eve")
+    with pytest.raises(TooManyAttempts) as refused:
+        throttle.spend("eve")
+    assert refused.value.retry_after_seconds is not None
+    assert 15 <= refused.value.retry_after_seconds <= 21
+    throttle.spend("ada")
+
+
+async def test_guessing_a_password_ends_in_429(api: Api, ada: Person) -> None:
+    async with api.client() as client:
+        answers = [
+            await client.post("/auth/login", json={"email": ada.email, "password": f"guess {n}"})
+            for n in range(12)
+        ]
+    assert answers[0].status_code == 401
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1

@@ -1,0 +1,110 @@
+"""A memory to try things on: the real subscribers on a real PostgreSQL."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest_asyncio
+
+from services.indexer import subscribers
+from services.indexer.world import World
+from shared.contracts.account import AccountRemoved, AccountRetold
+from shared.contracts.envelope import Caller, Event
+from shared.contracts.mail import (
+    MessagesChanged,
+    MessagesFilled,
+    MessagesRetold,
+    MessagesSynced,
+    MessagesVanished,
+)
+from shared.contracts.search import SearchAnswer, SearchMessages
+from tests.indexer.mail import ACCOUNT, TENANT
+from tests.platform import Platform
+
+_HEARD: dict[type, Any] = {
+    MessagesSynced: subscribers.on_messages_synced,
+    MessagesFilled: subscribers.on_messages_filled,
+    MessagesRetold: subscribers.on_messages_retold,
+    AccountRetold: subscribers.on_account_retold,
+    MessagesChanged: subscribers.on_messages_changed,
+    MessagesVanished: subscribers.on_messages_vanished,
+    AccountRemoved: subscribers.on_account_removed,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Indexer:
+    """What a test says to the memory and asks of it."""
+
+    world: World
+    admin: asyncpg.Connection
+
+    async def hears(self, *events: Event) -> None:
+        """Each of these, in this order."""
+        for event in events:
+            await self.hears_at_once(event)
+
+    async def hears_at_once(self, *events: Event) -> None:
+        """These of one kind in one batch."""
+        await _HEARD[type(events[0])](list(events), self.world)
+
+    async def asks(
+        self,
+        text: str,
+        *,
+        accounts: Sequence[UUID] = (ACCOUNT,),
+        tenant: UUID = TENANT,
+        limit: int = 200,
+        before: tuple[datetime, UUID] | None = None,
+    ) -> SearchAnswer:
+        return await subscribers.answer_search_messages(
+            SearchMessages(
+                caller=Caller(tenant_id=tenant, account_ids=tuple(accounts)),
+                text=text,
+                limit=limit,
+                before=before,
+            ),
+            self.world,
+        )
+
+    async def finds(self, text: str, **more: Any) -> list[UUID]:
+        answer = await self.asks(text, **more)
+        assert answer.problem is None, answer.problem
+        return [found.message_id for found in answer.found]
+
+    async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that is known of messages."""
+        return {
+            table: [
+                tuple(row)
+                for row in await self.admin.fetch(
+                    f"SELECT * FROM indexer.{table} ORDER BY message_id"
+                )
+            ]
+            for table in ("document", "words_live", "document_text")
+        }
+
+    async def forgets_everything(self) -> None:
+        """A loss of all rows; what is on the bus stays there."""
+        await self.admin.execute(
+            """
+            TRUNCATE indexer.document, indexer.words_live, indexer.document_text,
+                     indexer.account, indexer.retelling
+            """
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def indexer(platform: Platform) -> AsyncIterator[Indexer]:
+    admin = await asyncpg.connect(platform.admin_database_url)
+    async with (
+        asyncpg.create_pool(platform.database_url("indexer"), min_size=1, max_size=4) as pool,
+        asyncpg.create_pool(
+            platform.database_url("indexer_request"), min_size=1, max_size=4
+        ) as request_pool,
+    ):
+        yield Indexer(World(pool=pool, request_pool=request_pool), admin)
+    await admin.close()

@@ -1,0 +1,151 @@
+"""Whatever order a message's facts come in, and however often, one result."""
+
+import random
+from collections.abc import Callable
+from itertools import groupby, permutations
+from typing import Any
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from shared.contracts.envelope import Event
+from tests.indexer.mail import a_change, a_message, a_page, a_retold_page, gone, retold
+
+
+def starred(account: UUID, one: UUID, two: UUID) -> list[Event]:
+    return [
+        a_page(a_message("lunch", "x", message_id=one, revision=1), account=account),
+        a_change(one, 3, ["\\Flagged"], account=account),
+        a_change(one, 5, ["\\Seen"], account=account),
+        a_change(two, 4, ["\\Seen"], account=account),
+        a_change(one, 6, ["\\Seen"], None, account=account),
+    ]
+
+
+def vanished_during_a_retell(account: UUID, one: UUID, two: UUID) -> list[Event]:
+    first = a_message("lunch", "x", message_id=one, revision=1)
+    return [
+        a_page(first, account=account),
+        a_change(one, 3, ["\\Flagged"], account=account),
+        gone(one, 5, account=account),
+        a_retold_page(two, 0, 2, first, account=account),
+        retold(two, 2, 1, account=account),
+    ]
+
+
+def vanished_before_a_retell(account: UUID, one: UUID, two: UUID) -> list[Event]:
+    second = a_message("dinner", "y", message_id=two, revision=2)
+    return [
+        a_page(a_message("lunch", "x", message_id=one, revision=1), account=account),
+        gone(one, 3, account=account),
+        a_retold_page(one, 0, 4, second, account=account),
+        retold(one, 4, 1, account=account),
+        a_change(two, 5, ["\\Seen"], account=account),
+    ]
+
+
+def two_retells(account: UUID, one: UUID, two: UUID) -> list[Event]:
+    first = a_message("lunch", "x", message_id=one, revision=1)
+    second = a_message("dinner", "y", message_id=two, revision=2)
+    return [
+        a_retold_page(one, 0, 2, first, second, account=account),
+        retold(one, 2, 1, account=account),
+        gone(one, 3, account=account),
+        a_retold_page(two, 0, 4, second, account=account),
+        retold(two, 4, 1, account=account),
+    ]
+
+
+def back_after_a_restore(account: UUID, one: UUID, two: UUID) -> list[Event]:
+    """The server was restored: a revision of the lost history is older than a new epoch's."""
+    epoch = 1 << 48
+    return [
+        a_page(a_message("lunch", "x", message_id=one, revision=1), account=account),
+        gone(one, 3, account=account),
+        a_retold_page(
+            two, 0, epoch, a_message("lunch", "x", message_id=one, revision=1), account=account
+        ),
+        retold(two, epoch, 1, account=account),
+        a_change(one, epoch + 1, ["\\Seen"], account=account),
+    ]
+
+
+History = Callable[[UUID, UUID, UUID], list[Event]]
+HISTORIES = [
+    starred,
+    vanished_during_a_retell,
+    vanished_before_a_retell,
+    two_retells,
+    back_after_a_restore,
+]
+
+
+async def outcome(indexer: Any, history: History, order: tuple[int, ...], batched: bool) -> Any:
+    """What is known of an account of its own after this order of events."""
+    account, one, two = uuid7(), uuid7(), uuid7()
+    names = {account: "account", one: "one", two: "two"}
+    told = history(account, one, two)
+    events = [told[index] for index in order]
+    if batched:
+        for _, several in groupby(events, key=type):
+            await indexer.hears_at_once(*several)
+    else:
+        await indexer.hears(*events)
+    known = {
+        table: await indexer.admin.fetch(
+            f"SELECT * FROM indexer.{table} WHERE account_id = $1 ORDER BY message_id", account
+        )
+        for table in ("document", "words_live", "document_text")
+    }
+    return {
+        table: [
+            tuple(
+                names.get(value, str(value).replace(account.hex, "account"))
+                if isinstance(value, UUID | str)
+                else value
+                for value in row
+            )
+            for row in rows
+        ]
+        for table, rows in known.items()
+    }
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.__name__)
+async def test_every_order_of_a_messages_facts_gives_one_result(indexer, history):
+    count = len(history(uuid7(), uuid7(), uuid7()))
+    orders = list(permutations(range(count)))
+    expected = await outcome(indexer, history, orders[0], batched=False)
+    for order in orders:
+        assert await outcome(indexer, history, order, batched=False) == expected, order
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.__name__)
+async def test_repeated_facts_in_batches_of_any_cut_change_nothing(indexer, history):
+    count = len(history(uuid7(), uuid7(), uuid7()))
+    expected = await outcome(indexer, history, tuple(range(count)), batched=False)
+    chance = random.Random(history.__name__)
+    for _ in range(100):
+        order = [*range(count), *chance.choices(range(count), k=chance.randint(1, 6))]
+        chance.shuffle(order)
+        assert await outcome(indexer, history, tuple(order), batched=True) == expected, order
+
+
+async def test_a_star_that_arrives_before_its_message_is_not_lost(indexer):
+    lunch = a_message("Lunch on Friday")
+    await indexer.hears(a_change(lunch.message_id, 2, ["\\Flagged"]), a_page(lunch))
+    assert await indexer.finds("lunch is:starred") == [lunch.message_id]
+
+
+async def test_no_fact_about_one_account_changes_a_message_of_another(indexer):
+    lunch = a_message("lunch")
+    await indexer.hears(a_page(lunch))
+    stranger = uuid7()
+    await indexer.hears(
+        gone(lunch.message_id, 99, account=stranger),
+        a_change(lunch.message_id, 99, ["\\Deleted"], account=stranger),
+        a_page(a_message("dinner", message_id=lunch.message_id, revision=99), account=stranger),
+    )
+    assert await indexer.finds("lunch") == [lunch.message_id]
+    assert await indexer.finds("dinner", accounts=[stranger]) == []

@@ -1,0 +1,104 @@
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.contracts.envelope import Caller
+from shared.db import tenant_transaction
+from tests.indexer.mail import ACCOUNT, TENANT, a_message, a_page
+
+RIVAL = UUID("0190a000-0000-7000-8000-000000000666")
+RIVAL_ACCOUNT = UUID("0190a000-0000-7000-8000-00000000066a")
+
+FORGED = [
+    f":tenant:{TENANT.hex}", f"':tenant:{TENANT.hex}'", f"tenant:{TENANT.hex}", TENANT.hex,
+    f":account:{ACCOUNT.hex}", f"' ':tenant:{TENANT.hex}' '", f"\\' ':tenant:{TENANT.hex}",
+    f"x':1A ':tenant:{TENANT.hex}':1 'y", "' | '", "'' | !''", "\\", "'", "\\'", "!x", "secret:*",
+    "a & b", "a <-> b", ":*", ":tenant*", "t*", "s*", "-zebra", "secret OR -secret", "is:unread",
+    "is:read OR is:unread", "-is:starred", "after:1990-01-01", "larger:1", "-(zebra is:starred)",
+    '"\' | \':tenant"', "rfc822msgid:x' | 'secret", "rfc822msgid:'", "rfc822msgid:\\",
+    f"rfc822msgid:x':*|':tenant:{TENANT.hex}", "$$", "%s", "$1", "; DROP TABLE document",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def victim(indexer):
+    """A message of one tenant, and a rival's whose text forges what holds tenants apart."""
+    secret = a_message("secret plan", "the secret", header_id="s@example.com")
+    await indexer.hears(a_page(secret))
+    decoys = [
+        a_message(
+            forged,
+            f"secret {forged}",
+            sender=f"{forged} <x@example.com>",
+            files=[forged],
+            header_id=forged,
+            list_id=forged,
+        )
+        for forged in FORGED
+    ]
+    await indexer.hears(a_page(*decoys, account=RIVAL_ACCOUNT, tenant=RIVAL))
+    return secret
+
+
+@pytest.mark.parametrize(
+    "query", [*FORGED, "secret", "plan", "from:ann", "rfc822msgid:s@example.com"]
+)
+async def test_no_query_finds_mail_of_another_tenant(indexer, victim, query):
+    mine = await indexer.asks(query)
+    assert {found.message_id for found in mine.found} <= {victim.message_id}
+    for accounts in ([RIVAL_ACCOUNT], [RIVAL_ACCOUNT, ACCOUNT], [ACCOUNT]):
+        theirs = await indexer.asks(query, tenant=RIVAL, accounts=accounts)
+        assert victim.message_id not in {found.message_id for found in theirs.found}
+    assert await indexer.finds("secret") == [victim.message_id]
+
+
+@given(text=st.text(max_size=60) | st.lists(st.sampled_from(FORGED), max_size=4).map(" ".join))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_no_random_query_finds_mail_of_another_tenant(indexer, victim, text):
+    answer = await indexer.asks(text, tenant=RIVAL, accounts=[RIVAL_ACCOUNT, ACCOUNT])
+    assert victim.message_id not in {found.message_id for found in answer.found}
+
+
+async def test_an_account_that_the_caller_may_not_see_stays_unseen_in_his_own_tenant(indexer):
+    private = UUID(int=5)
+    await indexer.hears(a_page(a_message("secret"), account=private))
+    assert await indexer.finds("secret") == []
+    assert await indexer.finds("-zebra") == []
+    assert await indexer.finds("is:unread") == []
+
+
+async def test_the_index_takes_tenant_and_accounts_from_the_session_alone(indexer, victim):
+    ask = """
+        SELECT count(*) FROM find_messages($1::text::tsquery, '{}', '{}', '-infinity', 'infinity',
+                                           'ffffffff-ffff-ffff-ffff-ffffffffffff', 50)
+    """
+    pool = indexer.world.request_pool
+    for asked in ("'secret'", f"':tenant:{TENANT.hex}'", "!'zebra'", None):
+        async with pool.acquire() as connection:
+            assert await connection.fetchval(ask, asked) == 0
+        rival = Caller(tenant_id=RIVAL, account_ids=(ACCOUNT,))
+        async with tenant_transaction(pool, rival) as connection:
+            assert await connection.fetchval(ask, asked) == 0
+        owner = Caller(tenant_id=TENANT, account_ids=(ACCOUNT,))
+        async with tenant_transaction(pool, owner) as connection:
+            assert await connection.fetchval(ask, asked) == 1
+
+
+@pytest.mark.parametrize("table", ["account", "document", "words_live", "document_text"])
+async def test_a_request_reads_only_rows_of_its_tenant_and_accounts_and_writes_none(
+    indexer, victim, table
+):
+    pool = indexer.world.request_pool
+    rival = Caller(tenant_id=RIVAL, account_ids=(ACCOUNT, RIVAL_ACCOUNT))
+    async with tenant_transaction(pool, rival) as connection:
+        rows = await connection.fetch(f"SELECT DISTINCT tenant_id FROM {table}")
+        assert [row["tenant_id"] for row in rows] == [RIVAL]
+    async with pool.acquire() as connection:
+        assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f"DELETE FROM {table}")

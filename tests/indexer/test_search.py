@@ -1,0 +1,318 @@
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from tests.indexer.mail import (
+    ACCOUNT,
+    BEGINNING,
+    TENANT,
+    a_change,
+    a_message,
+    a_page,
+    gone,
+    removed,
+)
+
+OTHER_ACCOUNT = UUID("0190a000-0000-7000-8000-00000000000f")
+
+
+async def test_a_message_is_found_by_words_of_its_subject_people_body_and_files(indexer):
+    lunch = a_message(
+        "Lunch on Friday",
+        "Shall we meet at the canteen?",
+        sender="Zoë Brand <zoe@kitchen.example>",
+        to=["Max Roth <max@office.example>"],
+        files=["weekly-menu.pdf"],
+    )
+    other = a_message("Something else", "Nothing here")
+    await indexer.hears(a_page(lunch, other))
+
+    for query in ["lunch", "FRIDAY canteen", "zoe", "Zoë", "brand", "max@office.example",
+                  "office.example", "menu", "weekly-menu.pdf", "lunch max menu"]:  # fmt: skip
+        assert await indexer.finds(query) == [lunch.message_id], query
+    assert await indexer.finds("lunch else") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Die Straße nach Łódź", "strasse lodz"),
+        ("L'ÉCOLE est finie", "ecole"),
+        ("ecole", "École"),
+        ("Ελλάδος", "ΕΛΛΆΔΟΣ"),
+        ("Привет, Ёлка", "привет елка"),
+        ("東京都庁へ行く", "東京都"),
+        ("東京都庁へ行く", "京都"),
+        ("東京都庁へ行く", "庁"),
+        ("東京都庁へ行く", "く"),
+        ("한국어 메일", "국어"),
+        ("สวัสดีครับ", "สวัสดี"),
+        ("हिन्दी में लिखा", "हिन्दी"),
+        ("ｆｕｌｌ　ｗｉｄｔｈ", "full width"),
+        ("ﬁnancial oﬃce", "financial office"),
+        ("docu\u00adment", "document"),
+        ("שָׁלוֹם", "שלום"),
+        ("don't", "don't"),
+        ("a_snake_name", "snake"),
+        ("see https://docs.example.org/guide?x=1", "docs.example.org"),
+    ],
+)
+async def test_writing_in_any_script_is_found_as_people_type_it(indexer, text, query):
+    message = a_message("subject", text)
+    await indexer.hears(a_page(message, a_message("unrelated", "words")))
+    assert await indexer.finds(query) == [message.message_id]
+
+
+async def test_unspaced_writing_is_found_in_order_only(indexer):
+    await indexer.hears(a_page(a_message("subject", "京東 都京")))
+    assert await indexer.finds("東京都") == []
+
+
+async def test_a_phrase_is_words_next_to_each_other_in_one_place(indexer):
+    together = a_message("x", "the annual budget meeting", minutes=2)
+    apart = a_message("x", "the budget for the annual meeting", minutes=1)
+    across = a_message("annual", "budget", minutes=0)
+    await indexer.hears(a_page(together, apart, across))
+
+    assert await indexer.finds('"annual budget"') == [together.message_id]
+    assert await indexer.finds("annual budget") == [
+        together.message_id,
+        apart.message_id,
+        across.message_id,
+    ]
+    assert await indexer.finds('budget -"annual budget"') == [apart.message_id, across.message_id]
+
+
+async def test_words_can_be_begun_negated_and_grouped(indexer):
+    invoice = a_message("Invoice 42", "please pay", minutes=2)
+    invoicing = a_message("Invoicing rules", "please read", minutes=1)
+    offer = a_message("Offer", "please read", minutes=0)
+    await indexer.hears(a_page(invoice, invoicing, offer))
+
+    assert await indexer.finds("invoi*") == [invoice.message_id, invoicing.message_id]
+    assert await indexer.finds("invoice") == [invoice.message_id]
+    assert await indexer.finds("please -invoi*") == [offer.message_id]
+    assert await indexer.finds("please NOT (pay OR rules)") == [offer.message_id]
+    assert await indexer.finds("-read") == [invoice.message_id]
+    assert await indexer.finds("(pay OR offer) please") == [invoice.message_id, offer.message_id]
+
+
+async def test_operators_look_in_one_field_only(indexer):
+    message = a_message(
+        "alpha",
+        "delta",
+        sender="Beta Person <beta@one.example>",
+        to=["Gamma <gamma@two.example>"],
+        cc=["Kappa <kappa@three.example>"],
+        bcc=["Sigma <sigma@four.example>"],
+        files=["Epsilon report.pdf"],
+        header_id="abc'd\\e@one.example",
+        list_id="dev.lists.example",
+    )
+    await indexer.hears(a_page(message))
+    yes = ["subject:alpha", "body:delta", "from:beta", "from:beta@one.example", "from:one.example",
+           'from:"beta person"', "to:gamma", "cc:kappa", "bcc:sigma", "filename:epsilon",
+           "filename:report.p*", "has:attachment", "list:dev.lists.example", "list:lists",
+           "rfc822msgid:abc'd\\e@one.example", "rfc822msgid:<abc'd\\e@one.example>",
+           "subject:(alpha -beta)", "from: beta"]  # fmt: skip
+    no = ["subject:delta", "body:alpha", "from:gamma", "to:beta", "to:kappa", "cc:gamma",
+          "bcc:kappa", "filename:alpha", "body:epsilon", "-has:attachment", "list:alpha",
+          "rfc822msgid:abc", "subject:(alpha beta)", "lists.example", "-subject:alpha"]  # fmt: skip
+    for query in yes:
+        assert await indexer.finds(query) == [message.message_id], query
+    for query in no:
+        assert await indexer.finds(query) == [], query
+
+
+async def test_the_address_of_another_is_not_found_by_its_end(indexer):
+    jim = a_message("x", "y", sender="Jim <jim.bob@example.com>")
+    await indexer.hears(a_page(jim))
+    assert await indexer.finds("from:bob@example.com") == []
+    assert await indexer.finds("from:bob") == [jim.message_id]
+
+
+async def test_flags_are_found_as_they_are_now(indexer):
+    one = a_message("lunch", keywords=["\\Seen", "\\FLAGGED"], minutes=1)
+    two = a_message("lunch", keywords=["\\Answered"], minutes=0)
+    await indexer.hears(a_page(one, two))
+    assert await indexer.finds("is:unread") == [two.message_id]
+    assert await indexer.finds("is:read lunch") == [one.message_id]
+    assert await indexer.finds("is:starred") == [one.message_id]
+    assert await indexer.finds("-is:starred is:answered") == [two.message_id]
+
+    await indexer.hears(a_change(one.message_id, 5, []), a_change(two.message_id, 6, ["\\Seen"]))
+    assert await indexer.finds("is:unread") == [one.message_id]
+    assert await indexer.finds("is:starred") == []
+
+
+async def test_words_and_flags_may_be_mixed_below_or_and_not(indexer):
+    one = a_message("lunch", keywords=["\\Seen"], minutes=2)
+    two = a_message("dinner", keywords=[], minutes=1)
+    three = a_message("breakfast", keywords=["\\Seen"], minutes=0)
+    await indexer.hears(a_page(one, two, three))
+    assert await indexer.finds("lunch OR is:unread") == [one.message_id, two.message_id]
+    assert await indexer.finds("-(lunch OR is:unread)") == [three.message_id]
+    assert await indexer.finds("-(lunch is:read)") == [two.message_id, three.message_id]
+    assert await indexer.finds("(dinner is:unread) OR breakfast") == [
+        two.message_id,
+        three.message_id,
+    ]
+
+
+async def test_dates_and_sizes_limit_what_is_found(indexer):
+    old = a_message("x", minutes=-60 * 24 * 30, size_bytes=10)
+    new = a_message("x", minutes=0, size_bytes=5_000_000)
+    await indexer.hears(a_page(old, new))
+    assert await indexer.finds("after:2026-03-01") == [new.message_id]
+    assert await indexer.finds("before:2026/03/01 x") == [old.message_id]
+    assert await indexer.finds("after:2026-01-01 before:2026-02-01") == [old.message_id]
+    assert await indexer.finds("before:2026-02-01 OR after:2026-03-01") == [
+        new.message_id,
+        old.message_id,
+    ]
+    assert await indexer.finds("larger:1m") == [new.message_id]
+    assert await indexer.finds("smaller:1k") == [old.message_id]
+    assert await indexer.finds("newer_than:1d") == []
+
+
+async def test_vanished_moving_and_unknown_messages_are_not_found(indexer):
+    here = a_message("lunch", minutes=9)
+    went = a_message("lunch")
+    moving = a_message("lunch", mailbox_id=None)
+    deleted = a_message("lunch", keywords=["\\Deleted"])
+    await indexer.hears(a_page(here, went, moving, deleted), gone(went.message_id, 2))
+    await indexer.hears(a_change(UUID(int=7), 3, ["\\Flagged"]))  # a stub
+    assert await indexer.finds("lunch") == [here.message_id]
+    assert await indexer.finds("is:unread") == [here.message_id]
+
+
+async def test_nothing_of_a_removed_account_is_found_or_comes_back(indexer):
+    message = a_message("lunch")
+    await indexer.hears(a_page(message))
+    await indexer.hears(removed())
+    assert await indexer.finds("lunch") == []
+
+    await indexer.hears(a_page(a_message("lunch again")), a_change(message.message_id, 9))
+    assert await indexer.finds("lunch") == []
+
+
+async def test_pages_of_results_join_without_gap_or_repetition_while_mail_arrives(indexer):
+    messages = [a_message(f"lunch {n}", minutes=n // 3) for n in range(40)]
+    await indexer.hears(a_page(*messages))
+    seen, before = [], None
+    while True:
+        answer = await indexer.asks("lunch", limit=7, before=before)
+        seen += [found.message_id for found in answer.found]
+        if not answer.more:
+            break
+        last = answer.found[-1]
+        before = (last.received_at, last.message_id)
+        await indexer.hears(a_page(a_message("lunch too", minutes=1000)))
+    expected = sorted(messages, key=lambda m: (m.content.received_at, m.message_id), reverse=True)
+    assert seen == [message.message_id for message in expected]
+
+
+async def test_results_mixed_below_or_page_as_well(indexer):
+    messages = [
+        a_message("lunch", keywords=[] if n % 7 == 0 else ["\\Seen"], minutes=n) for n in range(60)
+    ]
+    await indexer.hears(a_page(*messages))
+    expected = [m.message_id for m in reversed(messages) if not m.state.keywords]
+    first = await indexer.asks("absent OR is:unread", limit=4)
+    assert [found.message_id for found in first.found] == expected[:4]
+    assert first.more
+    before = (first.found[-1].received_at, first.found[-1].message_id)
+    assert await indexer.finds("absent OR is:unread", before=before) == expected[4:]
+
+
+async def test_a_common_word_and_a_rare_one_give_the_same_answers_by_either_way(indexer):
+    messages = [a_message("common" + (" rare" if n < 3 else ""), minutes=n) for n in range(1500)]
+    for start in range(0, 1500, 500):
+        await indexer.hears(a_page(*messages[start : start + 500]))
+    await indexer.admin.execute("ANALYZE indexer.words_live")
+    newest = [message.message_id for message in reversed(messages)]
+    assert await indexer.finds("common", limit=50) == newest[:50]
+    assert await indexer.finds("rare") == newest[-3:]
+    assert await indexer.finds("common -rare", limit=200) == newest[:200]
+    before = (messages[10].content.received_at, messages[10].message_id)
+    assert await indexer.finds("common", before=before) == newest[-10:]
+
+
+async def test_a_word_common_only_in_old_mail_is_found(indexer):
+    old = [a_message("ancient", minutes=n) for n in range(2000)]
+    new = [a_message("modern", minutes=10_000 + n) for n in range(2000)]
+    for start in range(0, 2000, 500):
+        await indexer.hears(a_page(*old[start : start + 500]), a_page(*new[start : start + 500]))
+    await indexer.admin.execute("ANALYZE indexer.words_live")
+    newest = [message.message_id for message in reversed(old)]
+    assert await indexer.finds("ancient", limit=50) == newest[:50]
+
+
+async def test_a_long_message_is_searched_to_its_end(indexer):
+    filler = "the cat sat on " * 5000
+    long = a_message("minutes", filler + "finally the dog barked", files=["cat.pdf"])
+    await indexer.hears(a_page(long))
+    found = [long.message_id]
+    assert await indexer.finds("barked") == found
+    assert await indexer.finds('"the dog barked"') == found
+    assert await indexer.finds('"finally the"') == found
+    assert await indexer.finds('-"dog the"') == found
+    assert await indexer.finds('"dog the"') == []
+    assert await indexer.finds('-"the dog"') == []
+    assert await indexer.finds('"barked finally"') == []
+    assert await indexer.finds("filename:cat body:sat") == found
+    assert await indexer.finds("subject:cat") == []
+    assert await indexer.finds("-subject:cat") == found
+    assert await indexer.finds("-subject:minutes") == []
+
+
+async def test_a_snippet_shows_where_the_word_stands(indexer):
+    message = a_message("x", "Dear all,\n\n" + "filler words " * 50 + "the Überraschung is " * 2)
+    await indexer.hears(a_page(message))
+    (found,) = (await indexer.asks("uberraschung")).found
+    assert "Überraschung" in found.snippet
+    assert len(found.snippet) <= 200
+    assert found.received_at == BEGINNING
+    (by_flag,) = (await indexer.asks("is:unread")).found
+    assert by_flag.snippet.startswith("Dear all, filler words")
+
+
+async def test_what_is_wrong_with_a_query_is_said_with_its_place(indexer):
+    for text, position in [
+        ("", 0), ("lunch form:bob", 6), ('lunch "dinner', 6), ("(lunch", 0), ("lunch)", 5),
+        ("lunch OR", 6), ("from:", 0), ("is:purple", 3), ("before:yesterday", 7),
+        ("larger:huge", 7), ("()", 0), ("!!!", 0), ("x" * 1001, 1000),
+    ]:  # fmt: skip
+        answer = await indexer.asks(text)
+        assert answer.problem is not None, text
+        assert answer.problem.code == "query_invalid"
+        assert answer.problem.position == position, text
+        assert answer.problem.detail
+
+
+async def test_a_caller_with_no_accounts_finds_nothing(indexer):
+    await indexer.hears(a_page(a_message("lunch")))
+    assert await indexer.finds("lunch", accounts=[]) == []
+    assert await indexer.finds("lunch", accounts=[OTHER_ACCOUNT]) == []
+
+
+async def test_several_accounts_are_searched_as_one(indexer):
+    mine = a_message("lunch", minutes=1)
+    shared = a_message("lunch", minutes=2)
+    await indexer.hears(a_page(mine), a_page(shared, account=OTHER_ACCOUNT))
+    assert await indexer.finds("lunch", accounts=[ACCOUNT, OTHER_ACCOUNT]) == [
+        shared.message_id,
+        mine.message_id,
+    ]
+    assert await indexer.finds("is:unread", accounts=[ACCOUNT, OTHER_ACCOUNT]) == [
+        shared.message_id,
+        mine.message_id,
+    ]
+    assert await indexer.finds("lunch", accounts=[ACCOUNT]) == [mine.message_id]
+
+
+async def test_times_at_the_ends_of_the_calendar_can_be_found(indexer):
+    late = a_message("lunch", minutes=timedelta(days=365 * 7000).total_seconds() / 60)
+    await indexer.hears(a_page(late))
+    assert await indexer.finds("lunch", tenant=TENANT) == [late.message_id]

@@ -1,0 +1,174 @@
+"""The product itself, as `./just up` runs it, in a home of its own and without the demo."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psutil
+
+from infra.dev import postgres, programs
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 120.0
+PORTS = 10
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running platform."""
+
+    home: Path
+    port: int
+    process: asyncio.subprocess.Process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """What this platform keeps secret, by use."""
+        return json.loads((self.home / "secrets" / "passwords.json").read_text())
+
+    @property
+    def superuser_url(self) -> str:
+        return postgres.url(
+            self.port + programs.POSTGRES, self.passwords["postgres"], programs.DATABASE
+        )
+
+    @property
+    def bus_admin_url(self) -> str:
+        return f"nats://admin:{self.passwords['bus_admin']}@127.0.0.1:{self.port + programs.NATS}"
+
+    def pids(self) -> dict[str, int]:
+        """The supervised processes by name, as supervisord's children say."""
+        found: dict[str, int] = {}
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                line = " ".join(child.cmdline())
+                name = self._name(line, child)
+                if name and name not in found:
+                    found[name] = child.pid
+        return found
+
+    def _name(self, line: str, child: psutil.Process) -> str | None:
+        if " -m services.sync" in line:
+            return f"sync-{child.environ().get('SYNC_ROLE', 'listen')}"
+        for service in ("api", "sender", "indexer"):
+            if f" -m services.{service}" in line:
+                return service
+        if "nats-server" in line:
+            return "nats"
+        if "/postgres" in line and " -D " in line:
+            return "postgres"
+        return None
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, as a power cut or the kernel would; the supervisor brings it back."""
+        os.kill(self.pids()[name], signal.SIGKILL)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncGenerator[httpx.AsyncClient]:
+        async with httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=60) as client:
+            yield client
+
+    @asynccontextmanager
+    async def person(self) -> AsyncGenerator[httpx.AsyncClient]:
+        """Somebody who has just registered."""
+        async with self.client() as client:
+            answer = await client.post(
+                "/auth/register",
+                json={"email": f"{uuid4().hex}@example.org", "password": "correct horse battery"},
+            )
+            assert answer.status_code == 201, answer.text
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            yield client
+
+
+@asynccontextmanager
+async def running_stack(**settings: str) -> AsyncGenerator[Stack]:
+    """Start the platform as a user would, and stop it as a user would."""
+    home = Path(tempfile.mkdtemp(prefix="postbus-story-"))
+    port = _free_ports(PORTS)
+    environment = os.environ | {
+        "POSTBUS_HOME": str(home),
+        "POSTBUS_PORT": str(port),
+        "POSTBUS_DEMO": "off",
+        **settings,
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "infra.dev", "up"),
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        await _until_ready(process)
+        draining = asyncio.create_task(_drain(process))
+        yield Stack(home, port, process)
+        draining.cancel()
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+            await process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def _until_ready(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    said: list[str] = []
+    async with asyncio.timeout(START_SECONDS):
+        while line := await process.stdout.readline():
+            said.append(line.decode(errors="replace"))
+            if "Postbus is ready" in said[-1]:
+                return
+    raise AssertionError("up did not come up:\n" + "".join(said))
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    while await process.stdout.readline():
+        pass
+
+
+def _free_ports(count: int) -> int:
+    """The first of so many free ports in a row."""
+    for first in range(20_000 + os.getpid() % 20_000, 60_000, count):
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    probe = stack.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no free ports")
+
+
+async def until(what: str, check: Any, *, seconds: float = 60.0) -> Any:
+    """What the check returns once it is true; the failure says what it last was."""
+    last: Any = None
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                last = await check()
+                if last:
+                    return last
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds:.0f} s: {what}; last: {last!r}") from None

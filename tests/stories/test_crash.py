@@ -1,0 +1,80 @@
+"""SIGKILL of every process in turn, in the middle of a first sync: the result is the same."""
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.servers.dovecot import Dovecot
+from tests.stories.real_mail import compare, documents, filled
+from tests.stories.stack import Stack, until
+from tests.stories.walk import connect, until_state
+
+pytestmark = pytest.mark.story
+
+VICTIMS = ("sync-listen", "indexer", "api", "nats", "sync-answer", "postgres", "sender")
+
+
+async def kept(stack: Stack) -> int | None:
+    """How many messages sync keeps; None while the database is away."""
+    try:
+        connection = await asyncpg.connect(stack.superuser_url, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError):
+        return None
+    try:
+        return await connection.fetchval("SELECT count(*) FROM sync.message")
+    except asyncpg.PostgresError:
+        return None
+    finally:
+        await connection.close()
+
+
+async def until_grown(stack: Stack, count: int) -> int:
+    async def check() -> int | None:
+        now = await kept(stack)
+        return now if now is not None and now >= count else None
+
+    return await until(f"{count} messages are kept", check, seconds=120)
+
+
+async def test_every_message_is_there_once_after_everything_was_killed(
+    stack: Stack, person: httpx.AsyncClient, dovecot: Dovecot
+) -> None:
+    users = [filled(dovecot) for _ in range(2)]
+    total = sum(sum(counts.values()) for _, counts in users)
+    before = await kept(stack) or 0
+    accounts = [await connect(person, user, dovecot) for user, _ in users]
+    in_the_middle = 0
+    for number, victim in enumerate(VICTIMS):
+        now = await until_grown(stack, before + total * number // (len(VICTIMS) + 2))
+        in_the_middle += now < before + total
+        old = stack.pids()[victim]
+        stack.kill(victim)
+
+        async def again(victim: str = victim, old: int = old) -> bool:
+            return stack.pids().get(victim, old) != old
+
+        await until(f"{victim} is started again", again)
+    assert in_the_middle >= len(VICTIMS) - 2, "the sync was over before the killing was"
+
+    async def answers() -> bool:
+        try:
+            return (await person.get("/accounts")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    await until("the gateway answers", answers)
+    for account, (user, counts) in zip(accounts, users, strict=True):
+        await until_state(person, account, "live", seconds=240)
+        rows = await compare(person, dovecot, user, account, counts)
+
+        async def searchable(account: str = account, count: int = len(rows)) -> bool:
+            return await documents(stack, account) == count
+
+        await until("every message is in the index once", searchable, seconds=180)
+        with_ids = [row for row in rows if row["message_id"]]
+        for row in with_ids[:: max(1, len(with_ids) // 20)]:
+            answer = await person.get(
+                "/search", params={"q": f'rfc822msgid:"{row["message_id"]}"', "limit": 100}
+            )
+            found = [message["id"] for message in answer.json()["items"]]
+            assert found.count(row["id"]) == 1
