@@ -102,3 +102,13 @@ replay *CONSUMER: install
 [group('operate')]
 retell SERVICE *ARGS: install
     @service="$1"; shift; exec {{ python }} -m infra.dev run "services.$service" retell "$@"
+
+# Make the passwords that compose.yaml asks for, once, in .env
+[group('operate')]
+secrets:
+    @infra/scripts/secrets
+
+# docker compose, with the passwords made: `./just compose up --build --detach --wait`
+[group('operate')]
+compose *ARGS: secrets
+    @exec docker compose "$@"

@@ -2,9 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
-from tests.platform import Platform, running_platform
+# Before they are imported: what they assert shows its values, as in a test.
+pytest.register_assert_rewrite("tests.stories", "tests.servers", "tests.sync")
+
+from tests.platform import Platform, running_platform  # noqa: E402
 
 pytest_plugins = ["tests.servers.fixtures"]
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from infra.dev import nats, postgres, ready
 from infra.dev.home import Home
 from infra.dev.secrets import SEALED_FOR, Secrets
+from shared.contracts.catalogue import SERVICES
 
 DATABASE = "postbus"
 DATABASE_ADMIN = "postbus_admin"
@@ -79,8 +80,9 @@ def administration(home: Home, secrets: Secrets) -> dict[str, str]:
         "DATABASE_ADMIN_URL": _database(home, DATABASE_ADMIN, secrets.passwords["database_admin"]),
         "BUS_ADMIN_URL": _bus(home, "admin", secrets.passwords["bus_admin"]),
     }
-    for service in ("api", "sync", "sender", "indexer"):
+    for service in SERVICES:
         told |= settings(service, home, secrets)
+        told[f"{service.upper()}_PROBE_PORT"] = "0"  # beside the process that has the port
     return told
 
 

@@ -68,6 +68,8 @@ def _type(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_type(option) for option in schema["anyOf"])
     if schema.get("type") == "array":
+        if "prefixItems" in schema:
+            return f"pair of {' and '.join(_type(part) for part in schema['prefixItems'])}"
         return f"list of {_type(schema['items'])}" if "items" in schema else "list"
     described = str(schema.get("type", "any"))
     for detail in ("format", "contentEncoding"):

@@ -3,6 +3,6 @@
 Hears:   AccountRemoved, AccountRetold, MessagesSynced, MessagesFilled, MessagesRetold,
          MessagesChanged, MessagesVanished
 Answers: SearchMessages
-Gives:   RetellAccount
+Commands: RetellAccount
 Owns:    account, document, words_live, document_text, retelling, outbox
 """

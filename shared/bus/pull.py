@@ -56,6 +56,15 @@ class Puller:
             CONSUMED.labels(consumer, result)
 
     async def run(self) -> None:
+        """Read for ever. A bug of ours here is logged, and what was in hand comes again."""
+        while True:
+            try:
+                await self._pull()
+            except Exception:
+                log.exception("consumer begins anew", consumer=self.consumer)
+                await asyncio.sleep(_AWAY_SECONDS)
+
+    async def _pull(self) -> None:
         """Pull, handle, acknowledge; at most so many batches at a time as the settings say."""
         slots = asyncio.Semaphore(self._bus.settings.bus_batches_in_flight)
         stream = stream_of(self._contract)

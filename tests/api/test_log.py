@@ -25,12 +25,15 @@ async def test_numbers_have_no_gaps_whoever_writes_and_whatever_fails(api: Api) 
                 pages = [g.page(g.message(f"{n}.{turn}"), g.message()) for g in grounds]
                 await api.hears_at_once(*pages, *(pages[:2] if turn % 2 else ()))
 
+        async def write_and_fail() -> None:
+            async with api.world.pool.acquire() as connection, connection.transaction():
+                await log.append(connection, [an_entry(grounds[0])])
+                await connection.execute("SELECT 1 / 0")
+
         async def fail() -> None:
             for _ in range(10):
                 with pytest.raises(asyncpg.DivisionByZeroError):
-                    async with api.world.pool.acquire() as connection, connection.transaction():
-                        await log.append(connection, [an_entry(grounds[0])])
-                        await connection.execute("SELECT 1 / 0")
+                    await write_and_fail()
 
         async def follow(person: Person) -> list[int]:
             """What somebody sees who reads on and on, without ever looking back."""

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused 
 
 @pytest.fixture
 def closed(tmp_path):
-    """A directory that only root may enter, as /root is."""
+    """A directory that only root may enter, as the home of root is."""
     directory = tmp_path / "closed"
     directory.mkdir(mode=0o700)
     yield directory

@@ -51,9 +51,9 @@ class Here:
     def said(self):
         return self.log.read_text()
 
-    def run(self, command, **environment):
+    def run(self, *command, **environment):
         return subprocess.run(
-            [sys.executable, "-m", "infra.dev", command],
+            [sys.executable, "-m", "infra.dev", *command],
             cwd=ROOT,
             env=self.environment | environment,
             capture_output=True,
@@ -117,6 +117,22 @@ def test_status_is_content_when_all_are_healthy_and_knows_the_port_by_itself(up)
     status = up.run("status", POSTBUS_PORT="")
     assert status.returncode == 0
     assert status.stdout.count("healthy") == 8
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("shared.db", "migrate"),
+        ("shared.bus", "apply"),
+        ("shared.bus", "dead-letters"),
+        ("services.api", "retell"),
+        ("services.indexer", "retell"),
+    ],
+    ids=" ".join,
+)
+def test_what_an_operator_does_needs_no_address(up, command):
+    done = up.run("run", *command)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_second_up_in_the_same_home_is_refused_and_harms_nothing(up):

@@ -1,5 +1,6 @@
 """Whatever order a message's facts come in, and however often, one result."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from itertools import groupby, permutations
@@ -149,3 +150,23 @@ async def test_no_fact_about_one_account_changes_a_message_of_another(indexer):
     )
     assert await indexer.finds("lunch") == [lunch.message_id]
     assert await indexer.finds("dinner", accounts=[stranger]) == []
+
+
+async def test_batches_worked_on_at_the_same_time_give_the_result_of_one_after_the_other(indexer):
+    chance = random.Random(7)
+    mail = [a_message(f"mail {n}", revision=n, minutes=n) for n in range(60)]
+    events: list[Event] = []
+    for start in range(0, 60, 10):
+        events += [a_page(*mail[start : start + 20])] * 2
+        events += [a_change(one.message_id, 1000 + start, ["\\Seen"]) for one in mail[::7]]
+        events += [gone(one.message_id, 5000) for one in mail[::9]]
+    generation = uuid7()
+    told_again = [a_retold_page(generation, n, 4000, *mail[n * 20 : n * 20 + 20]) for n in range(3)]
+    events += [*told_again, *told_again, retold(generation, 4000, 3)]
+    await indexer.hears(*events)
+    expected = await indexer.rows()
+
+    await indexer.forgets_everything()
+    chance.shuffle(events)
+    await asyncio.gather(*(indexer.hears_at_once(event) for event in events))
+    assert await indexer.rows() == expected

@@ -65,6 +65,7 @@ class ScriptedServer:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.script: dict[str, str | Does] = dict(WELCOMING)
         self.body_bytes = 1
+        self.hold_dot: asyncio.Event | None = None  # the answer to the dot waits for it
         self.talks: list[Talk] = []
         self.port = 0
         self._tls = tls
@@ -137,7 +138,7 @@ class ScriptedServer:
         self, talk: Talk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         talk.body = body = bytearray()
-        while not (body.endswith(b"\r\n.\r\n") or body == b".\r\n"):
+        while not (b"\r\n" + body[-5:]).endswith(b"\r\n.\r\n"):
             more = await reader.read(65536)
             if not more:
                 raise _Over
@@ -148,6 +149,8 @@ class ScriptedServer:
         talk.dot = True
         async with self._changed:
             self._changed.notify_all()
+        if self.hold_dot is not None:
+            await self.hold_dot.wait()
         await self._do("dot", writer)
 
     def _key(self, line: str) -> str:

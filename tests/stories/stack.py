@@ -107,6 +107,8 @@ async def running_stack(**settings: str) -> AsyncGenerator[Stack]:
         "POSTBUS_HOME": str(home),
         "POSTBUS_PORT": str(port),
         "POSTBUS_DEMO": "off",
+        "API_ALLOW_PLAINTEXT_PASSWORDS": "true",  # the way is loopback
+        "SYNC_POLL_SECONDS": "5",  # what a test waits for in mailboxes without IDLE
         **settings,
     }
     process = await asyncio.create_subprocess_exec(

@@ -65,7 +65,7 @@ async def test_connecting_an_account_shows_its_mail_and_finds_it(
     opened = (await person.get(f"/messages/{message['id']}")).json()
     assert "telescope" in opened["text"]
     assert "<b>new ramen place</b>" in opened["html"]
-    for danger in ("script", "onclick", 'src="https://tracker.example'):
+    for danger in ("<script", "onclick", ' src="https://tracker.example'):
         assert danger not in opened["html"]
     for query in ("ramen", "from:ada", "telescope lunch", "subject:friday"):
         found = await until_found(person, query, "Lunch on Friday")
@@ -146,7 +146,9 @@ async def test_new_mail_shows_as_an_event_and_changes_elsewhere_are_followed(
     heard: list[dict[str, object]] = []
 
     async def listen() -> None:
-        async with aconnect_sse(person, "GET", "/events", timeout=120) as source:
+        async with aconnect_sse(
+            person, "GET", "/events", params={"after": "earliest"}, timeout=120
+        ) as source:
             async for event in source.aiter_sse():
                 if event.data:
                     heard.append({"type": event.event, **json.loads(event.data)})

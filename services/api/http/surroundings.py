@@ -1,5 +1,6 @@
 """What surrounds every request: its id, its time, its log line, and headers that protect."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,6 +21,7 @@ App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 _log = structlog.get_logger()
 
+_DRAIN_SECONDS = 5.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PROBES = frozenset({"/health", "/ready", "/metrics"})
@@ -60,6 +62,10 @@ class Surroundings:
                 status = message["status"]
                 answered = time.perf_counter() - began
                 _add_headers(message, request_id)
+            elif status == 413 and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                await _drain(receive)
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         with log_context(request_id=request_id):
@@ -71,6 +77,19 @@ class Surroundings:
                 streamed = answered is not None and seconds - answered > 1
                 _observe(scope, status, answered if streamed and answered else seconds)
                 _log_access(scope, status, seconds)
+
+
+async def _drain(receive: Receive) -> None:
+    """Let a client finish, for a while, that only listens when it has said everything.
+
+    Closed while it still sends, the connection would be reset, and the answer lost on its way.
+    """
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
+    except TimeoutError:
+        return
 
 
 def _request_id(scope: Scope) -> str:

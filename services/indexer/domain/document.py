@@ -99,7 +99,7 @@ def field_lexeme(field: Field, word: str) -> str:
 
 
 def kept_of(content: Content) -> Kept:
-    """What is kept of a message's content. A NUL, which PostgreSQL refuses, is left out."""
+    """What is kept of a message's content. A NUL, which PostgreSQL refuses, becomes a space."""
     return Kept(
         subject=_storable(content.subject),
         sender=_people((content.sender,) if content.sender else ()),
@@ -140,7 +140,7 @@ def quoted(lexeme: str) -> str:
 
 
 def _storable(text: str) -> str:
-    return text.replace("\0", "")
+    return text.replace("\0", " ")
 
 
 def _line(text: str) -> str:

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from shared.contracts.submission import Fate, SubmissionState
 
-RETRY_FOR = timedelta(days=3)  # RFC 5321 §4.5.4.1: at least 4-5 days was for the mail of 1989
+# RFC 5321 §4.5.4.1 asks for 4 to 5 days of relays; whoever waits here is told within three.
+RETRY_FOR = timedelta(days=3)
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=4)
 

@@ -14,7 +14,7 @@ MAX_LENGTH = 1_000
 
 _TOKEN = re.compile(
     r"""
-      "(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)(?:"|\Z)
+      "(?P<quoted>(?:[^"\\]|\\.|\\\Z)*+)(?:"|\Z)
     | (?P<open>\()
     | <(?P<angle>[^<>]*)(?:>|\Z)
     | (?P<end>[,;])
@@ -41,15 +41,16 @@ def parse_addresses(raw: bytes, *, hint: str | None = None) -> tuple[Address, ..
     words: list[str] = []  # display name or bare address, with the spaces between
     comments: list[str] = []
     angle: str | None = None
+    at_sign = False
 
     def settle() -> None:
-        nonlocal angle
+        nonlocal angle, at_sign
         person = _person(words, comments, angle)
         if person is not None:
             people.append(person)
         words.clear()
         comments.clear()
-        angle = None
+        angle, at_sign = None, False
 
     at = 0
     while at < len(text) and len(people) < MAX_ADDRESSES:
@@ -71,13 +72,14 @@ def parse_addresses(raw: bytes, *, hint: str | None = None) -> tuple[Address, ..
             case "end":
                 settle()
             case "group":
-                if len(words) > 1 or any("@" in word for word in words):  # no name of a group
+                if at_sign:  # an address, and no name of a group
                     words.append(":")
                 else:
                     words.clear()
                     comments.clear()
             case _:
                 words.append(token[0])
+                at_sign = at_sign or "@" in token[0]
     settle()
     return tuple(people)
 
@@ -115,9 +117,11 @@ def _person(words: list[str], comments: list[str], angle: str | None) -> Address
     if not name and comments:
         name = " ".join(comments)
     name = one_line(decode_words(name.encode("utf-8")))
-    if not name and not email:
-        return None
     if "=?" in email:
         email = "".join(decode_words(email.encode("utf-8")).split())
-    email = email.strip("'\"").removeprefix("mailto:")
+    email = email.removeprefix("mailto:").strip("'")
+    if '"@' not in email:  # no quoted local part
+        email = email.strip('"')
+    if not name and not email:
+        return None
     return Address(name=name[:MAX_LENGTH], email=email[:MAX_LENGTH])

@@ -12,7 +12,7 @@ from services.sync.domain.mime.words import decode_words, one_line
 MAX_PARAMETERS = 200
 
 _PARAMETER = re.compile(
-    rb";\s*([^=;\s\"]{1,100})\s*=\s*(?:\"([^\"\\]*(?:\\.[^\"\\]*)*)(?:\"|\Z)|([^;]*))", re.DOTALL
+    rb";\s*([^=;\s\"]{1,100})\s*=\s*(?:\"((?:[^\"\\]|\\.|\\\Z)*+)(?:\"|\Z)|([^;]*))", re.DOTALL
 )
 _ESCAPED = re.compile(rb"\\([\\\"])")
 _COMMENT = re.compile(rb"\([^()]*\)")

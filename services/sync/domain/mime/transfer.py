@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
+MAX_PIECES = 1_000  # of padded base64, one after the other
+
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_LETTERS))
 _ONLY_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
@@ -38,7 +40,7 @@ def from_base64(raw: bytes) -> bytes:
     if end >= 0 and (rest := raw[end:].lstrip(b"=\r\n \t")):
         if len(rest) < 4 or not _ONLY_BASE64.fullmatch(rest):
             return _base64_piece(raw[:end])
-        return b"".join(map(_base64_piece, _PADDING.split(raw)))
+        return b"".join(map(_base64_piece, _PADDING.split(raw, maxsplit=MAX_PIECES)))
     return _base64_piece(raw)
 
 

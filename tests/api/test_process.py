@@ -1,0 +1,150 @@
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from httpx_sse import aconnect_sse
+
+from infra.dev.process import free_port
+from tests.api.conftest import PASSWORD, an_account
+from tests.platform import Platform
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Process:
+    child: asyncio.subprocess.Process
+    lines: list[dict[str, Any]]
+    url: str
+
+    async def until_it_ends(self) -> int:
+        async with asyncio.timeout(20):
+            return await self.child.wait()
+
+
+async def new_key(file: Path) -> None:
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.api", "new-jwt-key", str(file), cwd=ROOT
+    )
+    assert await made.wait() == 0
+
+
+@asynccontextmanager
+async def running(platform: Platform, seal_directory: Path, keys: Path) -> AsyncGenerator[Process]:
+    port = free_port()
+    environment = (
+        os.environ
+        | platform.environment("api")
+        | {
+            "API_PORT": str(port),
+            "API_JWT_KEYS_FILE": str(keys),
+            "API_SEAL_KEYS_DIR": str(seal_directory),
+        }
+    )
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.api"),
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert child.stdout is not None
+    lines: list[dict[str, Any]] = []
+    serving = asyncio.Event()
+
+    async def listen(output: asyncio.StreamReader) -> None:
+        async for line in output:
+            lines.append(json.loads(line))
+            if lines[-1]["event"] == "serving":
+                serving.set()
+
+    listening = asyncio.create_task(listen(child.stdout))
+    try:
+        async with asyncio.timeout(30):
+            await serving.wait()
+        yield Process(child, lines, f"http://127.0.0.1:{port}")
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+        await listening
+
+
+async def test_a_stopped_gateway_ends_its_streams_and_itself_in_order(
+    platform: Platform, seal_directory: Path, tmp_path: Path
+) -> None:
+    keys = tmp_path / "jwt.json"
+    await new_key(keys)
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    first = json.loads(keys.read_text())["current"]
+
+    async with running(platform, seal_directory, keys) as process:
+        async with httpx.AsyncClient(base_url=f"{process.url}/api/v1", timeout=20) as client:
+            registered = await client.post(
+                "/auth/register", json={"email": "ada@example.org", "password": PASSWORD}
+            )
+            token = registered.json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            assert (await client.get(f"{process.url}/ready")).status_code == 200
+            types: list[str] = []
+            async with aconnect_sse(client, "GET", "/events") as source:
+                assert (await client.post("/accounts", json=an_account())).status_code == 201
+                async for event in source.aiter_sse():
+                    if event.data:
+                        types.append(event.event)
+                        process.child.send_signal(signal.SIGTERM)
+            assert types == ["account.created"]
+        assert await process.until_it_ends() == 0
+
+    text = json.dumps(process.lines)
+    assert token not in text
+    assert PASSWORD not in text
+    assert "open-sesame" not in text
+    (line,) = (
+        line
+        for line in process.lines
+        if line["event"] == "request" and line["path"] == "/api/v1/accounts"
+    )
+    assert {"request_id", "tenant_id", "user_id", "status", "milliseconds"} <= line.keys()
+    assert not [line for line in process.lines if line["level"] in {"error", "critical"}]
+
+    # A new key signs; who signed in before stays signed in.
+    await new_key(keys)
+    assert json.loads(keys.read_text())["current"] != first
+    async with (
+        running(platform, seal_directory, keys) as process,
+        httpx.AsyncClient(base_url=f"{process.url}/api/v1") as client,
+    ):
+        answer = await client.get("/accounts", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 200
+
+
+async def test_accounts_orders_reach_the_bus_once_the_gateway_runs(
+    platform: Platform, seal_directory: Path, tmp_path: Path
+) -> None:
+    keys = tmp_path / "jwt.json"
+    await new_key(keys)
+    async with running(platform, seal_directory, keys) as process:
+        async with httpx.AsyncClient(base_url=f"{process.url}/api/v1") as client:
+            registered = await client.post(
+                "/auth/register", json={"email": "ada@example.org", "password": PASSWORD}
+            )
+            token = registered.json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            await client.post("/accounts", json=an_account())
+        async with platform.admin_bus() as bus, asyncio.timeout(10):
+            while True:
+                sync = await bus.jetstream().stream_info("SYNC")
+                sender = await bus.jetstream().stream_info("SENDER")
+                if sync.state.messages == sender.state.messages == 1:
+                    break
+                await asyncio.sleep(0.05)

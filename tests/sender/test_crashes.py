@@ -1,0 +1,204 @@
+"""Processes killed, leases lost: nothing is lost, and nothing is sent twice."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from services.sender import store
+from services.sender.actions.attempt_submission import Hand, attempt_submission
+from services.sender.actions.settle_interrupted import settle_interrupted
+from services.sender.domain.submission import Submission
+from services.sender.world import World
+from shared.contracts.submission import Fate, SubmissionState
+from tests.sender.conftest import BOB, EVE, Bench
+from tests.sender.scripted import WELCOMING, Does
+
+ACCEPTED = SubmissionState.ACCEPTED
+DEFERRED = SubmissionState.DEFERRED
+UNCERTAIN = SubmissionState.UNCERTAIN
+
+
+async def test_killed_after_the_dot_it_is_uncertain_for_those_taken_and_never_sent_again(
+    bench: Bench,
+):
+    bench.server.script["RCPT TO:<eve@"] = "550 5.1.1 nobody here"
+    bench.server.does(dot=Does.SILENCE)
+    async with bench.process() as process:
+        await bench.connect()
+        submission_id = await bench.send(BOB, EVE)
+        await bench.server.until(dots=1)
+        process.kill()
+        await process.wait()
+    assert await bench.rows.fetchval("SELECT stage FROM submission") == "transmitting"
+
+    bench.server.does(dot="250 ok")
+    async with bench.process():
+        uncertain = await bench.until(submission_id, UNCERTAIN)
+        await bench.until(await bench.send(), ACCEPTED)
+    assert [one.fate for one in uncertain.recipients] == [Fate.UNCERTAIN, Fate.REFUSED]
+    assert uncertain.reason == "interrupted"
+    assert len(bench.server.messages) == 2
+
+
+@pytest.mark.parametrize("phase", ["greeting", "RCPT"])
+async def test_killed_before_the_dot_it_is_sent_once(bench: Bench, phase: str):
+    bench.server.does(**{phase: Does.SILENCE})
+    async with bench.process() as process:
+        await bench.connect()
+        submission_id = await bench.send()
+        await _until(lambda: bench.server.talks and _is_at(phase, bench))
+        process.kill()
+        await process.wait()
+    assert bench.server.messages == []
+
+    bench.server.does(**{phase: WELCOMING[phase]})
+    async with bench.process():
+        await bench.until(submission_id, ACCEPTED)
+    assert len(bench.server.messages) == 1
+
+
+async def test_killed_between_body_and_dot_it_is_sent_once(bench: Bench):
+    await _frozen(bench)
+    async with bench.process(SENDER_LEASE_SECONDS="3") as process, bench.rows.transaction():
+        # The commit that the dot waits for waits for this.
+        await bench.rows.execute("SELECT 1 FROM recipient FOR UPDATE")
+        await _until(lambda: any(talk.body for talk in bench.server.talks))
+        process.kill()
+        await process.wait()
+    assert await bench.rows.fetchval("SELECT stage FROM submission") == "sending"
+    assert bench.server.messages == []
+    async with bench.process():
+        await bench.until(await _only(bench), ACCEPTED)
+    assert len(bench.server.messages) == 1
+
+
+async def test_a_sender_that_is_stopped_gives_back_what_it_had_not_handed_over(bench: Bench):
+    await _frozen(bench)
+    bench.server.does(DATA=Does.SILENCE)
+    async with bench.sender(stop_seconds=0.1):
+        await _until(lambda: bench.server.talks and _is_at("DATA", bench))
+    row = await bench.rows.fetchrow("SELECT stage, lease_owner, state FROM submission")
+    assert tuple(row) == ("waiting", None, "queued")
+
+
+async def test_a_sender_that_is_stopped_hears_the_answer_to_the_dot_first(bench: Bench):
+    await _frozen(bench)
+    answer = asyncio.Event()
+    bench.server.hold_dot = answer
+    async with bench.sender(stop_seconds=10, dot_seconds=10):
+        await bench.server.until(dots=1)
+        asyncio.get_running_loop().call_later(0.5, answer.set)
+    assert await bench.rows.fetchval("SELECT state FROM submission") == "accepted"
+
+
+async def test_whoever_lost_the_lease_sends_no_dot(bench: Bench):
+    async with bench.sender(sending_enabled=False) as world:
+        submission = await _claimed(bench, world)
+        await bench.rows.execute("UPDATE submission SET lease_until = now() - interval '1 s'")
+        (taken_over,) = await _claim(world)
+        assert taken_over.fence == submission.fence + 1
+
+        assert await attempt_submission(submission, _hand(world)) is None
+        assert bench.server.messages == []
+        assert bench.server.talks[0].body
+        after = await attempt_submission(taken_over, _hand(world))
+        assert after is not None
+        assert after.state is ACCEPTED
+    assert len(bench.server.messages) == 1
+
+
+async def test_the_last_owner_corrects_what_was_believed_of_it(bench: Bench):
+    async with bench.sender(sending_enabled=False, dot_seconds=10) as world:
+        submission = await _claimed(bench, world)
+        answer = asyncio.Event()
+        bench.server.hold_dot = answer
+        attempt = asyncio.create_task(attempt_submission(submission, _hand(world)))
+        await bench.server.until(dots=1)
+        await bench.rows.execute("UPDATE submission SET lease_until = now() - interval '1 s'")
+        await bench.until(submission.submission_id, UNCERTAIN)  # by the settling worker
+        answer.set()
+        after = await attempt
+        assert after is not None
+        assert after.state is ACCEPTED
+        await bench.until(submission.submission_id, ACCEPTED)
+    assert bench.states(submission.submission_id) == [SubmissionState.QUEUED, UNCERTAIN, ACCEPTED]
+
+
+async def test_what_may_have_been_handed_over_is_never_claimed(bench: Bench):
+    async with bench.sender(sending_enabled=False) as world:
+        submission = await _claimed(bench, world)
+        async with world.pool.acquire() as connection, connection.transaction():
+            assert await store.begin_transmitting(
+                connection, submission, [(0, None)], timedelta(seconds=-1)
+            )
+        assert await _claim(world) == []
+        await settle_interrupted(world.pool)
+        assert await _claim(world) == []
+        assert await bench.rows.fetchval("SELECT state FROM submission") == "uncertain"
+
+
+async def test_an_outcome_is_written_when_the_database_is_back(bench: Bench):
+    answer = asyncio.Event()
+    bench.server.hold_dot = answer
+    submission_id = await _frozen(bench)
+    async with bench.sender(dot_seconds=30, stop_seconds=20):
+        await bench.server.until(dots=1)
+        await bench.platform.postgres.kill()
+        answer.set()
+        await asyncio.sleep(0.5)
+        await bench.platform.postgres.start()
+        await bench.until(submission_id, ACCEPTED)
+    assert len(bench.server.messages) == 1
+
+
+async def _frozen(bench: Bench) -> UUID:
+    """A submission that waits, and nobody who sends it."""
+    async with bench.sender(sending_enabled=False):
+        await bench.connect()
+        submission_id = await bench.send()
+        await bench.until(submission_id, SubmissionState.QUEUED)
+    return submission_id
+
+
+async def _only(bench: Bench) -> UUID:
+    return UUID(str(await bench.rows.fetchval("SELECT submission_id FROM submission")))
+
+
+async def _claimed(bench: Bench, world: World) -> Submission:
+    await bench.connect()
+    await bench.until(await bench.send(), SubmissionState.QUEUED)
+    (submission,) = await _claim(world)
+    return submission
+
+
+async def _claim(world: World) -> list[Submission]:
+    async with world.pool.acquire() as connection, connection.transaction():
+        return await store.claim(
+            connection, uuid7(), limit=9, per_account=9, lease=timedelta(seconds=60)
+        )
+
+
+def _hand(world: World) -> Hand:
+    return Hand(
+        pool=world.pool,
+        keys=world.keys,
+        policy=world.settings.dial_policy,
+        patience=world.settings.patience,
+        helo_name=None,
+        lease=timedelta(seconds=60),
+    )
+
+
+def _is_at(phase: str, bench: Bench) -> bool:
+    talk = bench.server.talks[-1]
+    return phase == "greeting" or bool(talk.said(phase))
+
+
+async def _until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
