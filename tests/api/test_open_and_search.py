@@ -5,7 +5,7 @@ import pytest
 from services.api.domain.html import sanitised
 from shared.contracts.envelope import Problem
 from shared.contracts.ids import Kind, shown
-from shared.contracts.mail import Attachment, ContentAnswer, MessageContent, ReadContent
+from shared.contracts.mail import Attachment, ContentAnswer, MessageContent, ReadContent, State
 from shared.contracts.search import Found, SearchAnswer, SearchMessages
 from tests.api.conftest import Api, Person
 from tests.api.mail import NOON, Ground
@@ -71,6 +71,21 @@ async def test_a_message_that_cannot_be_read_now_says_when_to_try_again(
         answer = await ada.http.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert ("retry-after" in answer.headers) is (status == 503)
+
+
+async def test_a_message_between_two_mailboxes_is_in_no_list_and_still_opens(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    message = ground.message()
+    between = State(mailbox_id=None, keywords=frozenset(), thread_id=message.state.thread_id)
+    await api.hears(ground.page(message), ground.changed(message.message_id, 2, between))
+    account = shown(Kind.ACCOUNT, ground.account_id)
+    assert await ada.items("/messages", account_id=account) == []
+    content = MessageContent(text="Hi", html=None, headers=(), text_characters=2, html_characters=0)
+    async with api.answering("sync", ReadContent, ContentAnswer(content=content)):
+        answer = await ada.http.get(f"/messages/{shown(Kind.MESSAGE, message.message_id)}")
+    assert answer.status_code == 200
+    assert (answer.json()["mailbox_id"], answer.json()["text"]) == (None, "Hi")
 
 
 async def test_what_is_found_is_shown_in_the_order_found(

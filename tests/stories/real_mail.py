@@ -52,8 +52,8 @@ async def compare(
         )
         ours = Counter(_bare(message["message_id"]) for message in opened)
         # Dovecot sees no header in a message whose lines end in bare CR; we read it all the same.
-        for message_id in (ours - theirs).keys() & with_bare_cr():
-            ours[message_id], ours[None] = 0, ours[None] + ours[message_id]
+        surplus = Counter({i: n for i, n in (ours - theirs).items() if i in with_bare_cr()})
+        ours = ours - surplus + Counter({None: surplus.total()})
         assert {"only ours": ours - theirs, "only theirs": theirs - ours, "in": path} == {
             "only ours": Counter(),
             "only theirs": Counter(),

@@ -63,7 +63,7 @@ async def change_account(
     """
     now = datetime.now(UTC)
     async with tenant_transaction(pool, caller) as connection:
-        account = await accounts.by_id(connection, caller.tenant_id, account_id, hold=True)
+        account = await accounts.hold(connection, caller.tenant_id, account_id)
         if account is None:
             raise NotFound
         imap = _endpoint(account.imap, change.imap, "imap", allow_plaintext)

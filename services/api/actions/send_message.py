@@ -52,6 +52,7 @@ async def send_message(
         request_digest=outgoing.digest,
     )
     async with tenant_transaction(pool, caller) as connection:
+        await accounts.hold_living(connection, [(caller.tenant_id, outgoing.account_id)])
         account = await accounts.by_id(connection, caller.tenant_id, outgoing.account_id)
         if account is None:
             raise NotFound("There is no such account.", pointers=("/account_id",))

@@ -39,6 +39,7 @@ _ACCOUNT = """
            progress_done, progress_total, progress_mailbox, created_at, updated_at
       FROM account
 """
+_ONE = f"{_ACCOUNT} WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL"
 
 
 # --- What callers do ------------------------------------------------------------------------------
@@ -73,16 +74,15 @@ async def all_of(connection: Connection, tenant_id: UUID) -> list[Account]:
     return [_account(row) for row in rows]
 
 
-async def by_id(
-    connection: Connection, tenant_id: UUID, account_id: UUID, *, hold: bool = False
-) -> Account | None:
-    """The account, if it is there; `hold` lets nobody else change it until the transaction ends."""
-    row = await connection.fetchrow(
-        f"{_ACCOUNT} WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL"
-        + (" FOR UPDATE" if hold else ""),
-        tenant_id,
-        account_id,
-    )
+async def by_id(connection: Connection, tenant_id: UUID, account_id: UUID) -> Account | None:
+    """The account, if it is there."""
+    row = await connection.fetchrow(_ONE, tenant_id, account_id)
+    return row and _account(row)
+
+
+async def hold(connection: Connection, tenant_id: UUID, account_id: UUID) -> Account | None:
+    """The account, if it is there; nobody else changes it until the transaction ends."""
+    row = await connection.fetchrow(f"{_ONE} FOR UPDATE", tenant_id, account_id)
     return row and _account(row)
 
 

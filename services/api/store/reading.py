@@ -72,7 +72,13 @@ async def by_ids(
 
 
 async def by_id(connection: Connection, tenant_id: UUID, message_id: UUID) -> ShownMessage | None:
-    return (await by_ids(connection, tenant_id, [message_id])).get(message_id)
+    """The message, also while it is between two mailboxes and in no list."""
+    row = await connection.fetchrow(
+        f"{_SHOWN} WHERE tenant_id = $1 AND message_id = $2 AND received_at IS NOT NULL",
+        tenant_id,
+        message_id,
+    )
+    return row and _shown(row)
 
 
 async def _newest(

@@ -6,7 +6,7 @@ from services.sync.domain.pages import change_pages
 from services.sync.store import accounts, mailboxes, retellings
 from shared.bus import tell
 from shared.contracts.account import AccountChanged, RetellAccount
-from shared.contracts.mail import MailboxesSynced, SyncedMailbox
+from shared.contracts.mail import MailboxesSynced
 from shared.db import Connection, Pool, in_transaction
 
 
@@ -41,18 +41,9 @@ async def _tell_small(connection: Connection, account_id: UUID, tenant_id: UUID)
                 server_said=doing.server_said,
             ),
         )
-    told = [
-        SyncedMailbox(
-            mailbox_id=one.mailbox_id,
-            revision=one.revision,
-            path=one.path,
-            name=one.name,
-            delimiter=one.delimiter,
-            role=one.role,
-            selectable=one.selectable,
-        )
-        for one in await mailboxes.mailboxes(connection, account_id)
-    ]
+    there = await mailboxes.mailboxes(connection, account_id)
+    told = [one.told(gone=False) for one in there]
+    told += [one.told(gone=True) for one in await mailboxes.gone(connection, account_id)]
     for page in change_pages(told):
         await tell(
             connection,

@@ -1,7 +1,7 @@
 """Fetch some of what a mailbox owes us, and keep it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from uuid import UUID
@@ -284,7 +284,7 @@ async def _place_found(
     revision: int,
     fresh: Sequence[Understood],
     found: dict[int, Unplaced],
-    merged: dict[UUID, UUID],
+    merged: Mapping[UUID, UUID],
 ) -> dict[UUID, ChangedMessage]:
     """Give old friends their new place; what of it has to be told."""
     keywords = {one.uid: one.keywords for one in fresh}

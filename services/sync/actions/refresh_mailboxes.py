@@ -18,7 +18,6 @@ from shared.contracts.mail import (
     MailboxRole,
     MessagesChanged,
     State,
-    SyncedMailbox,
 )
 from shared.db import Connection, Pool, in_transaction
 
@@ -46,8 +45,8 @@ async def refresh_mailboxes(lease: Lease, session: Session, pool: Pool) -> list[
                 connection, [one.mailbox_id for one in gone], revision
             )
             for page in change_pages(
-                [_told(one, gone=False) for one in changed]
-                + [_told(_at(one, revision), gone=True) for one in gone]
+                [one.told(gone=False) for one in changed]
+                + [_at(one, revision).told(gone=True) for one in gone]
             ):
                 await tell(
                     connection,
@@ -118,16 +117,3 @@ def _now(
 
 def _at(mailbox: Mailbox, revision: int) -> Mailbox:
     return structs.replace(mailbox, revision=revision)
-
-
-def _told(mailbox: Mailbox, *, gone: bool) -> SyncedMailbox:
-    return SyncedMailbox(
-        mailbox_id=mailbox.mailbox_id,
-        revision=mailbox.revision,
-        path=mailbox.path,
-        name=mailbox.name,
-        delimiter=mailbox.delimiter,
-        role=mailbox.role,
-        selectable=mailbox.selectable,
-        gone=gone,
-    )

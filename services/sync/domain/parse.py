@@ -26,10 +26,12 @@ MAX_IDS = 1_000
 #: RFC 5322 §2.1.1: no line is longer, and an id has no place to fold.
 MAX_ID = 998
 
+#: Allowed once (RFC 5322 §3.6), often repeated, and of no less meaning then.
+_JOINED = {"to", "cc", "bcc", "reply-to", "references"}
+
 _ID = re.compile(r"<([^<>]+)>")
-_SPACE = re.compile(r"\s+")
 _INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]+")
-_QUOTED_LINE = re.compile(r"^[ \t]*[>|].*$", re.MULTILINE)
+_PREVIEWED_CHARACTERS = 10_000  # quoted history may come first
 
 
 class Parsed(Struct, frozen=True, kw_only=True):
@@ -58,13 +60,10 @@ def parse(raw: bytes) -> Parsed:
     """Read a whole message. Never raises."""
     structure = read_structure(raw)
     root, defects = structure.root, list(structure.defects)
-    fields: dict[str, bytes] = {}
-    for name, value in root.fields:
-        key = name.lower()
-        if key not in fields:
-            fields[key] = value
-        elif key in {"to", "cc", "bcc", "reply-to", "references"}:  # allowed once, often repeated
-            fields[key] += (b" " if key == "references" else b", ") + value
+    fields = dict(root.first)
+    for name in _JOINED & fields.keys():
+        told = [value for key, value in root.fields if key.lower() == name]
+        fields[name] = (b" " if name == "references" else b", ").join(told)
     hint = root.type.token("charset")
 
     def text_of(name: str) -> str:
@@ -110,11 +109,11 @@ def attachment_part(raw: bytes, number: int) -> Part | None:
 
 def preview_of(text: str) -> str:
     """The first words of a message, for a list: what is quoted only when there is nothing else."""
-    start = text[:20_000]
-    own = _QUOTED_LINE.sub("", start)
-    for words in (own, start):
-        if shown := _SPACE.sub(" ", _INVISIBLE.sub("", words)).strip():
-            return shown[:PREVIEW_CHARACTERS].rstrip()
+    lines = text[:_PREVIEWED_CHARACTERS].splitlines()
+    for shown in ([line for line in lines if not line.lstrip().startswith((">", "|"))], lines):
+        words = " ".join(_INVISIBLE.sub("", " ".join(shown)).split())
+        if words:
+            return words[:PREVIEW_CHARACTERS].rstrip()
     return ""
 
 
@@ -203,7 +202,7 @@ def _headers(root: Part, hint: str, defects: list[str]) -> tuple[tuple[str, str]
 def _ids(raw: bytes, *, alone: bool = False) -> tuple[str, ...]:
     """Message ids in a field, each once. Some programs leave the brackets out."""
     text = decode(raw, None)
-    found = [_SPACE.sub("", each) for each in _ID.findall(text)]
+    found = ["".join(each.split()) for each in _ID.findall(text)]
     if not found:
         words = text.strip("<> \t\r\n").split()
         found = words[:1] if alone else [word for word in words if "@" in word]

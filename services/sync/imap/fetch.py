@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -57,7 +57,7 @@ _PLAIN_FLAGS = re.compile(
 
 async def fetch(
     wire: Wire, uids: Sequence[int], *, batch: int, in_flight: int
-) -> AsyncIterator[Fetched]:
+) -> AsyncGenerator[Fetched, None]:
     """Whole messages as they come, several commands on their way at once.
 
     What is not there does not come. An answer that cannot be read is passed over like one that did

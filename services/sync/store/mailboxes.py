@@ -8,7 +8,7 @@ import asyncpg
 from msgspec import Struct
 
 from services.sync.domain.covered import Covered
-from shared.contracts.mail import MailboxRole
+from shared.contracts.mail import MailboxRole, SyncedMailbox
 from shared.db import Connection
 
 
@@ -36,6 +36,19 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The last level of the path."""
         return self.path.rpartition(self.delimiter)[2] if self.delimiter else self.path
+
+    def told(self, *, gone: bool) -> SyncedMailbox:
+        """The mailbox as listeners hear of it."""
+        return SyncedMailbox(
+            mailbox_id=self.mailbox_id,
+            revision=self.revision,
+            path=self.path,
+            name=self.name,
+            delimiter=self.delimiter,
+            role=self.role,
+            selectable=self.selectable,
+            gone=gone,
+        )
 
 
 _COLUMNS = """
@@ -74,6 +87,15 @@ async def mailboxes(connection: Connection, account_id: UUID) -> list[Mailbox]:
     """Every mailbox of the account that is there."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = $1 AND gone_at IS NULL",  # noqa: S608
+        account_id,
+    )
+    return [_mailbox(row) for row in rows]
+
+
+async def gone(connection: Connection, account_id: UUID) -> list[Mailbox]:
+    """Every mailbox the account once had."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = $1 AND gone_at IS NOT NULL",  # noqa: S608
         account_id,
     )
     return [_mailbox(row) for row in rows]

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 from shared.bus import Bus, Ears, GiveUp, NoAnswer, Relay, Retry, TooLarge, tell
 from shared.bus import pull as pull_module
@@ -360,3 +361,67 @@ async def test_a_service_can_only_tell_what_its_card_says(
         await indexer_bus.js.publish(fact.nats_subject(), encode(fact), timeout=1)
     async with platform.admin_bus() as client:
         assert (await client.jetstream().stream_info("MAIL")).state.messages == 0
+
+
+async def test_long_work_is_not_given_to_somebody_else_meanwhile(
+    platform: Platform, sync_bus: Bus, indexer_bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull_module, "ACK_WAIT_SECONDS", 0.6)
+    async with platform.admin_bus() as client:
+        js = client.jetstream()
+        config = (await js.consumer_info("MAIL", INDEXER_VANISHED)).config
+        await js.add_consumer("MAIL", config.evolve(ack_wait=0.6))
+        try:
+            ears: Ears[Heard] = Ears("indexer")
+            heard = Heard()
+
+            @ears.hear(MessagesVanished)
+            async def on(batch: list[MessagesVanished], world: Heard) -> None:
+                world.add(batch)
+                await asyncio.sleep(2)
+
+            await publish(sync_bus, a_fact())
+            async with ears.open(indexer_bus, heard):
+                await until_acked(platform, "MAIL", INDEXER_VANISHED)
+            assert len(heard.ids) == 1
+        finally:
+            await js.add_consumer("MAIL", config)
+
+
+async def test_headers_are_read_although_a_mail_parser_is_installed(
+    platform: Platform, sync_bus: Bus
+) -> None:
+    """nats-py would hand its headers to fast_mail_parser, whose answers it cannot read."""
+    import fast_mail_parser  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+    async with platform.admin_bus() as client:
+        got: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
+
+        async def on(message: object) -> None:
+            got.set_result(message.headers)  # type: ignore[attr-defined]
+
+        await client.subscribe("hint.trial.headers", cb=on)
+        await client.publish("hint.trial.headers", b"", headers={"Postbus-Reason": "because"})
+        assert await asyncio.wait_for(got, 5) == {"Postbus-Reason": "because"}
+
+
+async def test_the_cause_of_a_failure_is_in_the_log(
+    platform: Platform,
+    sync_bus: Bus,
+    indexer_bus: Bus,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pull_module, "FAILURES", 1)
+    ears: Ears[None] = Ears("indexer")
+
+    @ears.hear(MessagesVanished)
+    async def on(batch: list[MessagesVanished], world: None) -> None:
+        raise ValueError("the very cause")
+
+    fact = a_fact()
+    with structlog.testing.capture_logs() as logs:
+        await publish(sync_bus, fact)
+        async with ears.open(indexer_bus, None):
+            await until_dead(platform, 1)
+    failed = next(entry for entry in logs if entry["event"] == "message failed")
+    assert "the very cause" in str(failed["exc_info"])

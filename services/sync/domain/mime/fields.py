@@ -24,6 +24,7 @@ class Header(NamedTuple):
     """The fields of a header in order, and where the body begins."""
 
     fields: list[tuple[str, bytes]]  # name as written, value unfolded and stripped
+    first: dict[str, bytes]  # the first field of each name in lower case
     body_at: int
     defects: list[str]
 
@@ -31,22 +32,26 @@ class Header(NamedTuple):
 def read_header(raw: bytes, start: int, end: int) -> Header:
     """The header that begins at `start`."""
     fields: list[tuple[str, bytes]] = []
+    first: dict[str, bytes] = {}
     defects: list[str] = []
+    match = _FIELD.match
     at = start
     limit = min(end, start + MAX_HEADER_BYTES)
     if envelope := _ENVELOPE.match(raw, at, limit):  # from an mbox (RFC 4155)
         at = envelope.end()
     while at < end:
-        if raw.startswith((b"\n", b"\r\n"), at):
-            return Header(fields, min(raw.index(b"\n", at) + 1, end), defects)
+        if raw[at] in b"\r\n" and raw.startswith((b"\n", b"\r\n"), at):
+            return Header(fields, first, min(raw.index(b"\n", at) + 1, end), defects)
         if at >= limit or len(fields) >= MAX_FIELDS:
             defects.append("header_too_large")
-            return Header(fields, _after_blank_line(raw, at, end), defects)
-        if field := _FIELD.match(raw, at, limit):
+            return Header(fields, first, _after_blank_line(raw, at, end), defects)
+        if field := match(raw, at, limit):
             name, value = field[1].decode("ascii"), field[2]
             if b"\n" in value:
                 value = _FOLD.sub(b"", value)
-            fields.append((name, value.strip()))
+            value = value.strip()
+            fields.append((name, value))
+            first.setdefault(name.lower(), value)
             at = field.end()
             continue
         # Not a field. With more header behind it it is a stray line; otherwise the body begins here
@@ -57,8 +62,8 @@ def read_header(raw: bytes, start: int, end: int) -> Header:
             at = following
             continue
         defects.append("no_blank_line_after_header")
-        return Header(fields, at, defects)
-    return Header(fields, end, defects)
+        return Header(fields, first, at, defects)
+    return Header(fields, first, end, defects)
 
 
 def _after_blank_line(raw: bytes, at: int, end: int) -> int:

@@ -30,6 +30,7 @@ class Part:
 
     source: bytes = field(repr=False)
     fields: list[tuple[str, bytes]]
+    first: dict[str, bytes]  # of each field's name in lower case
     start: int  # of the body
     end: int
     type: Parameterized
@@ -42,7 +43,7 @@ class Part:
 
     def raw_field(self, name: str) -> bytes:
         """The first field of this name (in lower case), empty when there is none."""
-        return next((value for key, value in self.fields if key.lower() == name), b"")
+        return self.first.get(name, b"")
 
     @cached_property
     def disposition(self) -> Parameterized:
@@ -115,7 +116,7 @@ def read_structure(source: bytes) -> Structure:
 def _part(source: bytes, start: int, end: int, default: Parameterized, defects: list[str]) -> Part:
     header = read_header(source, start, end)
     defects.extend(header.defects)
-    raw = next((value for name, value in header.fields if name.lower() == "content-type"), None)
+    raw = header.first.get("content-type")
     type_ = default
     if raw is not None:
         type_ = parameterized(raw)
@@ -123,7 +124,7 @@ def _part(source: bytes, start: int, end: int, default: Parameterized, defects: 
             # RFC 2045 §5.2: what cannot be read is plain text; its charset may still be right.
             defects.append("invalid_content_type")
             type_ = Parameterized("text/plain", type_.parameters)
-    return Part(source, header.fields, header.body_at, end, type_, [])
+    return Part(source, header.fields, header.first, header.body_at, end, type_, [])
 
 
 class _Budget:

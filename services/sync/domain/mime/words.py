@@ -12,7 +12,6 @@ _WORD = re.compile(
     rb"=\?([A-Za-z0-9][^?\s\"<>()]{0,60})\?([bBqQ])\?([^?\r\n]*(?:\?(?!=)[^?\r\n]*){0,8}?)\?="
 )
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
-_BLANKS = re.compile(r"[\t\r\n]+ *| {2,}")
 
 
 def decode_words(raw: bytes, *, hint: str | None = None) -> str:
@@ -22,6 +21,8 @@ def decode_words(raw: bytes, *, hint: str | None = None) -> str:
     of a character, which RFC 2047 §5 forbids.
     """
     if b"=?" not in raw:
+        if raw.isascii() and b"\x1b" not in raw and b"\0" not in raw:
+            return raw.decode("ascii")  # nearly every field
         return decode(raw, None, hint=hint)
     out: list[str] = []
     waiting = b""  # decoded bytes of words in `charset`
@@ -47,7 +48,7 @@ def decode_words(raw: bytes, *, hint: str | None = None) -> str:
 
 def one_line(text: str) -> str:
     """Text as it is shown in one line."""
-    return _BLANKS.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def _same(charset: str, other: str) -> bool:
