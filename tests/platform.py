@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from infra.dev.nats import EmbeddedNats
 from infra.dev.postgres import EmbeddedPostgres
 from infra.dev.process import free_port
+from infra.own_database import own_database
 from shared.bus.nats_config import USERS, nats_config
 from shared.bus.topology import STREAMS, apply
 from shared.contracts.catalogue import SERVICES
@@ -112,13 +113,11 @@ async def running_platform() -> AsyncGenerator[Platform]:
 
 
 async def _migrate(platform: Platform) -> None:
-    admin = await asyncpg.connect(platform.postgres.url)
-    try:
-        await admin.execute(f"CREATE DATABASE {platform.database}")
-    finally:
-        await admin.close()
+    """As on a managed server: the administrator owns the database and is no superuser."""
+    admin = f"postgresql://postbus_admin:{PASSWORD}@127.0.0.1:{platform.postgres.port}/"
+    await own_database(platform.postgres.url, admin + platform.database)
     await migrate(
-        platform.admin_database_url,
+        admin + platform.database,
         {
             service: (
                 Login.of(platform.database_url(service)),

@@ -16,6 +16,7 @@ from infra.dev.programs import Program
 from infra.dev.progress import Progress
 from infra.dev.secrets import Secrets
 from infra.dev.supervision import UNREACHABLE, State, Supervisor, stop_all
+from infra.own_database import own_database
 from shared.bus.nats_config import nats_config
 from shared.contracts.catalogue import SERVICES
 
@@ -73,7 +74,10 @@ async def _run(home: Home, show: Progress) -> None:
     with show.step(f"Starting {_names(servers)}"):
         await _start(servers, home, kept, supervisor)
     with show.step("Bringing database and bus to this release"):
-        await _own_database(home, kept)
+        await own_database(
+            programs.superuser(home, kept),
+            programs.administration(home, kept)["DATABASE_ADMIN_URL"],
+        )
         await asyncio.gather(
             _deploy("shared.db", "migrate", home, kept),
             _deploy("shared.bus", "apply", home, kept),
@@ -148,23 +152,6 @@ async def _until_ready(program: Program, home: Home, kept: Secrets, supervisor: 
         ) from wrong
     finally:
         waiting.cancel()
-
-
-async def _own_database(home: Home, kept: Secrets) -> None:
-    """A database of ours and its administrator, who is no superuser: as on a managed server."""
-    connection = await asyncpg.connect(programs.superuser(home, kept))
-    try:
-        admin, database = programs.DATABASE_ADMIN, programs.DATABASE
-        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", admin):
-            await connection.execute(f"CREATE ROLE {admin} LOGIN CREATEROLE")
-        password = await connection.fetchval(
-            "SELECT quote_literal($1)", kept.passwords["database_admin"]
-        )
-        await connection.execute(f"ALTER ROLE {admin} PASSWORD {password}")
-        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
-            await connection.execute(f"CREATE DATABASE {database} OWNER {admin}")
-    finally:
-        await connection.close()
 
 
 async def _deploy(module: str, step: str, home: Home, kept: Secrets) -> None:
