@@ -1,6 +1,7 @@
 """Fixtures every test may ask for. Nothing is started for a test that does not ask."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,8 @@ import pytest_asyncio
 pytest.register_assert_rewrite("tests.stories", "tests.servers", "tests.sync")
 
 from tests.platform import Platform, running_platform  # noqa: E402
+
+ROOT = Path(__file__).parent
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -25,3 +28,11 @@ async def platform(shared_platform: Platform) -> Platform:
     """The session's servers with no row and no message in them."""
     await shared_platform.empty()
     return shared_platform
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (pytest-xdist), what starts the whole platform is left to one worker."""
+    for item in items:
+        folder = item.path.relative_to(ROOT).parts[0]
+        if folder in {"stories", "dev"}:
+            item.add_marker(pytest.mark.xdist_group("the whole platform"))

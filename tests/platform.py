@@ -104,12 +104,27 @@ async def running_platform() -> AsyncGenerator[Platform]:
     try:
         async with postgres, bus:
             platform = Platform(postgres, bus, "postbus", directory)
+            await _hurry(platform)
             await _migrate(platform)
             async with platform.admin_bus() as client:
                 await apply(client)
             yield platform
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _hurry(platform: Platform) -> None:
+    """No test here cuts the power: what a killed process wrote is there without fsync, too.
+
+    The stories run with every durability on.
+    """
+    superuser = await asyncpg.connect(platform.postgres.url)
+    try:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            await superuser.execute(f"ALTER SYSTEM SET {setting} = off")
+        await superuser.execute("SELECT pg_reload_conf()")
+    finally:
+        await superuser.close()
 
 
 async def _migrate(platform: Platform) -> None:

@@ -22,6 +22,7 @@ from services.api.domain.refusals import (
     CursorExpired,
     CursorInvalid,
     LogRestarted,
+    NotFound,
     Refused,
     TokenRefused,
 )
@@ -96,8 +97,11 @@ async def events(
     world = world_of(request)
     if types is not None and "\0" in types:
         raise Invalid([FieldProblem(parameter="types", message="NUL is not allowed.", code="nul")])
+    account = id_of(Kind.ACCOUNT, account_id) if account_id is not None else None
+    if account is not None and account not in request.user.reader.account_ids:
+        raise NotFound
     wanted = Wanted(
-        account_id=id_of(Kind.ACCOUNT, account_id) if account_id is not None else None,
+        account_id=account,
         types=[name.strip() for name in types.split(",")] if types is not None else None,
     )
     said = last_event_id or after

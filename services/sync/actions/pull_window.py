@@ -178,7 +178,7 @@ async def _keep_chunk(
     revision = await accounts.next_revision(connection, lease.account_id)
 
     seekers = await messages.unplaced_like(
-        connection, lease.account_id, [one.content_id for one in fresh]
+        connection, lease.account_id, [one.fingerprint for one in fresh]
     )
     found = _reunited(fresh, seekers, mailbox)
     arrivals = [one for one in fresh if one.uid not in found]
@@ -200,6 +200,7 @@ async def _keep_chunk(
             keywords=one.keywords,
             thread_id=thread_id,
             content_id=one.content_id,
+            fingerprint=one.fingerprint,
             arrival=Arrival.NEW if one.uid >= (mailbox.first_uidnext or 0) else Arrival.BACKFILL,
             size_bytes=one.content.size_bytes,
             received_at=one.content.received_at,
@@ -237,8 +238,8 @@ def _reunited(
 ) -> dict[int, Unplaced]:
     by_id = {one.message_id: one for one in seekers}
     found = reunite(
-        [Arriving(one.uid, one.content_id, one.content.size_bytes) for one in fresh],
-        [Seeker(one.message_id, one.mailbox_id, one.content_id, one.size_bytes) for one in seekers],
+        [Arriving(one.uid, one.fingerprint) for one in fresh],
+        [Seeker(one.message_id, one.mailbox_id, one.fingerprint) for one in seekers],
         mailbox.mailbox_id,
     )
     return {uid: by_id[message_id] for uid, message_id in found.items()}

@@ -28,6 +28,17 @@ def content_id(raw: bytes) -> bytes:
     return _hash(_OF_THE_COPY.sub(b"", header.replace(b"\r\n", b"\n") + b"\n"))
 
 
+def fingerprint(raw: bytes) -> bytes:
+    """Equal for one message before and after a move: header and body, however lines end.
+
+    A draft that is saved again has its old header and another body: it is another message.
+    """
+    end = _END.search(raw)
+    cut = end.start() if end else len(raw)
+    header = raw[:cut].replace(b"\r\n", b"\n") + b"\n"
+    return _hash(_OF_THE_COPY.sub(b"", header) + raw[cut:])
+
+
 def _hash(raw: bytes) -> bytes:
     if b"\r" in raw:
         raw = raw.replace(b"\r\n", b"\n")

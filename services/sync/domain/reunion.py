@@ -11,8 +11,7 @@ class Seeker:
 
     message_id: UUID
     mailbox_id: UUID | None
-    content_id: bytes
-    size_bytes: int
+    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +19,7 @@ class Arrival:
     """A message that was fetched."""
 
     uid: int
-    content_id: bytes
-    size_bytes: int
+    fingerprint: bytes
 
 
 def reunite(
@@ -32,12 +30,12 @@ def reunite(
     Equal candidates are paired in the order of their UIDs and of our ids; one that was last seen
     in this very mailbox comes first (a renumbered mailbox, RFC 9051 §2.3.1.1).
     """
-    waiting: dict[tuple[bytes, int], list[Seeker]] = {}
+    waiting: dict[bytes, list[Seeker]] = {}
     for seeker in sorted(seekers, key=lambda one: (one.mailbox_id != mailbox_id, one.message_id)):
-        waiting.setdefault((seeker.content_id, seeker.size_bytes), []).append(seeker)
+        waiting.setdefault(seeker.fingerprint, []).append(seeker)
     found: dict[int, UUID] = {}
     for arrival in sorted(arrivals, key=lambda one: one.uid):
-        candidates = waiting.get((arrival.content_id, arrival.size_bytes))
+        candidates = waiting.get(arrival.fingerprint)
         if candidates:
             found[arrival.uid] = candidates.pop(0).message_id
     return found

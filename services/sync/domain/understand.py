@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from services.sync.domain.content_id import content_id
+from services.sync.domain.content_id import content_id, fingerprint
 from services.sync.domain.kept import Body
 from services.sync.domain.parse import parse
 from services.sync.domain.threading import Named
@@ -24,6 +24,7 @@ class Understood(Struct, frozen=True, kw_only=True):
     uid: int
     keywords: frozenset[str]
     content_id: bytes
+    fingerprint: bytes
     content: Content
     body: Body
     named: Named
@@ -72,6 +73,7 @@ def understand(
         uid=uid,
         keywords=keywords,
         content_id=content_id(raw),
+        fingerprint=fingerprint(raw),
         content=content,
         body=Body(
             text=parsed.text, html=parsed.html, headers=parsed.headers, defects=content.defects

@@ -84,6 +84,7 @@ CREATE TABLE message (
     keywords text[] NOT NULL,
     thread_id uuid NOT NULL,
     content_id bytea NOT NULL,
+    fingerprint bytea NOT NULL,     -- by which it is found again after a move
     arrival text NOT NULL,
     size_bytes bigint NOT NULL,
     received_at timestamptz NOT NULL,
@@ -92,7 +93,7 @@ CREATE TABLE message (
 CREATE UNIQUE INDEX message_by_uid ON message (mailbox_id, uid);
 CREATE INDEX message_by_account ON message (account_id, message_id);
 CREATE INDEX message_by_thread ON message (account_id, thread_id);
-CREATE INDEX message_by_content ON message (account_id, content_id);
+CREATE INDEX message_by_fingerprint ON message (account_id, fingerprint);
 CREATE INDEX message_unplaced ON message (account_id, unplaced_at) WHERE uid IS NULL;
 
 CREATE TABLE message_content (

@@ -26,8 +26,7 @@ class Unplaced(Struct, frozen=True, kw_only=True):
 
     message_id: UUID
     mailbox_id: UUID | None
-    content_id: bytes
-    size_bytes: int
+    fingerprint: bytes
     thread_id: UUID
     keywords: frozenset[str]
 
@@ -50,6 +49,7 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     keywords: frozenset[str]
     thread_id: UUID
     content_id: bytes
+    fingerprint: bytes
     arrival: Arrival
     size_bytes: int
     received_at: datetime
@@ -115,13 +115,13 @@ async def keep(
     await connection.execute(
         """
         INSERT INTO message (message_id, tenant_id, account_id, mailbox_id, uid, revision, keywords,
-                             thread_id, content_id, arrival, size_bytes, received_at)
+                             thread_id, content_id, fingerprint, arrival, size_bytes, received_at)
         SELECT message_id, $1, $2, $3, uid, $4, string_to_array(keywords, ' '), thread_id,
-               content_id, arrival, size_bytes, received_at
-          FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::uuid[], $9::bytea[], $10::text[],
-                      $11::bigint[], $12::timestamptz[])
-            AS come (message_id, uid, keywords, thread_id, content_id, arrival, size_bytes,
-                     received_at)
+               content_id, fingerprint, arrival, size_bytes, received_at
+          FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::uuid[], $9::bytea[],
+                      $10::bytea[], $11::text[], $12::bigint[], $13::timestamptz[])
+            AS come (message_id, uid, keywords, thread_id, content_id, fingerprint, arrival,
+                     size_bytes, received_at)
         """,
         tenant_id,
         account_id,
@@ -132,6 +132,7 @@ async def keep(
         [_joined(message.keywords) for message in messages],
         [message.thread_id for message in messages],
         [message.content_id for message in messages],
+        [message.fingerprint for message in messages],
         [message.arrival.value for message in messages],
         [message.size_bytes for message in messages],
         [message.received_at for message in messages],
@@ -196,24 +197,23 @@ async def unnumber(connection: Connection, mailbox_id: UUID) -> None:
 
 
 async def unplaced_like(
-    connection: Connection, account_id: UUID, content_ids: Sequence[bytes]
+    connection: Connection, account_id: UUID, fingerprints: Sequence[bytes]
 ) -> list[Unplaced]:
-    """Messages without a place whose content is one of these, oldest first."""
+    """Messages without a place that are like one of these, oldest first."""
     rows = await connection.fetch(
         """
-        SELECT message_id, mailbox_id, content_id, size_bytes, thread_id, keywords FROM message
-         WHERE account_id = $1 AND uid IS NULL AND content_id = ANY($2)
+        SELECT message_id, mailbox_id, fingerprint, thread_id, keywords FROM message
+         WHERE account_id = $1 AND uid IS NULL AND fingerprint = ANY($2)
          ORDER BY message_id
         """,
         account_id,
-        list(content_ids),
+        list(fingerprints),
     )
     return [
         Unplaced(
             message_id=row["message_id"],
             mailbox_id=row["mailbox_id"],
-            content_id=row["content_id"],
-            size_bytes=row["size_bytes"],
+            fingerprint=row["fingerprint"],
             thread_id=row["thread_id"],
             keywords=frozenset(row["keywords"]),
         )
@@ -231,7 +231,7 @@ async def twins_since(
                lost.message_id AS lost_id, lost.thread_id, twin.message_id, twin.mailbox_id,
                twin.uid, twin.keywords
           FROM message AS lost
-          JOIN message AS twin USING (account_id, content_id, size_bytes)
+          JOIN message AS twin USING (account_id, fingerprint)
          WHERE account_id = $1 AND lost.message_id = ANY($2) AND lost.uid IS NULL
            AND twin.uid IS NOT NULL AND twin.kept_at > $3
          ORDER BY twin.message_id, lost.message_id
