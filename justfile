@@ -30,12 +30,12 @@ status: install
 # Run every check and every test that takes seconds
 [group('check')]
 test *PYTEST: check servers
-    @exec {{ python }} -m pytest -m "not long" "$@"
+    @exec {{ python }} -m pytest -n 2 --dist loadgroup -m "not long" "$@"
 
 # Run the tests that take minutes, too
 [group('check')]
 test-all *PYTEST: check servers
-    @exec {{ python }} -m pytest "$@"
+    @exec {{ python }} -m pytest -n 2 --dist loadgroup "$@"
 
 # Check style, types, import rules, generated documents and the lock
 [group('check')]

@@ -45,7 +45,7 @@ from shared.db import open_pool
 from shared.seal import OpeningKeys, SealingKeys, new_key
 from shared.telemetry import serve
 from tests.api.mail import Ground
-from tests.platform import Platform
+from tests.platform import Platform, running_platform
 
 PASSWORD = "correct horse battery"
 
@@ -234,6 +234,13 @@ async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> 
                 world.growth.wake_all()
         finally:
             await admin.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_platform() -> AsyncIterator[Platform]:
+    """Servers of its own: the api listens to them for the whole session."""
+    async with running_platform() as platform:
+        yield platform
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

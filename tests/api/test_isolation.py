@@ -45,6 +45,7 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             ("GET", f"/messages/{ids['message']}", {}),
             ("GET", f"/submissions/{ids['submission']}", {}),
             ("GET", "/submissions", {"params": {"account_id": ids["account"]}}),
+            ("GET", "/events", {"params": {"account_id": ids["account"]}}),
             ("POST", "/submissions", {"json": {"account_id": ids["account"], "to": ["e@e.org"]}}),
         ]
         for method, path, more in attacks:
@@ -52,8 +53,6 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
         for path in ("/accounts", "/mailboxes", "/submissions", "/events"):
             assert ids["account"] not in (await eve.http.get(path)).text, path
-        theirs = await eve.http.get("/events", params={"account_id": ids["account"]})
-        assert theirs.json()["items"] == []
     assert (await ada.http.get(f"/accounts/{ids['account']}")).json()["name"] == "Ada"
 
 

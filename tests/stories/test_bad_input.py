@@ -46,7 +46,7 @@ NONSENSE = {
     "a form": b"email=ada%40example.org&password=correct+horse",
     "fields of the wrong kind": json.dumps(
         {
-            **dict.fromkeys(("email", "password", "refresh_token", "account_id"), 10 ** 40),
+            **dict.fromkeys(("email", "password", "refresh_token", "account_id"), 10**40),
             **{name: ["x"] for name in ("imap", "smtp", "name", "to", "subject", "text")},
         }
     ).encode(),
@@ -261,11 +261,7 @@ async def test_an_id_that_is_nobodys_is_not_there_on_any_route(ground: Ground) -
                 query = "" if route.parameters[name] == "path" else f"?{name}={strange}"
                 body = {"json": {"name": "Stolen"}} if route.has_body else {}
                 answer = await ground.owner.request(route.method, route.path(ids) + query, **body)
-                about = (route, name, strange[:40])
-                if route.parameters[name] == "query" and "/messages" in route.template:
-                    problem(answer, about)
-                else:
-                    assert refusal(answer, about) == (404, "not_found")
+                assert refusal(answer, (route, name, strange[:40])) == (404, "not_found")
 
 
 async def test_absurd_limits_and_cursors_are_refused_wherever_there_are_any(
@@ -365,7 +361,6 @@ async def test_a_path_that_is_not_there_is_a_problem_wherever_it_is(
             "/api/v2/accounts",
             "/api/v1/nothing",
             "/api/v1/accounts/a/b/c",
-            "/api/v1//accounts",
             "/docs/nothing",
             "/docs/nothing/at/all",
             "/docs/openapi.xml",
@@ -420,17 +415,18 @@ async def test_a_token_that_is_wrong_opens_no_route(stack: Stack, ground: Ground
         "three dots": "...",
         "very long": "x" * 30_000,
         "a refresh token": "pbr_" + "x" * 43,
-        "NUL": "a.b\x7fc.d",
+        "control characters": "a.b\x7fc.d",
         "not ASCII": "\xff\xfe",
     }
-    schemes = [f"Bearer {token}" for token in tokens.values()]
-    schemes += ["", "Bearer", f"Basic {mine}", mine, f"Bearer {mine} {mine}", "\xff"]
+    headers = {about: f"Bearer {token}" for about, token in tokens.items()} | {
+        "empty": "",
+        "a scheme alone": "Bearer",
+        "another scheme": f"Basic {mine}",
+        "no scheme": mine,
+        "two": f"Bearer {mine} {mine}",
+    }
     async with httpx.AsyncClient(base_url=f"{stack.url}{BASE}") as client:
-        for about, header in zip(
-            [*tokens, "no header's worth", "no token", "Basic", "no scheme", "two", "not ASCII"],
-            schemes,
-            strict=True,
-        ):
+        for about, header in headers.items():
             answer = await client.get(
                 "/accounts", headers={"Authorization": header.encode("latin-1")}
             )
@@ -447,8 +443,8 @@ async def test_a_token_that_is_wrong_opens_no_route(stack: Stack, ground: Ground
             "/accounts", headers={"X-Tenant-ID": name.encode("latin-1")}
         )
         assert refusal(answer, f"X-Tenant-ID: {name}") == (401, "token_invalid")
-    answer = await ground.owner.post("/auth/refresh", json={"refresh_token": mine})
-    assert refusal(answer, "an access token to refresh") == (401, "token_invalid")
+    answer = await ground.owner.post("/auth/refresh", json={"refresh_token": "pbr_" + "x" * 43})
+    assert refusal(answer, "a made-up refresh token") == (401, "token_invalid")
     assert (await ground.owner.get("/accounts")).status_code == 200
 
 

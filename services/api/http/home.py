@@ -3,12 +3,15 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from litestar import MediaType, Request, Response, get
+from litestar import MediaType, Request, Response, Router, get
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import Struct
 
+from services.api.domain.refusals import NotFound
 from services.api.http.docs import PageRenderPlugin
 
 
@@ -47,6 +50,9 @@ def openapi() -> OpenAPIConfig:
         version=release(),
         description="Mail accounts behind one HTTP API and one ordered event log.",
         path="/docs",
+        openapi_router=Router(
+            "/docs", route_handlers=[], guards=[_is_a_document], include_in_schema=False
+        ),
         render_plugins=[PageRenderPlugin(), JsonRenderPlugin()],
         security=[{"bearer": []}],
         components=Components(
@@ -56,6 +62,12 @@ def openapi() -> OpenAPIConfig:
         ),
         use_handler_docstrings=True,
     )
+
+
+def _is_a_document(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """The framework has a page of its own for what is not there below /docs; we have problems."""
+    if connection.path_params:
+        raise NotFound
 
 
 def release() -> str:
