@@ -47,6 +47,9 @@ class Settings(DatabaseSettings, BusSettings, LogSettings):
     sign_ins_per_minute: int = Field(
         default=10, ge=1, description="Attempts to sign in for one address from one client."
     )
+    client_sign_ins_per_minute: int = Field(
+        default=100, ge=1, description="Attempts to sign in from one client, for any address."
+    )
     registrations_per_minute: int = Field(
         default=20, ge=1, description="Registrations from one client."
     )
@@ -58,6 +61,11 @@ class Settings(DatabaseSettings, BusSettings, LogSettings):
     )
     event_heartbeat_seconds: float = Field(
         default=15.0, gt=0, description="An idle event stream says that it is alive this often."
+    )
+    event_readers_per_tenant: int = Field(
+        default=200,
+        ge=1,
+        description="Readers that may follow one tenant's log at a time.",
     )
     event_log_days: float = Field(
         default=30.0, gt=0, description="How long events stay in the log."

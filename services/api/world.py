@@ -33,6 +33,9 @@ class Growth:
         self._waiting.setdefault(tenant_id, set()).add(event)
         return event
 
+    def followers(self, tenant_id: UUID) -> int:
+        return len(self._waiting.get(tenant_id, ()))
+
     def unfollow(self, tenant_id: UUID, event: asyncio.Event) -> None:
         waiting = self._waiting[tenant_id]
         waiting.discard(event)

@@ -1,10 +1,13 @@
 """What sync is told to do and asked: bus in, one action called."""
 
+import time
+
 from services.sync.actions.ask_retelling import ask_retelling
 from services.sync.actions.connect_account import connect_account
 from services.sync.actions.file_sent_copy_later import file_sent_copy_later
 from services.sync.actions.read_content import read_content
 from services.sync.actions.remove_account import remove_account
+from services.sync.metrics import ANSWER_SECONDS
 from services.sync.world import World
 from shared.bus import Ears
 from shared.contracts.account import ConnectSync, RemoveSync, RetellAccount
@@ -48,4 +51,8 @@ async def obey_file_sent_copy(command: FileSentCopy, world: World) -> None:
 @ears.answer(ReadContent)
 async def answer_read_content(query: ReadContent, world: World) -> ContentAnswer:
     """What a message says."""
-    return await read_content(query, world.request_pool)
+    began = time.perf_counter()
+    answer = await read_content(query, world.request_pool)
+    result = "ok" if answer.content is not None else "not_found"
+    ANSWER_SECONDS.labels(result).observe(time.perf_counter() - began)
+    return answer

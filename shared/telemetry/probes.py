@@ -22,6 +22,8 @@ Outcome: TypeAlias = Literal["ok", "failed", "timed out"]
 
 _log = structlog.stdlib.get_logger()
 
+_abandoned: set[asyncio.Future[object]] = set()  # kept from the garbage collector until they end
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -80,15 +82,30 @@ def serve_probes(
 
 
 async def _outcome(name: str, check: Check, limit_seconds: float) -> Outcome:
-    limit = asyncio.timeout(limit_seconds)
+    running = asyncio.ensure_future(check())
     try:
-        async with limit:
-            passed = await check()
+        done, _ = await asyncio.wait({running}, timeout=limit_seconds)
+    finally:
+        if not running.done():
+            # A database that hangs does not even let go: nobody waits for the end of this.
+            running.cancel()
+            _abandoned.add(running)
+            running.add_done_callback(_forget)
+    if not done:
+        _log.warning("not ready", check=name, outcome="timed out")
+        return "timed out"
+    try:
+        passed = running.result()
     except Exception as failure:  # noqa: BLE001 - a check fails by raising whatever it likes
-        outcome: Outcome = "timed out" if limit.expired() else "failed"
-        _log.warning("not ready", check=name, outcome=outcome, error=repr(failure))
-        return outcome
+        _log.warning("not ready", check=name, outcome="failed", error=repr(failure))
+        return "failed"
     return "failed" if passed is False else "ok"
+
+
+def _forget(check: asyncio.Future[object]) -> None:
+    _abandoned.discard(check)
+    if not check.cancelled():
+        check.exception()  # it is looked at, so that asyncio does not complain
 
 
 async def _answer(

@@ -2,7 +2,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 from infra.dev.home import PORTS, ROOT
 from infra.dev.programs import POSTGRES
 from infra.dev.supervision import STOP_SECONDS
+from tests.ports import ports_in_a_row
 
 READY = re.compile(r"^Postbus is ready: (http://127\.0\.0\.1:\d+)$", re.MULTILINE)
 START_SECONDS = 180
@@ -80,23 +80,12 @@ class Here:
         return self.processes() == [] and list((self.path / "run").iterdir()) == []
 
 
-def free_ports():
-    for first in range(31000, 32000, PORTS):
-        try:
-            for port in range(first, first + PORTS):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-    pytest.fail("there are no ten free ports in a row")
-
-
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
-    here = Here(tmp_path_factory.mktemp("100% odd; # 'home' of") / "x", free_ports())
-    yield here
-    here.run("down")
+    with ports_in_a_row(PORTS) as first:
+        here = Here(tmp_path_factory.mktemp("100% odd; # 'home' of") / "x", first)
+        yield here
+        here.run("down")
 
 
 @pytest.fixture

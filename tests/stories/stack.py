@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
@@ -20,6 +19,7 @@ import httpx
 import psutil
 
 from infra.dev import postgres, programs
+from tests.ports import ports_in_a_row
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -99,36 +99,41 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(**settings: str) -> AsyncGenerator[Stack]:
-    """Start the platform as a user would, and stop it as a user would."""
-    home = Path(tempfile.mkdtemp(prefix="postbus-story-"))
-    port = _free_ports(PORTS)
-    environment = os.environ | {
-        "POSTBUS_HOME": str(home),
-        "POSTBUS_PORT": str(port),
-        "POSTBUS_DEMO": "off",
-        "API_ALLOW_PLAINTEXT_PASSWORDS": "true",  # the way is loopback
-        "SYNC_POLL_SECONDS": "5",  # what a test waits for in mailboxes without IDLE
-        **settings,
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "infra.dev", "up"),
-        cwd=ROOT,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        await _until_ready(process)
-        draining = asyncio.create_task(_drain(process))
-        yield Stack(home, port, process)
-        draining.cancel()
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-            await process.wait()
-        shutil.rmtree(home, ignore_errors=True)
+async def running_stack(home: Path | None = None, **settings: str) -> AsyncGenerator[Stack]:
+    """Start the platform as a user would, and stop it as a user would.
+
+    A home that is given stays, for another start.
+    """
+    with contextlib.ExitStack() as kept:
+        port = kept.enter_context(ports_in_a_row(PORTS))
+        if home is None:
+            home = Path(tempfile.mkdtemp(prefix="postbus-story-"))
+            kept.callback(shutil.rmtree, home, ignore_errors=True)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "infra.dev", "up"),
+            cwd=ROOT,
+            env=os.environ
+            | {
+                "POSTBUS_HOME": str(home),
+                "POSTBUS_PORT": str(port),
+                "POSTBUS_DEMO": "off",
+                "API_ALLOW_PLAINTEXT_PASSWORDS": "true",  # the way is loopback
+                "SYNC_POLL_SECONDS": "5",  # what a test waits for in mailboxes without IDLE
+            }
+            | settings,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            await _until_ready(process)
+            draining = asyncio.create_task(_drain(process))
+            yield Stack(home, port, process)
+            draining.cancel()
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGINT)
+                await process.wait()
 
 
 async def _until_ready(process: asyncio.subprocess.Process) -> None:
@@ -146,20 +151,6 @@ async def _drain(process: asyncio.subprocess.Process) -> None:
     assert process.stdout is not None
     while await process.stdout.readline():
         pass
-
-
-def _free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    for first in range(20_000 + os.getpid() % 20_000, 60_000, count):
-        with contextlib.ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    probe = stack.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError("no free ports")
 
 
 async def until(what: str, check: Any, *, seconds: float = 60.0) -> Any:

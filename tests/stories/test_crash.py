@@ -36,16 +36,18 @@ async def until_grown(stack: Stack, count: int) -> int:
     return await until(f"{count} messages are kept", check, seconds=120)
 
 
+@pytest.mark.parametrize(("rounds", "people"), [(1, 2), pytest.param(5, 8, marks=pytest.mark.long)])
 async def test_every_message_is_there_once_after_everything_was_killed(
-    stack: Stack, person: httpx.AsyncClient, dovecot: Dovecot
+    stack: Stack, person: httpx.AsyncClient, dovecot: Dovecot, rounds: int, people: int
 ) -> None:
-    users = [filled(dovecot) for _ in range(2)]
+    users = [filled(dovecot) for _ in range(people)]
+    victims = VICTIMS * rounds
     total = sum(sum(counts.values()) for _, counts in users)
     before = await kept(stack) or 0
     accounts = [await connect(person, user, dovecot) for user, _ in users]
     in_the_middle = 0
-    for number, victim in enumerate(VICTIMS):
-        now = await until_grown(stack, before + total * number // (len(VICTIMS) + 2))
+    for number, victim in enumerate(victims):
+        now = await until_grown(stack, before + total * number // (len(victims) + 2))
         in_the_middle += now < before + total
         old = stack.pids()[victim]
         stack.kill(victim)
@@ -54,7 +56,7 @@ async def test_every_message_is_there_once_after_everything_was_killed(
             return stack.pids().get(victim, old) != old
 
         await until(f"{victim} is started again", again)
-    assert in_the_middle >= len(VICTIMS) - 2, "the sync was over before the killing was"
+    assert in_the_middle >= len(victims) - 2, "the sync was over before the killing was"
 
     async def answers() -> bool:
         try:
@@ -64,7 +66,7 @@ async def test_every_message_is_there_once_after_everything_was_killed(
 
     await until("the gateway answers", answers)
     for account, (user, counts) in zip(accounts, users, strict=True):
-        await until_state(person, account, "live", seconds=240)
+        await until_state(person, account, "live", seconds=120 * people)
         rows = await compare(person, dovecot, user, account, counts)
 
         async def searchable(account: str = account, count: int = len(rows)) -> bool:

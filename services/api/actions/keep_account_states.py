@@ -5,6 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from services.api.domain import logbook
+from services.api.domain.told import newest_each
 from services.api.store import accounts, log
 from shared.contracts.account import AccountChanged, AccountProgressed
 from shared.db import Connection, Pool, in_transaction
@@ -46,10 +47,8 @@ async def keep_progress(pool: Pool, events: Sequence[AccountProgressed]) -> dict
 
 def _newest(events: Iterable[E]) -> list[E]:
     """The newest event of each account, sorted by tenant and account."""
-    newest: dict[tuple[UUID, UUID], E] = {}
-    for event in events:
-        key = (event.tenant_id, event.account_id)
-        known = newest.get(key)
-        if known is None or known.revision < event.revision:
-            newest[key] = event
-    return [newest[key] for key in sorted(newest)]
+    return newest_each(
+        events,
+        key=lambda event: (event.tenant_id, event.account_id),
+        revision=lambda event: event.revision,
+    )

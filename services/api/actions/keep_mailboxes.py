@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.api.domain import logbook
+from services.api.domain.told import newest_each
 from services.api.store import accounts, log, mailboxes
 from services.api.store.mailboxes import ToldMailbox
 from shared.contracts.mail import MailboxesSynced
@@ -12,23 +13,17 @@ from shared.db import Connection, Pool, in_transaction
 
 async def keep_mailboxes(pool: Pool, events: Sequence[MailboxesSynced]) -> dict[UUID, int]:
     """Let these mailboxes be as told; returns how far logs grew."""
-    newest: dict[tuple[UUID, UUID], tuple[MailboxesSynced, int]] = {}
-    for event in events:
-        for n, mailbox in enumerate(event.mailboxes):
-            key = (event.tenant_id, mailbox.mailbox_id)
-            known = newest.get(key)
-            if known is None or known[0].mailboxes[known[1]].revision < mailbox.revision:
-                newest[key] = (event, n)
+    newest = newest_each(
+        ((event, n) for event in events for n in range(len(event.mailboxes))),
+        key=lambda told: (told[0].tenant_id, told[0].mailboxes[told[1]].mailbox_id),
+        revision=lambda told: told[0].mailboxes[told[1]].revision,
+    )
 
     async def work(connection: Connection) -> dict[UUID, int]:
         living = await accounts.hold_living(
             connection, [(event.tenant_id, event.account_id) for event in events]
         )
-        told = [
-            (event, n)
-            for _, (event, n) in sorted(newest.items(), key=lambda item: item[0])
-            if (event.tenant_id, event.account_id) in living
-        ]
+        told = [(event, n) for event, n in newest if (event.tenant_id, event.account_id) in living]
         if not told:
             return {}
         became = await mailboxes.put(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.api.domain import logbook
+from services.api.domain.told import newest_each
 from services.api.store import accounts, log, submissions
 from shared.contracts.submission import SubmissionChanged
 from shared.db import Connection, Pool, in_transaction
@@ -13,22 +14,17 @@ async def keep_submission_states(
     pool: Pool, events: Sequence[SubmissionChanged]
 ) -> dict[UUID, int]:
     """Let these submissions be as told; returns how far logs grew."""
-    newest: dict[tuple[UUID, UUID], SubmissionChanged] = {}
-    for event in events:
-        key = (event.tenant_id, event.submission_id)
-        known = newest.get(key)
-        if known is None or known.revision < event.revision:
-            newest[key] = event
+    newest = newest_each(
+        events,
+        key=lambda event: (event.tenant_id, event.submission_id),
+        revision=lambda event: event.revision,
+    )
 
     async def work(connection: Connection) -> dict[UUID, int]:
         living = await accounts.hold_living(
             connection, [(event.tenant_id, event.account_id) for event in events]
         )
-        told = [
-            event
-            for _, event in sorted(newest.items(), key=lambda item: item[0])
-            if (event.tenant_id, event.account_id) in living
-        ]
+        told = [event for event in newest if (event.tenant_id, event.account_id) in living]
         if not told:
             return {}
         differ = await submissions.put_states(connection, told)

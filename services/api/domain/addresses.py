@@ -10,11 +10,9 @@ from shared.contracts.mail import Address
 # names this list as the place to say so.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
-# RFC 5322 §3.4 name-addr, as people write it: a name with or without quotes, then the address.
-_NAMED = re.compile(
-    r'^\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<>"]*?))\s*<(?P<email>[^<>]+)>\s*$'
-)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')  # RFC 5322 §3.2.4
 _QUOTED_PAIR = re.compile(r"\\(.)")
+_OUTSIDE_QUOTES = frozenset('<>"')
 
 
 class NotAnAddress(ValueError):
@@ -37,13 +35,20 @@ def address_spec(text: str) -> str:
 
 
 def address(text: str) -> Address:
-    """A recipient as typed."""
-    named = _NAMED.match(text)
-    if named is None:
+    """A recipient as typed: RFC 5322 §3.4 name-addr as people write it, or the address alone.
+
+    Taken apart from its end, so that no text, however odd, takes more than one look.
+    """
+    text = text.strip()
+    before, bracket, email = text.removesuffix(">").rpartition("<")
+    if not bracket or not text.endswith(">"):
         return Address("", address_spec(text))
-    quoted = named["quoted"]
-    name = (named["name"] or "") if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
-    return Address(name.strip(), address_spec(named["email"]))
+    name = before.strip()
+    if quoted := _QUOTED.fullmatch(name):
+        name = _QUOTED_PAIR.sub(r"\1", quoted[1]).strip()
+    elif not _OUTSIDE_QUOTES.isdisjoint(name):
+        raise NotAnAddress("The name has characters that need quotes.")
+    return Address(name, address_spec(email))
 
 
 def has_line_break(text: str) -> bool:

@@ -16,7 +16,8 @@ Refused
 ├── QueryInvalid        a search query that cannot be read
 ├── ContentUnavailable  the message's words cannot be had now
 ├── SearchUnavailable   nothing can be found now
-└── TooManyAttempts     slow down
+├── TooManyAttempts     slow down
+└── TooManyReaders      a tenant follows its log too often at once
 
 The docstring is the message; `code` is the stable name that programs go by.
 """
@@ -138,3 +139,9 @@ class TooManyAttempts(Refused):
     """Too many attempts; wait a while."""
 
     code = "too_many_attempts"
+
+
+class TooManyReaders(Refused):
+    """Too many readers follow this log at once."""
+
+    code = "too_many_readers"

@@ -5,13 +5,13 @@ state counts (docs/decisions/0014), and PostgreSQL refuses to write one row twic
 Sorted by id, so that two batches which meet lock rows in the same order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from shared.contracts.mail import MessagesRetold
+from shared.contracts.mail import MessagesRetold, State
 
 
 class _Message(Protocol):
@@ -21,11 +21,14 @@ class _Message(Protocol):
     def revision(self) -> int: ...
 
 
+T = TypeVar("T")
 M = TypeVar("M", bound=_Message)
 M_co = TypeVar("M_co", bound=_Message, covariant=True)
 
 
-class _Page(Protocol[M_co]):
+class Page(Protocol[M_co]):
+    """Something told about several messages of one account."""
+
     @property
     def event_id(self) -> UUID: ...
     @property
@@ -51,7 +54,19 @@ class Told(Generic[M]):
     message: M
 
 
-def one_each(pages: Iterable[_Page[M]]) -> list[Told[M]]:
+def newest_each(
+    told: Iterable[T], *, key: Callable[[T], tuple[UUID, UUID]], revision: Callable[[T], int]
+) -> list[T]:
+    """Of everything told about one thing only the newest, sorted by key."""
+    newest: dict[tuple[UUID, UUID], T] = {}
+    for one in told:
+        known = newest.get(key(one))
+        if known is None or revision(known) < revision(one):
+            newest[key(one)] = one
+    return [newest[each] for each in sorted(newest)]
+
+
+def one_each(pages: Iterable[Page[M]]) -> list[Told[M]]:
     """The newest that is told of each message, sorted by tenant and id."""
     newest: dict[tuple[UUID, UUID], Told[M]] = {}
     for page in pages:
@@ -84,7 +99,7 @@ class Standing:
     """A message's row as far as lists, counts and the log care."""
 
     known: bool  # its content has come and it is not gone
-    listed: bool
+    listed: bool  # known, in a mailbox, and not marked \Deleted
     unread: bool
     mailbox_id: UUID | None
     thread_id: UUID | None
@@ -135,6 +150,17 @@ def tally(transitions: Iterable[Transition]) -> list[MailboxCount]:
         for (tenant_id, mailbox_id, account_id), (messages, unread) in sorted(totals.items())
         if messages or unread
     ]
+
+
+# Flags are compared without case (RFC 9051 §9: flag); these are looked for by name.
+_SYSTEM_FLAGS = {
+    flag.lower(): flag for flag in ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
+}
+
+
+def keywords_of(state: State) -> list[str]:
+    """How a message is marked, the system flags as the RFC writes them, sorted."""
+    return sorted({storable(_SYSTEM_FLAGS.get(word.lower(), word)) for word in state.keywords})
 
 
 def storable(text: str) -> str:

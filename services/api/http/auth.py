@@ -16,9 +16,11 @@ from services.api.domain.addresses import NotAnAddress, address_spec
 from services.api.domain.refusals import RegistrationClosed, SignInRefused, TooManyAttempts
 from services.api.http.bodies import Body, EmailAddress, Name
 from services.api.http.signed_in import Asking, signed_in, world_of
-from services.api.http.throttle import Throttle
+from services.api.http.throttle import Throttle, client_of
 from services.api.metrics import SIGN_INS
 from shared.contracts.ids import Kind, shown
+
+_LONGEST_BODY = 16 * 1024  # anybody may send one
 
 Password = Annotated[SecretStr, Field(min_length=8, max_length=1024)]
 
@@ -68,7 +70,7 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
     world = world_of(request)
     if world.settings.registration == "closed":
         raise RegistrationClosed
-    _registrations(request).spend(_client(request))
+    _registrations(request).spend(client_of(request))
     return _tokens(
         await register_person(
             world.pool,
@@ -84,8 +86,10 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
 async def login(request: Request[Any, Any, Any], data: JSONBody[Credentials]) -> Tokens:
     world = world_of(request)
     try:
-        _sign_ins(request).spend((data.email.casefold(), _client(request)))
+        _client_sign_ins(request).spend(client_of(request))
+        # One bucket for an address, however it is written.
         email = address_spec(data.email)
+        _sign_ins(request).spend((email.casefold(), client_of(request)))
         signed = await sign_in(
             world.pool, world.issuer, email=email, password=data.password.get_secret_value()
         )
@@ -115,7 +119,12 @@ async def logout(request: Asking) -> None:
 
 
 def router() -> Router:
-    return Router("/auth", route_handlers=[register, login, refresh, logout], tags=["auth"])
+    return Router(
+        "/auth",
+        route_handlers=[register, login, refresh, logout],
+        request_max_body_size=_LONGEST_BODY,
+        tags=["auth"],
+    )
 
 
 def _tokens(signed: SignedIn) -> Tokens:
@@ -130,12 +139,13 @@ def _tokens(signed: SignedIn) -> Tokens:
     )
 
 
-def _client(request: Request[Any, Any, Any]) -> str:
-    return request.client.host if request.client else ""
-
-
 def _sign_ins(request: Request[Any, Any, Any]) -> Throttle:
     throttle: Throttle = request.app.state.sign_ins
+    return throttle
+
+
+def _client_sign_ins(request: Request[Any, Any, Any]) -> Throttle:
+    throttle: Throttle = request.app.state.client_sign_ins
     return throttle
 
 

@@ -13,6 +13,7 @@ from services.api.domain import addresses
 from services.api.http.problems import FieldProblem, Invalid, Malformed
 
 _MOST_ERRORS = 100
+_MOST_VALUES = 20_000
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -39,7 +40,7 @@ class Body(BaseModel):
         """Litestar validates by this; raises Invalid with every error and where it is."""
         errors = [
             FieldProblem(pointer=pointer, message="NUL is not allowed in text.", code="nul")
-            for pointer in _with_nul(obj, "")
+            for pointer in _with_nul(obj)
         ]
         try:
             body = super().model_validate(obj, **how)
@@ -60,21 +61,30 @@ class Body(BaseModel):
         return body
 
 
-def _with_nul(value: Any, pointer: str) -> Iterator[str]:
-    match value:
-        case str():
-            if "\0" in value:
-                yield pointer[:500]
-        case dict():
-            for key, item in value.items():
-                if "\0" in str(key):
+def _with_nul(body: Any) -> Iterator[str]:
+    """Where in a body NUL stands, which PostgreSQL cannot keep; raises Malformed for a huge one.
+
+    Nothing that we accept has so many values, and to look at millions, and to say of each what
+    is wrong with it, would keep everybody else waiting.
+    """
+    waiting: list[tuple[Any, str]] = [(body, "")]
+    seen = 0
+    while waiting:
+        value, pointer = waiting.pop()
+        match value:
+            case str():
+                if "\0" in value:
                     yield pointer[:500]
-                yield from _with_nul(item, f"{pointer}/{_escaped(key)}")
-        case list():
-            for n, item in enumerate(value):
-                yield from _with_nul(item, f"{pointer}/{n}")
-        case _:
-            return
+            case dict() | list():
+                seen += len(value)
+                if seen > _MOST_VALUES:
+                    raise Malformed("The JSON has too many values.")
+                if any("\0" in key for key in value if isinstance(key, str)):
+                    yield pointer[:500]
+                members = value.items() if isinstance(value, dict) else enumerate(value)
+                waiting += ((item, f"{pointer}/{_escaped(key)}"[:500]) for key, item in members)
+            case _:
+                continue
 
 
 def _escaped(part: object) -> str:

@@ -1,12 +1,10 @@
 """/events: the event log, as a stream (Server-Sent Events) or a page at a time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -16,30 +14,21 @@ from litestar.response import Stream
 from msgspec import Struct
 
 from services.api.actions.identify_caller import Identity, identify_caller
+from services.api.actions.read_log import EARLIEST, LATEST, Wanted, place_in_log, read_log
 from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import public_id
-from services.api.domain.refusals import (
-    CursorExpired,
-    CursorInvalid,
-    LogRestarted,
-    NotFound,
-    Refused,
-    TokenRefused,
-)
+from services.api.domain.refusals import NotFound, Refused, TooManyReaders
 from services.api.http.paging import Limit
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.signed_in import Asking, id_of, request_id_of, world_of
 from services.api.metrics import EVENT_STREAMS
-from services.api.store import log
 from services.api.store.log import LoggedEvent
 from services.api.world import World
 from shared.contracts.ids import Kind, shown
-from shared.db import is_away, tenant_transaction
+from shared.db import is_away
 
 _log = structlog.get_logger()
 
-EARLIEST = "earliest"
-LATEST = "latest"
 _STREAM = "text/event-stream"
 _JSON = "application/json"
 _AT_A_TIME = 200
@@ -64,14 +53,6 @@ class Events(Struct, frozen=True, kw_only=True):
     items: list[Event]
     next_cursor: str
     more: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which events a reader asks for."""
-
-    account_id: UUID | None
-    types: Sequence[str] | None
 
 
 @get("", summary="Events since a cursor; with Accept: text/event-stream, as they happen")
@@ -106,7 +87,11 @@ async def events(
     )
     said = last_event_id or after
     streaming = request.accept.best_match([_JSON, _STREAM], default=_JSON) == _STREAM
-    begin = await _begin(world, request.user, said, LATEST if streaming else EARLIEST)
+    if streaming or wait > 0:
+        _refuse_a_crowd(world, request.user)
+    begin = await place_in_log(
+        world.request_pool, request.user.reader, said or (LATEST if streaming else EARLIEST)
+    )
     if streaming:
         return Stream(
             _stream(world, request.user, request_id_of(request), begin, wanted),
@@ -120,59 +105,6 @@ async def events(
 
 def router() -> Router:
     return Router("/events", route_handlers=[events], tags=["events"])
-
-
-async def _begin(world: World, identity: Identity, said: str | None, unsaid: str) -> LogCursor:
-    """Where a reader goes on; raises when that place is no longer there."""
-    reader = identity.reader
-    said = said or unsaid
-    async with tenant_transaction(world.request_pool, reader) as connection:
-        position = await log.position(connection, reader.tenant_id)
-    if position is None:
-        raise TokenRefused
-    if said == EARLIEST:
-        return LogCursor(position.epoch, position.kept_from - 1)
-    if said == LATEST:
-        return LogCursor(position.epoch, position.seq)
-    cursor = LogCursor.read(said)
-    if cursor.epoch < position.epoch:
-        raise LogRestarted
-    if cursor.epoch > position.epoch or cursor.seq > position.seq:
-        raise CursorInvalid
-    if cursor.seq < position.kept_from - 1:
-        raise CursorExpired
-    return cursor
-
-
-async def _page(
-    world: World, identity: Identity, begin: LogCursor, wanted: Wanted, limit: int
-) -> Events:
-    reader = identity.reader
-    async with tenant_transaction(world.request_pool, reader) as connection:
-        # The position first: up to it, everything is there (docs/decisions: the event log).
-        position = await log.position(connection, reader.tenant_id)
-        if position is None:
-            raise TokenRefused
-        if position.epoch != begin.epoch:
-            raise LogRestarted
-        if begin.seq < position.kept_from - 1:
-            raise CursorExpired
-        rows = await log.read(
-            connection,
-            reader.tenant_id,
-            after=begin.seq,
-            up_to=position.seq,
-            account_id=wanted.account_id,
-            types=wanted.types,
-            limit=limit,
-        )
-    more = len(rows) == limit
-    last = rows[-1].seq if more else position.seq
-    return Events(
-        items=[_event(row, begin.epoch) for row in rows],
-        next_cursor=LogCursor(begin.epoch, last).shown(),
-        more=more,
-    )
 
 
 async def _page_or_wait(
@@ -189,11 +121,15 @@ async def _page_or_wait(
     with _following(world, identity) as grew:
         while True:
             grew.clear()
-            page = await _page(world, identity, begin, wanted, limit)
+            page = await read_log(world.request_pool, identity.reader, begin, wanted, limit)
             left = end - loop.time()
-            if page.items or left <= 0 or world.closing.is_set():
-                return page
-            begin = LogCursor.read(page.next_cursor)
+            if page.events or left <= 0 or world.closing.is_set():
+                return Events(
+                    items=[_event(row, page.cursor.epoch) for row in page.events],
+                    next_cursor=page.cursor.shown(),
+                    more=page.more,
+                )
+            begin = page.cursor
             await _news(grew, min(left, world.settings.event_poll_seconds))
 
 
@@ -204,20 +140,25 @@ async def _stream(
     cursor: LogCursor,
     wanted: Wanted,
 ) -> AsyncGenerator[bytes]:
-    """The log from a cursor on: first what is there, then what comes, until either side ends it."""
+    """The log from a cursor on: first what is there, then what comes, until either side ends it.
+
+    A reader who takes nothing is waited for; nothing gathers here meanwhile.
+    """
     loop = asyncio.get_running_loop()
     settings = world.settings
     yield f": postbus\nretry: {_RETRY_MILLISECONDS}\n\n".encode()
     EVENT_STREAMS.inc()
     try:
         with _following(world, identity) as grew:
-            spoken = loop.time()
+            spoken, named = loop.time(), cursor
             while not world.closing.is_set():
                 grew.clear()
                 try:
                     # What the session may see can change while its stream is open.
                     identity = await identify_caller(world.pool, identity.claims, request_id)
-                    page = await _page(world, identity, cursor, wanted, _AT_A_TIME)
+                    page = await read_log(
+                        world.request_pool, identity.reader, cursor, wanted, _AT_A_TIME
+                    )
                 except Refused as refused:
                     # The client comes again with its Last-Event-ID and is told why.
                     _log.info("event stream ends", reason=refused.code)
@@ -227,19 +168,29 @@ async def _stream(
                         raise
                     _log.info("event stream ends", reason="database away")
                     return
-                for event in page.items:
-                    yield _sse(event)
-                cursor = LogCursor.read(page.next_cursor)
-                if page.items:
+                for row in page.events:
+                    yield _sse(_event(row, page.cursor.epoch))
+                if page.events:
                     spoken = loop.time()
+                    named = LogCursor(page.cursor.epoch, page.events[-1].seq)
+                cursor = page.cursor
                 if page.more:
                     continue
-                await _news(grew, settings.event_poll_seconds)
+                await _news(
+                    grew, min(settings.event_poll_seconds, settings.event_heartbeat_seconds)
+                )
                 if loop.time() - spoken >= settings.event_heartbeat_seconds:
                     spoken = loop.time()
-                    yield b": alive\n\n"
+                    yield b": alive\n\n" if cursor == named else _still_at(cursor)
+                    named = cursor
     finally:
         EVENT_STREAMS.dec()
+
+
+def _refuse_a_crowd(world: World, identity: Identity) -> None:
+    most = world.settings.event_readers_per_tenant
+    if world.growth.followers(identity.claims.tenant_id) >= most:
+        raise TooManyReaders(retry_after_seconds=int(_LONGEST_WAIT_SECONDS))
 
 
 async def _news(grew: asyncio.Event, seconds: float) -> None:
@@ -269,6 +220,15 @@ def _event(row: LoggedEvent, epoch: int) -> Event:
         occurred_at=row.occurred_at,
         data=msgspec.Raw(row.body.encode()),
     )
+
+
+def _still_at(cursor: LogCursor) -> bytes:
+    """Where a reader is who wanted nothing of what came: an id alone is remembered, not told.
+
+    Otherwise somebody who asks for rare events would come again with a cursor long forgotten
+    (HTML standard §9.2.6: an empty data buffer sets the last event ID and dispatches nothing).
+    """
+    return f": alive\nid: {cursor.shown()}\n\n".encode()
 
 
 def _sse(event: Event) -> bytes:

@@ -60,6 +60,7 @@ def gateway(world: World) -> Surroundings:
             {
                 "world": world,
                 "sign_ins": Throttle(world.settings.sign_ins_per_minute),
+                "client_sign_ins": Throttle(world.settings.client_sign_ins_per_minute),
                 "registrations": Throttle(world.settings.registrations_per_minute),
             }
         ),

@@ -32,6 +32,7 @@ _STATUS = {
     "content_unavailable": 503,
     "search_unavailable": 503,
     "too_many_attempts": 429,
+    "too_many_readers": 429,
 }
 _CODE = {
     400: "malformed_request",

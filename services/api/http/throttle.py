@@ -3,10 +3,26 @@
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
+
+from litestar.connection import ASGIConnection
 
 from services.api.domain.refusals import TooManyAttempts
 
 _KEYS = 50_000
+
+
+def client_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Who asks, as far as the network tells: an IPv6 host has a whole /64 to choose from."""
+    host = connection.client.host if connection.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return host
 
 
 class Throttle:

@@ -79,19 +79,24 @@ CREATE TABLE message (
     has_html boolean,
     attachment_count integer,
     details json,  -- recipients, references, attachments, defects: shown, never searched here
+    -- What is marked for removal is hidden, and comes back when the mark goes (RFC 9051 §2.3.2).
     listed boolean NOT NULL
-        GENERATED ALWAYS AS (received_at IS NOT NULL AND mailbox_id IS NOT NULL) STORED,
+        GENERATED ALWAYS AS (received_at IS NOT NULL AND mailbox_id IS NOT NULL
+                             AND NOT keywords @> ARRAY['\Deleted']) STORED,
     unread boolean NOT NULL
         GENERATED ALWAYS AS (NOT keywords @> ARRAY['\Seen']) STORED,
     PRIMARY KEY (tenant_id, message_id),
     CONSTRAINT message_gone_keeps_no_content CHECK (
         vanished_revision IS NULL OR vanished_revision < attested_revision OR received_at IS NULL)
 );
--- The newest messages of a mailbox, and of an account, are a walk along an index.
+-- The newest messages of a mailbox, and of an account, are a walk along an index that holds
+-- nothing hidden: no tombstones, no stubs.
 CREATE INDEX message_by_mailbox
     ON message (tenant_id, mailbox_id, received_at DESC, message_id DESC) WHERE listed;
 CREATE INDEX message_by_account
-    ON message (tenant_id, account_id, received_at DESC, message_id DESC);
+    ON message (tenant_id, account_id, received_at DESC, message_id DESC) WHERE listed;
+-- All of an account's rows, hidden ones too: for sweeping and forgetting.
+CREATE INDEX message_by_account_message_id ON message (tenant_id, account_id, message_id);
 CREATE INDEX message_by_vanished_at ON message (vanished_at) WHERE vanished_at IS NOT NULL;
 
 -- Retellings: which pages came. When all are there, what they did not show is gone.

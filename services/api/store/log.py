@@ -104,30 +104,42 @@ async def read(
     tenant_id: UUID,
     *,
     after: int,
-    up_to: int,
     account_id: UUID | None,
     types: Sequence[str] | None,
     limit: int,
-) -> list[LoggedEvent]:
-    """What the caller may see of the log behind a number, in order."""
+) -> tuple[LogPosition | None, list[LoggedEvent]]:
+    """How far the log goes, and what the caller may see of it behind a number, in order.
+
+    One statement, one snapshot: up to the position that is returned nothing is missing, neither
+    what was being written nor what was being forgotten meanwhile.
+    """
     rows = await connection.fetch(
         """
-        SELECT seq, event_id, n, type, account_id, occurred_at, body
-          FROM event_log
-         WHERE tenant_id = $1 AND seq > $2 AND seq <= $3
-           AND ($4::uuid IS NULL OR account_id = $4)
-           AND ($5::text[] IS NULL OR type = ANY($5))
-         ORDER BY seq
-         LIMIT $6
+        SELECT place.epoch, place.seq AS last, place.kept_from,
+               told.seq, event_id, n, type, account_id, occurred_at, body
+          FROM log_position AS place
+          LEFT JOIN LATERAL (
+               SELECT seq, event_id, n, type, account_id, occurred_at, body
+                 FROM event_log
+                WHERE tenant_id = $1 AND seq > $2
+                  AND ($3::uuid IS NULL OR account_id = $3)
+                  AND ($4::text[] IS NULL OR type = ANY($4))
+                ORDER BY seq
+                LIMIT $5) AS told ON true
+         WHERE place.tenant_id = $1
+         ORDER BY told.seq
         """,
         tenant_id,
         after,
-        up_to,
         account_id,
         types,
         limit,
     )
-    return [convert(dict(row), LoggedEvent) for row in rows]
+    if not rows:
+        return None, []
+    first = rows[0]
+    position = LogPosition(epoch=first["epoch"], seq=first["last"], kept_from=first["kept_from"])
+    return position, [convert(dict(row), LoggedEvent) for row in rows if row["seq"] is not None]
 
 
 async def tenants_with_a_log(connection: Connection) -> list[UUID]:

@@ -14,7 +14,14 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from services.api.domain.told import Standing, Told, Transition, storable, storable_time
+from services.api.domain.told import (
+    Standing,
+    Told,
+    Transition,
+    keywords_of,
+    storable,
+    storable_time,
+)
 from shared.contracts.mail import (
     Address,
     Attachment,
@@ -283,7 +290,7 @@ def _state(states: Sequence[State]) -> tuple[list[UUID | None], list[UUID], list
         [state.mailbox_id for state in states],
         [state.thread_id for state in states],
         # A keyword is an atom and holds no blank (RFC 9051 §9, flag-keyword).
-        [" ".join(sorted(storable(word) for word in state.keywords)) for state in states],
+        [" ".join(keywords_of(state)) for state in states],
     )
 
 

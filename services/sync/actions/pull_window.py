@@ -19,7 +19,7 @@ from services.sync.domain.threading import join
 from services.sync.domain.understand import Understood, understand
 from services.sync.imap.fetch import Fetched
 from services.sync.imap.session import Session
-from services.sync.metrics import LAG_SECONDS, MESSAGE_BYTES, MESSAGES
+from services.sync.metrics import LAG_SECONDS, MESSAGE_BYTES, MESSAGES, QUARANTINED
 from services.sync.store import accounts, leases, mailboxes, messages, threads
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
@@ -151,6 +151,7 @@ class _Chunks:
             return count
 
         self.count += await in_transaction(self._pool, work)
+        QUARANTINED.inc(len(cases))
 
 
 def _understand_all(fetched: Sequence[Fetched]) -> list[Understood]:

@@ -47,6 +47,24 @@ async def test_what_is_missing_is_named_and_nothing_else_is_told():
     }
 
 
+async def test_what_hangs_and_does_not_even_let_go_is_not_waited_for():
+    let_go = asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await let_go.wait()
+
+    async with serve_probes("127.0.0.1", 0, {"database": stubborn}, limit_seconds=0.1) as port:
+        async with asyncio.timeout(2):
+            ready = await ask(port, "/ready")
+    let_go.set()
+
+    assert ready.status_code == 503
+    assert ready.json()["checks"] == {"database": "timed out"}
+
+
 async def test_a_process_without_its_database_is_alive():
     async with serve_probes("127.0.0.1", 0, {"database": hanging}) as port:
         health = await ask(port, "/health")
