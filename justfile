@@ -39,7 +39,7 @@ test-all *PYTEST: check servers
 
 # Check style, types, import rules, generated documents and the lock
 [group('check')]
-check: install
+check: install-test
     {{ python }} -m ruff check
     {{ python }} -m ruff format --check
     {{ python }} -m pyright
@@ -49,13 +49,13 @@ check: install
 
 # Format the code, and mend what can be mended
 [group('check')]
-fmt: install
+fmt: install-test
     {{ python }} -m ruff check --fix
     {{ python }} -m ruff format
 
 # Write the generated documents anew: events, schemas, .env.example
 [group('check')]
-generate: install
+generate: install-test
     {{ python }} -m infra.scripts.generate
 
 # Install Dovecot and Postfix for the stories, where apt may
@@ -63,10 +63,15 @@ generate: install
 servers:
     @infra/scripts/test-servers
 
-# Bring .venv to what requirements.lock says
+# Bring .venv to what requirements.lock says, as far as running needs it
 [group('tools')]
 install:
-    @UV="{{ uv }}" infra/dev/install
+    @UV="{{ uv }}" infra/dev/install run
+
+# Bring .venv to what requirements.lock says, with what checks and tests need
+[group('tools')]
+install-test:
+    @UV="{{ uv }}" infra/dev/install test
 
 # Pin the dependencies anew after a change of pyproject.toml (--upgrade: the newest of all)
 [group('tools')]
@@ -75,7 +80,7 @@ lock *ARGS:
 
 # Measure: run benchmarks/NAME.py
 [group('tools')]
-bench NAME *ARGS: install
+bench NAME *ARGS: install-test
     @shift; exec {{ python }} "benchmarks/{{ NAME }}.py" "$@"
 
 # Bring the database to this release (DATABASE_ADMIN_URL, or the platform that runs here)

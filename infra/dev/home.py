@@ -96,6 +96,8 @@ class Home:
         try:
             for path in (self.path, self.run, self.logs, self.secrets):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # A home inside a clone, under whatever name, is nothing to commit.
+            (self.path / ".gitignore").write_text("*\n")
             owner = self.secrets.stat().st_uid
         except OSError as error:
             raise Refused(f"{self.path} cannot be written: {error.strerror}.") from error
