@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from services.api.actions.connecting import Seals
+from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.domain.tokens import KeysUnusable, TokenKeys
 from services.api.http.gateway import gateway
@@ -46,6 +47,7 @@ async def main(stop: asyncio.Event) -> None:
             name=f"{SERVICE}_request",
             size=settings.request_database_pool_size,
         ) as request_pool,
+        open_sanitiser(at_once=settings.sanitisers, seconds=settings.sanitise_seconds) as sanitiser,
     ):
         relay = Relay(bus, pool)
         world = World(
@@ -56,6 +58,7 @@ async def main(stop: asyncio.Event) -> None:
             relay=relay,
             issuer=issuer,
             seals=seals,
+            sanitiser=sanitiser,
         )
         async with (
             relay.running(),

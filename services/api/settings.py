@@ -56,6 +56,12 @@ class Settings(DatabaseSettings, BusSettings, LogSettings):
     request_body_max_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="The largest request body that is read."
     )
+    sanitisers: int = Field(
+        default=2, ge=1, description="Processes that make HTML mail harmless, at most."
+    )
+    sanitise_seconds: float = Field(
+        default=5.0, gt=0, description="HTML that takes longer to make harmless is not shown."
+    )
     event_poll_seconds: float = Field(
         default=5.0, gt=0, description="The log is looked at this often, also without a hint."
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import asyncpg
 import structlog
 
 from services.api.actions.forget_account import forget_account
@@ -14,6 +15,13 @@ from shared.db import is_away
 log = structlog.get_logger()
 
 _AWAY_SECONDS = 2.0
+# A statement that took too long, or met others: the work is there still, and nobody waits for it.
+_BUSY = (
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
 _HOUSEKEEPING_SECONDS = 3600.0
 
 
@@ -47,15 +55,15 @@ async def _housekeep(world: World) -> None:
 
 
 async def _patiently(step: Callable[[], Awaitable[object]]) -> object:
-    """The step's result; while the database is away, waits and tries again."""
-    said = False
+    """The step's result; while the database is away or too busy, waits and tries again."""
+    said: str | None = None
     while True:
         try:
             return await step()
         except Exception as error:
-            if not is_away(error):
+            if not is_away(error) and not isinstance(error, _BUSY):
                 raise
-            if not said:
-                said = True
-                log.warning("waiting for the database", error=str(error))
+            if said != str(error):
+                said = str(error)
+                log.warning("waiting for the database", error=said)
             await asyncio.sleep(_AWAY_SECONDS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.api.actions.connecting import Seals
+from services.api.actions.sanitising import Sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.settings import Settings
 from shared.bus import Bus, Relay
@@ -54,6 +55,7 @@ class World:
     relay: Relay
     issuer: Issuer
     seals: Seals
+    sanitiser: Sanitiser
     growth: Growth = field(default_factory=Growth)
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams are to end

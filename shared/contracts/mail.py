@@ -193,6 +193,7 @@ class MailboxesSynced(Event, frozen=True, kw_only=True):
 
     account_id: UUID
     mailboxes: tuple[SyncedMailbox, ...]
+    retold: bool = False  # because a listener asked; that they are there is no news
 
 
 class ReadContent(Query, frozen=True, kw_only=True):

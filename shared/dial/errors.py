@@ -38,7 +38,7 @@ class NameLookupFailed(DialError):
 
 
 class AddressRefused(DialError, PermissionError):
-    """This name or address leads into a private network, which the operator has not allowed."""
+    """A private network, which only the operator can allow (*_DIAL_ALLOWED_NETWORKS)."""
 
     reason = "address_refused"
 

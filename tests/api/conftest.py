@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from services.api import subscribers
 from services.api.actions.connecting import Seals
+from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.domain.tokens import TokenKeys
@@ -199,6 +200,7 @@ async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> 
         open_bus(settings, service="api") as bus,
         open_pool(settings.database_url, settings, name="api", size=8) as pool,
         open_pool(settings.request_database_url, settings, name="api_request", size=8) as requests,
+        open_sanitiser(at_once=2, seconds=5) as sanitiser,
     ):
         world = World(
             settings=settings,
@@ -215,6 +217,7 @@ async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> 
                 sync=SealingKeys.load(seal_directory / "sync"),
                 sender=SealingKeys.load(seal_directory / "sender"),
             ),
+            sanitiser=sanitiser,
         )
         admin = await asyncpg.connect(platform.admin_database_url)
         try:

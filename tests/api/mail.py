@@ -40,9 +40,10 @@ class Ground:
     def _whose(self) -> dict[str, UUID]:
         return {"tenant_id": self.tenant_id, "account_id": self.account_id}
 
-    def mailboxes(self, revision: int = 1) -> MailboxesSynced:
+    def mailboxes(self, revision: int = 1, *, retold: bool = False) -> MailboxesSynced:
         return MailboxesSynced(
             **self._whose,
+            retold=retold,
             mailboxes=(
                 SyncedMailbox(
                     mailbox_id=self.inbox,

@@ -1,8 +1,11 @@
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.api.actions.forget_account import forget_account
+from services.api.workers import work
 from shared.contracts.account import (
     AccountProgressed,
     AccountRemoved,
@@ -15,8 +18,9 @@ from shared.contracts.account import (
 from shared.contracts.envelope import decode
 from shared.contracts.ids import Kind, shown
 from shared.seal import Destination, open_sealed
-from tests.api.conftest import Api, Person, an_account
+from tests.api.conftest import Api, Person, an_account, running_api
 from tests.api.mail import Ground
+from tests.platform import Platform
 
 SECRET = "open-sesame"
 
@@ -196,7 +200,8 @@ async def test_a_password_without_tls_needs_the_operators_word(api: Api, ada: Pe
     assert answer.status_code == 422
     assert answer.json()["errors"] == [
         {
-            "message": "This server does not let passwords travel without TLS.",
+            "message": "This Postbus does not send passwords without TLS "
+            "(API_ALLOW_PLAINTEXT_PASSWORDS).",
             "pointer": "/imap/security",
             "code": "plaintext_password_refused",
         }
@@ -217,3 +222,56 @@ async def test_smtp_signs_in_as_imap_does_unless_told(api: Api, ada: Person) -> 
         purpose="smtp",
     )
     assert open_sealed(sender.sealed, api.sender_keys, place).secret == SECRET
+
+
+async def test_nothing_is_left_of_an_account_that_is_deleted_while_its_mail_comes(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    account = shown(Kind.ACCOUNT, ground.account_id)
+    pages = [ground.page(*(ground.message() for _ in range(20))) for _ in range(30)]
+    deleted = asyncio.Event()
+
+    async def comes(part: int) -> None:
+        for page in pages[part::3]:
+            await api.hears(page, ground.mailboxes(revision=part + 2))
+            await api.hears(ground.changed(page.messages[0].message_id, 9, ground.state()))
+
+    async def goes() -> None:
+        await asyncio.sleep(0.1)
+        assert (await ada.http.delete(f"/accounts/{account}")).status_code == 204
+        deleted.set()
+
+    async def is_forgotten() -> None:
+        await deleted.wait()
+        while await forget_account(api.world.pool):
+            pass
+
+    await asyncio.gather(*(comes(part) for part in range(3)), goes(), is_forgotten())
+    for table in ("message", "mailbox", "retelling"):
+        assert await api.rows(table, "1") == [], table
+
+
+async def test_a_busy_database_does_not_end_the_work_of_forgetting(
+    platform: Platform, seal_directory: Path
+) -> None:
+    async with (
+        running_api(
+            platform, seal_directory, database_statement_seconds=0.3, forget_poll_seconds=0.2
+        ) as api,
+        api.person() as ada,
+    ):
+        ground = await ada.connects()
+        await api.hears(ground.page(ground.message()))
+        await ada.http.delete(f"/accounts/{shown(Kind.ACCOUNT, ground.account_id)}")
+        working = asyncio.create_task(work(api.world))
+        try:
+            async with api.admin.transaction():
+                await api.admin.execute("SELECT FROM api.message FOR UPDATE")
+                await asyncio.sleep(1)
+                assert not working.done()
+            async with asyncio.timeout(10):
+                while await api.rows("message", "1"):
+                    await asyncio.sleep(0.05)
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)

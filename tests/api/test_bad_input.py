@@ -1,11 +1,15 @@
 import asyncio
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.contracts.ids import Kind, shown
-from tests.api.conftest import Api, Person, an_account
+from shared.contracts.ids import Kind, read, shown
+from tests.api.conftest import Api, Person, an_account, running_api
 from tests.api.mail import Ground
+from tests.platform import Platform
 
 BODIES = [
     ("POST", "/auth/register"),
@@ -25,6 +29,8 @@ NONSENSE = [
     b'{"a": "\\ud800"}',
     b"[" * 100_000,
     b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    *(b'{"a":' * depth + b"1" + b"}" * depth for depth in range(100, 1_000, 50)),
+    *(b'{"to":' + b"[" * depth + b"]" * depth + b"}" for depth in range(100, 1_000, 50)),
     b'{"email": 1, "password": [], "imap": null, "smtp": "x", "to": {}, "refresh_token": true}',
     b'{"email": "a@b\\u0000", "password": "\\u0000", "nul\\u0000": 1}',
 ]
@@ -48,7 +54,10 @@ async def test_a_body_that_is_nonsense_is_a_problem(
 ) -> None:
     for body in NONSENSE:
         answer = await ada.http.request(method, path, content=body)
-        assert is_a_problem(answer)["code"] in {"malformed_json", "validation_failed"}, body[:40]
+        known = {"malformed_json", "validation_failed"}
+        if path.startswith("/auth/") and len(body) > 16_384:
+            known = {"body_too_large"}  # anybody may send one
+        assert is_a_problem(answer)["code"] in known, body[:40]
 
 
 async def test_every_wrong_field_is_named_at_once(api: Api, ada: Person) -> None:
@@ -169,6 +178,72 @@ async def test_a_message_that_cannot_be_sent_is_refused_before_it_is_queued(
     assert await api.rows("submission", "1") == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"to": [1] * 400_000},
+        {"to": [{}] * 300_000},
+        {"x": [[]] * 300_000},
+        {str(n): 1 for n in range(80_000)},
+        {"to": [" " * 990 + "x"] * 500},
+        {"to": ["<" * 990] * 500},
+        {"to": ['"' + "\\" * 980 + '" <x>'] * 500},
+        {"to": ["a" * 60 + "@" + "x." * 400 + "org"] * 500},
+    ],
+)
+async def test_a_body_made_to_take_long_takes_nobodys_time(
+    api: Api, ada: Person, ground: Ground, body: dict[str, Any]
+) -> None:
+    account = shown(Kind.ACCOUNT, ground.account_id)
+    sent = json.dumps({"account_id": account, **body}, separators=(",", ":"))
+    began = time.perf_counter()
+    answer = await ada.http.post("/submissions", content=sent)
+    assert time.perf_counter() - began < 2
+    is_a_problem(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/docs/nothing", "not_found"),
+        ("GET", "/docs/nothing.json", "not_found"),
+        ("GET", "/docs/more/nothing", "not_found"),
+        ("POST", "/docs", "method_not_allowed"),
+        ("DELETE", "/docs/nothing", "method_not_allowed"),
+        ("GET", "/schema", "not_found"),
+        ("GET", "/nothing", "not_found"),
+        ("GET", "/api", "not_found"),
+        ("GET", "/api/v1", "not_found"),
+        ("GET", "/api/v2/accounts", "not_found"),
+        ("GET", "/api/v1/%2e%2e/docs", "not_found"),
+        ("GET", "/%ff%fe", "not_found"),
+        ("PUT", "/api/v1/accounts", "method_not_allowed"),
+        ("TRACE", "/api/v1/accounts", "method_not_allowed"),
+        ("BREW", "/api/v1/accounts", "method_not_allowed"),
+        ("GET", "/api/v1/auth/login", "method_not_allowed"),
+        ("GET", "/api/v1/events?limit=1&limit=x", "validation_failed"),
+        ("GET", "/api/v1/events?wait=%ff", "validation_failed"),
+    ],
+)
+async def test_what_the_framework_refuses_is_a_problem_too(
+    api: Api, ada: Person, method: str, path: str, code: str
+) -> None:
+    answer = await ada.http.request(method, f"http://127.0.0.1:{api.port}{path}")
+    assert is_a_problem(answer)["code"] == code
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data; boundary=x", "text/xml", "application/msgpack", "\xe9"]
+)
+async def test_a_body_is_json_however_it_is_labelled(
+    api: Api, ada: Person, content_type: str
+) -> None:
+    answer = await ada.http.post(
+        "/accounts", content=b"--x", headers={b"Content-Type": content_type.encode("latin-1")}
+    )
+    assert is_a_problem(answer)["code"] == "malformed_json"
+
+
 async def test_a_method_that_is_not_there_says_which_are(api: Api, ada: Person) -> None:
     answer = await ada.http.put("/accounts", json={})
     assert is_a_problem(answer)["code"] == "method_not_allowed"
@@ -208,6 +283,41 @@ async def test_who_sends_a_hundred_megabytes_to_the_end_still_hears_why_not(
     assert (await ada.http.get("/accounts")).status_code == 200
 
 
+async def test_who_asks_before_sending_too_much_is_told_at_once(api: Api, ada: Person) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    token = ada.tokens["access_token"].encode()
+    writer.write(
+        b"POST /api/v1/submissions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+        + token
+        + b"\r\nContent-Length: 104857600\r\nExpect: 100-continue\r\n\r\n"
+    )
+    async with asyncio.timeout(3):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 413"), answer
+    assert b"body_too_large" in answer
+
+
+async def test_a_message_larger_than_the_bus_carries_is_refused_at_once(
+    platform: Platform, seal_directory: Path
+) -> None:
+    async with (
+        running_api(platform, seal_directory, request_body_max_bytes=32 * 1024 * 1024) as api,
+        api.person() as ada,
+    ):
+        ground = await ada.connects()
+        letter = {
+            "account_id": shown(Kind.ACCOUNT, ground.account_id),
+            "to": ["g@example.org"],
+            "text": "😀" * 1_900_000,
+        }
+        began = time.perf_counter()
+        answer = await ada.http.post("/submissions", json=letter)
+        assert time.perf_counter() - began < 4
+        assert is_a_problem(answer)["code"] == "message_too_large"
+        assert await api.rows("submission", "1") == []
+
+
 async def test_answers_carry_the_request_id_and_protect_themselves(api: Api, ada: Person) -> None:
     answer = await ada.http.get("/accounts", headers={"X-Request-ID": "mine-1"})
     assert answer.headers["x-request-id"] == "mine-1"
@@ -231,4 +341,44 @@ async def test_probes_metrics_and_documents_answer(api: Api) -> None:
         assert document["openapi"].startswith("3.1")
         for path in ("/accounts", "/messages/{message_id}", "/search", "/events", "/submissions"):
             assert f"/api/v1{path}" in document["paths"]
+        page = (await client.get(root + "/docs")).text
+        assert "data: {&quot;id&quot;:&quot;evt_" in page
         assert (await client.get(root + "/nowhere")).json()["code"] == "not_found"
+
+
+async def test_the_document_describes_problems_and_both_forms_of_the_log(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    document = (await ada.http.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            problems = [
+                form
+                for status, answer in operation["responses"].items()
+                if not status.startswith("2")
+                for form in answer["content"].items()
+            ]
+            assert problems, path
+            for media_type, problem in problems:
+                assert media_type == "application/problem+json", path
+                assert problem["schema"]["$ref"].endswith("/Problem"), path
+    assert document["paths"]["/api/v1/auth/login"]["post"]["security"] == []
+
+    forms = document["paths"]["/api/v1/events"]["get"]["responses"]["200"]["content"]
+    assert set(forms) == {"application/json", "text/event-stream"}
+    page = forms["application/json"]
+    assert page["schema"]["$ref"] == "#/components/schemas/Events"
+    told = (await ada.http.get("/events")).json()
+    (event, example) = (told["items"][0], page["example"]["items"][0])
+    assert set(schemas["Events"]["properties"]) == set(told) == set(page["example"])
+    assert set(schemas["Event"]["properties"]) == set(event) == set(example)
+    assert schemas["Event"]["properties"]["data"]["type"] == "object"
+    read(Kind.EVENT, example["id"])
+    read(Kind.MESSAGE, example["data"]["id"])
+
+    stream = forms["text/event-stream"]
+    assert stream["schema"]["type"] == "string"
+    (line,) = (line for line in stream["example"].split("\n") if line.startswith("data: "))
+    assert json.loads(line.removeprefix("data: ")) == example
+    assert f"id: {example['cursor']}\nevent: {example['type']}\n" in stream["example"]

@@ -1,7 +1,9 @@
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+import tracemalloc
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,8 +13,9 @@ from httpx_sse import aconnect_sse
 from services.api.metrics import EVENT_STREAMS
 from shared.contracts.account import AccountState
 from shared.contracts.ids import Kind, shown
-from tests.api.conftest import Api, Person
+from tests.api.conftest import Api, Person, running_api
 from tests.api.mail import Ground
+from tests.platform import Platform
 
 
 @asynccontextmanager
@@ -162,3 +165,99 @@ async def test_a_cursor_from_before_a_restore_is_told_so(
     await api.admin.execute("UPDATE api.log_position SET epoch = 2")
     answer = await ada.http.get("/events", headers={"Accept": accept, "Last-Event-ID": "1-1"})
     assert (answer.status_code, answer.json()["code"]) == (410, "log_restarted")
+
+
+@asynccontextmanager
+async def raw_stream(http: httpx.AsyncClient, **params: Any) -> AsyncGenerator[AsyncIterator[str]]:
+    """An event stream as it is on the wire, a line at a time."""
+    headers = {"Accept": "text/event-stream"}
+    async with http.stream("GET", "/events", params=params, headers=headers) as answer:
+        assert answer.status_code == 200
+        yield answer.aiter_lines()
+
+
+async def test_an_idle_stream_says_that_it_is_alive(api: Api, ada: Person, ground: Ground) -> None:
+    async with raw_stream(ada.http) as lines, asyncio.timeout(5):
+        alive = 0
+        async for line in lines:
+            alive += line == ": alive"
+            if alive == 3:
+                break
+
+
+async def test_who_asks_for_what_never_happens_comes_again_where_the_log_now_is(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    async with raw_stream(ada.http, types="account.deleted") as lines, asyncio.timeout(5):
+        await api.hears(ground.page(ground.message(), ground.message()))
+        async for line in lines:
+            assert not line.startswith("data")
+            if line == "id: 1-3":
+                break
+
+
+async def test_a_stream_goes_on_after_the_database_was_away(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    async with stream(ada.http) as said:
+        await api.hears(ground.page(ground.message("before")))
+        last = (await next_of(said))["cursor"]
+        for _ in range(3):
+            await api.admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'api%'"
+            )
+            api.world.growth.grew(ada.tenant_id)
+            await asyncio.sleep(0.1)
+    # Whether or not the stream outlived it, whoever comes again with its last id misses nothing.
+    await api.hears(ground.page(ground.message("after")))
+    async with stream(ada.http, last=last) as said:
+        assert (await next_of(said))["data"]["subject"] == "after"
+    assert EVENT_STREAMS.collect()[0].samples[0].value <= 1
+
+
+async def test_a_tenant_has_so_many_readers_at_once_and_no_more(
+    platform: Platform, seal_directory: Path
+) -> None:
+    async with (
+        running_api(platform, seal_directory, event_readers_per_tenant=2) as api,
+        api.person() as ada,
+        api.person() as eve,
+    ):
+        async with stream(ada.http), stream(ada.http):
+            for params in ({}, {"wait": 1}):
+                accept = {} if params else {"Accept": "text/event-stream"}
+                answer = await ada.http.get("/events", params=params, headers=accept)
+                assert (answer.status_code, answer.json()["code"]) == (429, "too_many_readers")
+                assert int(answer.headers["retry-after"]) >= 1
+            assert (await ada.http.get("/events")).status_code == 200
+            async with stream(eve.http):
+                pass
+        async with asyncio.timeout(5):
+            while (await ada.http.get("/events", params={"wait": 0.01})).status_code == 429:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_reader_who_takes_nothing_costs_no_memory(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    words = [f"keyword-{n}-{'x' * 60}" for n in range(90)]  # 6 KB each
+    for n in range(10):
+        state = ground.state(None, *words)
+        await api.hears(ground.page(*(ground.message(str(n), state=state) for _ in range(100))))
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
+    token = ada.tokens["access_token"]
+    writer.write(
+        b"GET /api/v1/events?after=earliest HTTP/1.1\r\nHost: localhost\r\n"
+        b"Accept: text/event-stream\r\nAuthorization: Bearer " + token.encode() + b"\r\n\r\n"
+    )
+    tracemalloc.start()
+    await asyncio.sleep(1)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 4_000_000  # a page of the log, and not the six megabytes behind it
+    taken = 0
+    async with asyncio.timeout(20):
+        while b"1-1001" not in (chunk := await reader.read(65536)):
+            taken += len(chunk)
+    assert taken > 5_000_000
+    writer.close()

@@ -1,3 +1,4 @@
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -36,6 +37,25 @@ def in_transit_at_the_end(ground: Ground, message: UUID) -> list[Event]:
     between = ground.state()
     between = type(between)(mailbox_id=None, keywords=between.keywords, thread_id=between.thread_id)
     return [*a_life(ground, message)[:3], ground.changed(message, 4, between)]
+
+
+def marked_for_removal_at_the_end(ground: Ground, message: UUID) -> list[Event]:
+    return [
+        *a_life(ground, message)[:3],
+        ground.changed(message, 4, ground.state(ground.archive, "\\Seen", "\\Deleted")),
+    ]
+
+
+def marked_for_removal_for_a_while(ground: Ground, message: UUID) -> list[Event]:
+    return [
+        ground.page(ground.message(message_id=message, revision=1)),
+        ground.changed(message, 2, ground.state(None, "\\Deleted")),
+        ground.retold(
+            ground.message(message_id=message, revision=2, state=ground.state(None, "\\Deleted")),
+            as_of=3,
+        ),
+        ground.changed(message, 4, ground.state(ground.archive, "\\Seen")),
+    ]
 
 
 def retold_after_it_was_wrongly_buried(ground: Ground, message: UUID) -> list[Event]:
@@ -77,6 +97,8 @@ def as_it_stands(row: dict[str, Any]) -> dict[str, Any]:
 
 async def counts_are_right(api: Api) -> None:
     """The numbers beside mailboxes are those of the rows a list would return."""
+    rows = await api.rows("message", "message_id")
+    assert not [row for row in rows if row["listed"] and "\\Deleted" in row["keywords"]]
     listed: Counter[UUID] = Counter()
     unread: Counter[UUID] = Counter()
     for row in await api.rows("message", "message_id"):
@@ -94,6 +116,8 @@ async def counts_are_right(api: Api) -> None:
         (a_life, True),
         (without_an_end, False),
         (in_transit_at_the_end, False),
+        (marked_for_removal_at_the_end, False),
+        (marked_for_removal_for_a_while, False),
         (retold_after_it_was_wrongly_buried, False),
         (gone_after_a_retelling_saw_it, True),
         (two_retellings_and_two_ends, True),
@@ -152,6 +176,25 @@ async def test_a_star_before_its_message_is_hidden_and_not_lost(api: Api, ground
         "account.created",
         "message.received",
     ]
+
+
+async def test_two_replicas_that_hear_one_page_at_once_show_and_log_it_once(
+    api: Api, ground: Ground
+) -> None:
+    for turn in range(5):
+        pages = [
+            ground.page(*(ground.message(minutes=turn) for _ in range(50))),
+            ground.page(*(ground.message(minutes=turn) for _ in range(50))),
+        ]
+        marked = [
+            ground.changed(message.message_id, 2, ground.state(ground.archive, "\\Deleted"))
+            for message in pages[0].messages[::2]
+        ]
+        await asyncio.gather(*(api.hears_at_once(*pages[::order]) for order in (1, -1, 1)))
+        await asyncio.gather(*(api.hears_at_once(*marked[::order]) for order in (1, -1, 1)))
+    await counts_are_right(api)
+    types = Counter(row["type"] for row in await api.rows("event_log", "seq"))
+    assert types == {"account.created": 1, "message.received": 500, "message.moved": 125}
 
 
 async def test_what_another_account_says_of_a_message_is_not_believed(

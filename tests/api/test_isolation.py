@@ -170,6 +170,16 @@ async def test_the_newest_messages_of_a_mailbox_are_a_walk_along_an_index(
             ground.page(*(ground.message(minutes=turn * 100 + n) for n in range(100))),
             other.page(*(other.message(minutes=n) for n in range(100))),
         )
+    # What is hidden is not walked over: tombstones, stubs, messages marked for removal.
+    hidden = [ground.message(minutes=5000 + n) for n in range(300)]
+    await api.hears(
+        ground.page(*hidden),
+        *(
+            ground.changed(message.message_id, 2, ground.state(None, "\\Deleted"))
+            for message in hidden[:100]
+        ),
+        *(ground.vanished(message.message_id, 3) for message in hidden[100:]),
+    )
     await api.admin.execute("ANALYZE api.message")
     caller = Caller(tenant_id=ada.tenant_id, account_ids=(ground.account_id, other.account_id))
     async with tenant_transaction(api.world.request_pool, caller) as connection:
@@ -188,3 +198,4 @@ async def test_the_newest_messages_of_a_mailbox_are_a_walk_along_an_index(
             assert f"Index Scan using message_by_{place.removesuffix('_id')}" in plan, plan
             assert "Sort" not in plan, plan
             assert "ROW(received_at, message_id)" in plan.partition("Index Cond")[2], plan
+            assert "listed" not in plan, plan

@@ -1,6 +1,12 @@
+import pytest
+from uuid_utils.compat import uuid7
+
+from services.api.domain.told import keywords_of
 from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import ContentAnswer, MessageContent, ReadContent
+from shared.contracts.search import Found, SearchAnswer, SearchMessages
 from tests.api.conftest import Api, Person
-from tests.api.mail import Ground
+from tests.api.mail import NOON, Ground
 
 
 async def test_messages_are_listed_newest_first_page_by_page(
@@ -22,3 +28,83 @@ async def test_messages_are_listed_newest_first_page_by_page(
     assert subjects == [f"No {n}" for n in reversed(range(7))]
     by_account = await ada.items("/messages", account_id=shown(Kind.ACCOUNT, ground.account_id))
     assert [item["subject"] for item in by_account] == subjects
+
+
+async def numbers(ada: Person, ground: Ground) -> tuple[int, int]:
+    """What stands beside the inbox."""
+    (inbox,) = (
+        box
+        for box in await ada.items("/mailboxes")
+        if box["id"] == shown(Kind.MAILBOX, ground.inbox)
+    )
+    return inbox["message_count"], inbox["unread_count"]
+
+
+@pytest.mark.parametrize("mark", ["\\Deleted", "\\DELETED"])
+async def test_a_message_marked_for_removal_is_hidden_until_the_mark_goes(
+    api: Api, ada: Person, ground: Ground, mark: str
+) -> None:
+    stays, goes = ground.message("stays"), ground.message("goes", minutes=1)
+    await api.hears(ground.mailboxes(), ground.page(stays, goes))
+    places = [
+        {"mailbox_id": shown(Kind.MAILBOX, ground.inbox)},
+        {"account_id": shown(Kind.ACCOUNT, ground.account_id)},
+    ]
+    assert await numbers(ada, ground) == (2, 2)
+
+    await api.hears(ground.changed(goes.message_id, 2, ground.state(None, mark)))
+    for place in places:
+        assert [item["subject"] for item in await ada.items("/messages", **place)] == ["stays"]
+    assert await numbers(ada, ground) == (1, 1)
+    found = SearchAnswer(found=(Found(message_id=goes.message_id, received_at=NOON),))
+    async with api.answering("indexer", SearchMessages, found):
+        assert await ada.items("/search", q="goes") == []
+    content = MessageContent(text="Hi", html=None, headers=(), text_characters=2, html_characters=0)
+    async with api.answering("sync", ReadContent, ContentAnswer(content=content)):
+        opened = await ada.http.get(f"/messages/{shown(Kind.MESSAGE, goes.message_id)}")
+    assert (opened.status_code, opened.json()["keywords"]) == (200, ["\\Deleted"])
+
+    await api.hears(ground.changed(goes.message_id, 3, ground.state(None, "\\Seen")))
+    for place in places:
+        shown_now = [item["subject"] for item in await ada.items("/messages", **place)]
+        assert shown_now == ["goes", "stays"]
+    assert await numbers(ada, ground) == (2, 1)
+
+    events = [event for event in await ada.events() if event["type"] == "message.updated"]
+    assert [event["data"]["keywords"] for event in events] == [["\\Deleted"], ["\\Seen"]]
+
+
+async def test_a_message_that_comes_marked_for_removal_is_listed_once_the_mark_goes(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    message = ground.message(state=ground.state(None, "\\Deleted", "\\Seen"))
+    await api.hears(ground.mailboxes(), ground.page(message))
+    assert await numbers(ada, ground) == (0, 0)
+    await api.hears(ground.changed(message.message_id, 2, ground.state(None)))
+    assert await numbers(ada, ground) == (1, 1)
+    await api.hears(ground.changed(message.message_id, 3, ground.state(None, "\\Deleted")))
+    await api.hears(ground.vanished(message.message_id, 4))
+    assert await numbers(ada, ground) == (0, 0)
+
+
+async def test_many_messages_marked_at_once_change_the_numbers_once_and_rightly(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    messages = [
+        ground.message(minutes=n, state=ground.state(None, *(["\\Seen"] if n % 3 else [])))
+        for n in range(90)
+    ]
+    await api.hears(ground.mailboxes(), ground.page(*messages))
+    assert await numbers(ada, ground) == (90, 30)
+    await api.hears_at_once(
+        *(
+            ground.changed(message.message_id, 2, ground.state(None, "\\Deleted", "\\Seen"))
+            for message in messages[:60]
+        )
+    )
+    assert await numbers(ada, ground) == (30, 10)
+
+
+def test_flags_are_the_same_flag_in_any_case() -> None:
+    state = Ground(uuid7(), uuid7()).state(None, "\\SEEN", "\\seen", "\\flagged", "$Junk", "$junk")
+    assert keywords_of(state) == ["$Junk", "$junk", "\\Flagged", "\\Seen"]

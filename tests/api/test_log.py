@@ -1,16 +1,22 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
 from services.api.actions.forget_old import trim_log
+from services.api.actions.read_log import Wanted, read_log
+from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import Entry
+from services.api.domain.refusals import CursorExpired
 from services.api.store import log
 from shared.contracts.account import AccountState
+from shared.contracts.envelope import Caller
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Arrival
+from shared.db import Connection, in_transaction
 from tests.api.conftest import Api, Person
 from tests.api.mail import Ground
 
@@ -144,3 +150,51 @@ async def test_old_events_are_forgotten_and_numbers_go_on(
     assert (answer.status_code, answer.json()["code"]) == (410, "cursor_expired")
     assert len(await ada.items("/events", after="1-4")) == 2
     assert len(await ada.events()) == 2
+
+
+async def test_a_transaction_that_has_to_begin_anew_takes_no_number_twice_and_leaves_none_out(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    tries = 0
+
+    async def met_another(connection: Connection) -> dict[UUID, int]:
+        nonlocal tries
+        tries += 1
+        grew = await log.append(connection, [an_entry(ground), an_entry(ground)])
+        if tries < 3:
+            raise asyncpg.DeadlockDetectedError("met another")
+        return grew
+
+    assert await in_transaction(api.world.pool, met_another) == {ada.tenant_id: 3}
+    numbers = [int(event["cursor"].partition("-")[2]) for event in await ada.events()]
+    assert numbers == [1, 2, 3]
+
+
+async def test_what_is_forgotten_while_somebody_reads_is_refused_and_never_left_out(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    await api.hears(ground.page(*(ground.message() for _ in range(300))))
+    await api.admin.execute("UPDATE api.event_log SET logged_at = now() - interval '40 days'")
+    reader = Caller(tenant_id=ada.tenant_id, account_ids=(ground.account_id,))
+
+    async def read_on() -> list[int]:
+        cursor, seen = LogCursor(1, 0), list[int]()
+        while True:
+            try:
+                page = await read_log(api.world.request_pool, reader, cursor, Wanted(), 7)
+            except CursorExpired:
+                return seen
+            seen += [event.seq for event in page.events]
+            cursor = page.cursor
+            if not page.more:
+                return seen
+
+    async def forget() -> None:
+        while True:
+            async with api.world.pool.acquire() as connection, connection.transaction():
+                if not await log.trim(connection, ada.tenant_id, before=datetime.now(UTC), limit=5):
+                    return
+
+    *seen, _ = await asyncio.gather(*(read_on() for _ in range(5)), forget())
+    for numbers in seen:
+        assert numbers == list(range(1, len(numbers) + 1))

@@ -1,13 +1,19 @@
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import jwt
 import pytest
+from litestar.connection import ASGIConnection
 
+from services.api.domain import passwords
 from services.api.domain.refusals import TokenRefused, TooManyAttempts
 from services.api.domain.tokens import Claims, KeysUnusable, TokenKeys, access_token, claims_of
-from services.api.http.throttle import Throttle
-from tests.api.conftest import PASSWORD, Api, Person
+from services.api.http.throttle import Throttle, client_of
+from tests.api.conftest import PASSWORD, Api, Person, running_api
+from tests.platform import Platform
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -129,6 +135,68 @@ def test_who_guesses_is_slowed_down() -> None:
     assert refused.value.retry_after_seconds is not None
     assert 15 <= refused.value.retry_after_seconds <= 21
     throttle.spend("ada")
+
+
+def test_nobodys_password_costs_what_everybodys_does() -> None:
+    assert not passwords.is_outdated(passwords.NOBODY)
+    assert not passwords.matches(passwords.NOBODY, "")
+
+
+async def test_an_unknown_address_takes_as_long_as_a_wrong_password(api: Api, ada: Person) -> None:
+    async def seconds(email: str) -> float:
+        begins = time.perf_counter()
+        await client.post("/auth/login", json={"email": email, "password": "wrong password"})
+        return time.perf_counter() - begins
+
+    async with api.client() as client:
+        known = [await seconds(ada.email) for _ in range(4)]
+        unknown = [await seconds("nobody@example.org") for _ in range(4)]
+    assert 0.5 < min(unknown) / min(known) < 2
+
+
+async def test_an_address_written_differently_is_guessed_at_as_one(api: Api, ada: Person) -> None:
+    async with api.client() as client:
+        answers = [
+            await client.post(
+                "/auth/login",
+                json={"email": " " * n + ada.email.replace("e", "E", n % 2), "password": f"{n}"},
+            )
+            for n in range(12)
+        ]
+    assert {answer.status_code for answer in answers[:5]} == {401}
+    assert answers[-1].status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("", "unix", False),
+    ],
+)
+def test_a_client_with_many_addresses_is_one_client(one: str, other: str, same: bool) -> None:
+    def who(host: str) -> str:
+        scope: Any = {"type": "http", "client": (host, 1), "headers": []}
+        return client_of(ASGIConnection(scope))
+
+    assert (who(one) == who(other)) is same
+
+
+async def test_who_guesses_at_many_addresses_is_slowed_down_too(
+    platform: Platform, seal_directory: Path
+) -> None:
+    async with (
+        running_api(platform, seal_directory, client_sign_ins_per_minute=5) as api,
+        api.client() as client,
+    ):
+        answers = [
+            await client.post("/auth/login", json={"email": f"{n}@example.org", "password": "x"})
+            for n in range(6)
+        ]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
 
 
 async def test_guessing_a_password_ends_in_429(api: Api, ada: Person) -> None:

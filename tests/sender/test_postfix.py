@@ -110,7 +110,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused_unless_the_account_sa
             verify_certificate=True,
         )
         told = await bench.until(await bench.send(), SubmissionState.DEFERRED)
-    assert told.reason == "certificate_rejected"
+    assert told.reason == "certificate_invalid"
 
 
 async def test_everything_handed_to_postfix_arrives_once_though_sender_is_killed_again_and_again(

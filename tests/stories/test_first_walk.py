@@ -11,7 +11,7 @@ from httpx_sse import aconnect_sse
 from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import Postfix
 from tests.stories.stack import Stack, until
-from tests.stories.walk import connect, mailboxes, pages, until_state
+from tests.stories.walk import connect, pages, until_mailbox, until_state
 
 pytestmark = pytest.mark.story
 
@@ -53,7 +53,7 @@ async def test_connecting_an_account_shows_its_mail_and_finds_it(
     account = await connect(person, user, dovecot)
     await until_state(person, account, "live")
 
-    inbox = (await mailboxes(person, account))["INBOX"]
+    inbox = await until_mailbox(person, account)
     assert inbox["role"] == "inbox"
 
     async def listed() -> list[dict[str, object]]:
@@ -162,7 +162,7 @@ async def test_new_mail_shows_as_an_event_and_changes_elsewhere_are_followed(
         await until("the log is being read", lambda: event("account.state_changed"))
         (uid,) = dovecot.append(user, "INBOX", [LUNCH])
         await until("message.received", lambda: event("message.received"), seconds=20)
-        inbox = (await mailboxes(person, account))["INBOX"]
+        inbox = await until_mailbox(person, account)
         (message,) = await pages(person, "/messages", mailbox_id=inbox["id"])
 
         with dovecot.imap(user) as imap:
@@ -178,7 +178,7 @@ async def test_new_mail_shows_as_an_event_and_changes_elsewhere_are_followed(
         await until("message.moved", lambda: event("message.moved"), seconds=90)
 
         async def in_archive() -> bool:
-            archive = (await mailboxes(person, account))["Archive"]
+            archive = await until_mailbox(person, account, "Archive")
             rows = await pages(person, "/messages", mailbox_id=archive["id"])
             return [row["id"] for row in rows] == [message["id"]]
 

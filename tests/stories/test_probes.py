@@ -25,7 +25,7 @@ from shared.contracts.ids import Kind, read
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.postfix import Postfix
 from tests.stories.stack import ROOT, Stack, until
-from tests.stories.walk import connect, mailboxes, pages, until_state
+from tests.stories.walk import connect, pages, until_mailbox, until_state
 
 pytestmark = pytest.mark.story
 
@@ -96,7 +96,7 @@ async def lived(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncIterat
         await until_state(person, account, "live")
         wrong = await connect(person, user, dovecot, password="not-the-password")
         await until_state(person, wrong, "auth_failed")
-        inbox = (await mailboxes(person, account))["INBOX"]["id"]
+        inbox = (await until_mailbox(person, account))["id"]
         (message,) = await until(
             "the message is listed", lambda: pages(person, "/messages", mailbox_id=inbox)
         )
@@ -277,14 +277,15 @@ async def test_whoever_needs_what_was_killed_is_not_ready_until_it_is_back(
 
 async def test_a_database_that_hangs_makes_nobody_ready_and_nobody_dead(stack: Stack) -> None:
     server = psutil.Process(stack.pids()["postgres"])
-    stopped = [server, *server.children(recursive=True)]
-    for process in stopped:
+    server.suspend()  # first, so that no session begins meanwhile
+    sessions = server.children(recursive=True)
+    for process in sessions:
         process.suspend()
     try:
         healths = await asyncio.gather(*(ask(stack, each, "/health") for each in PROCESSES))
         readies = await asyncio.gather(*(ask(stack, each, "/ready") for each in PROCESSES))
     finally:
-        for process in stopped:
+        for process in (*sessions, server):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.resume()
     await until_all_ready(stack)

@@ -77,3 +77,14 @@ async def mailboxes(person: httpx.AsyncClient, account: str) -> dict[str, dict[s
     """The account's mailboxes by path."""
     found = await pages(person, "/mailboxes", account_id=account)
     return {mailbox["path"]: mailbox for mailbox in found}
+
+
+async def until_mailbox(
+    person: httpx.AsyncClient, account: str, path: str = "INBOX"
+) -> dict[str, Any]:
+    """The mailbox once it is shown, which may be after the account's new state is."""
+
+    async def check() -> dict[str, Any] | None:
+        return (await mailboxes(person, account)).get(path)
+
+    return await until(f"{path} is shown", check)

@@ -12,7 +12,10 @@ from shared.db import Connection, Pool, in_transaction
 
 
 async def keep_mailboxes(pool: Pool, events: Sequence[MailboxesSynced]) -> dict[UUID, int]:
-    """Let these mailboxes be as told; returns how far logs grew."""
+    """Let these mailboxes be as told; returns how far logs grew.
+
+    One that is told again and not known here was lost here, not made: the log does not hear of it.
+    """
     newest = newest_each(
         ((event, n) for event in events for n in range(len(event.mailboxes))),
         key=lambda told: (told[0].tenant_id, told[0].mailboxes[told[1]].mailbox_id),
@@ -49,6 +52,7 @@ async def keep_mailboxes(pool: Pool, events: Sequence[MailboxesSynced]) -> dict[
             )
             for event, n in told
             if (kind := became.get((event.tenant_id, event.mailboxes[n].mailbox_id)))
+            and not (event.retold and kind == "created")
         ]
         return await log.append(connection, await log.unlogged(connection, entries))
 

@@ -1,4 +1,4 @@
-"""HTML mail made harmless: no scripts, no forms, no styles that reach out, no remote images.
+"""HTML mail made harmless: no scripts, no forms, no style that reaches out, no remote images.
 
 What a sender put into a message runs in somebody's browser. nh3 (ammonia) keeps what it knows
 and drops the rest. A remote image tells the sender that, when and where the message was read;
@@ -8,22 +8,25 @@ are parts of the message itself (RFC 2392) and stay.
 
 import nh3
 
-_BLOCKED = "postbus-blocked:"
+from services.api.domain import css
+
+# Nobody can write this in mail: where HTML holds NUL, its parser leaves it out or makes it U+FFFD.
+_BLOCKED = "postbus-blocked:\0"
 _SAFE_DATA = ("data:image/png;", "data:image/jpeg;", "data:image/gif;", "data:image/webp;")
 _LINKS = ("http://", "https://", "mailto:", "tel:")
 _URL_ATTRIBUTES = {"href", "cite"}
 _SCHEMES = {"http", "https", "mailto", "tel", "cid", "data"}
 _TAGS = nh3.ALLOWED_TAGS | {"font", "tfoot"}
 _PRESENTATION = {
-    "table": {"border", "cellpadding", "cellspacing", "width", "bgcolor", "dir"},
-    "td": {"width", "height", "valign", "bgcolor", "nowrap", "dir"},
-    "th": {"width", "height", "valign", "bgcolor", "dir"},
+    "*": {"lang", "title", "dir", "style"},
+    "table": {"border", "cellpadding", "cellspacing", "width", "bgcolor"},
+    "td": {"width", "height", "valign", "bgcolor", "nowrap"},
+    "th": {"width", "height", "valign", "bgcolor"},
     "tr": {"valign", "bgcolor"},
     "font": {"color", "face", "size"},
-    "div": {"align", "dir"},
-    "p": {"align", "dir"},
+    "div": {"align"},
+    "p": {"align"},
     "img": {"border", "hspace", "vspace"},
-    "span": {"dir"},
 }
 _ATTRIBUTES = {
     tag: nh3.ALLOWED_ATTRIBUTES.get(tag, set()) | _PRESENTATION.get(tag, set())
@@ -42,12 +45,13 @@ def sanitised(html: str) -> str:
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
     # A browser loads nothing from a scheme it does not know, so an image is already blocked by
-    # its prefix; renaming the attribute only makes it handy. Values are serialised with every
-    # quote escaped, so what looks like this is an attribute, or text that nothing is made of.
+    # its prefix; renaming the attribute only makes it handy.
     return clean.replace(f' src="{_BLOCKED}', ' data-remote-src="')
 
 
 def _attribute(tag: str, attribute: str, value: str) -> str | None:
+    if attribute == "style":
+        return css.harmless(value)
     if attribute == "src":
         return _image(value.strip()) if tag == "img" else None
     if attribute in _URL_ATTRIBUTES:

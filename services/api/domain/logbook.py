@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,37 @@ BODY_BYTES = 8192
 WHOLE_PAGE = -1  # the `n` of a row that speaks of a page, not of one message in it
 
 
+class EventType(StrEnum):
+    """What the log can say. docs/api-events.md tells of each."""
+
+    MESSAGE_RECEIVED = "message.received"
+    MESSAGES_ADDED = "messages.added"
+    MESSAGE_UPDATED = "message.updated"
+    MESSAGE_MOVED = "message.moved"
+    MESSAGE_DELETED = "message.deleted"
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_UPDATED = "account.updated"
+    ACCOUNT_STATE_CHANGED = "account.state_changed"
+    ACCOUNT_PROGRESS = "account.progress"
+    ACCOUNT_DELETED = "account.deleted"
+    MAILBOX_CREATED = "mailbox.created"
+    MAILBOX_UPDATED = "mailbox.updated"
+    MAILBOX_DELETED = "mailbox.deleted"
+    SUBMISSION_CREATED = "submission.created"
+    # One for each SubmissionState.
+    SUBMISSION_HELD = "submission.held"
+    SUBMISSION_SCHEDULED = "submission.scheduled"
+    SUBMISSION_QUEUED = "submission.queued"
+    SUBMISSION_SENDING = "submission.sending"
+    SUBMISSION_DEFERRED = "submission.deferred"
+    SUBMISSION_ACCEPTED = "submission.accepted"
+    SUBMISSION_PARTIALLY_ACCEPTED = "submission.partially_accepted"
+    SUBMISSION_FAILED = "submission.failed"
+    SUBMISSION_UNCERTAIN = "submission.uncertain"
+    SUBMISSION_CANCELED = "submission.canceled"
+    SUBMISSION_OTHER = "submission.other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One row of the log before it has its number."""
@@ -39,7 +71,7 @@ class Entry:
     account_id: UUID | None
     event_id: UUID
     n: int = 0
-    type: str
+    type: EventType
     occurred_at: datetime
     body: bytes
 
@@ -64,19 +96,18 @@ def body_of(ids: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> by
 def of_arrivals(
     told: Iterable[Told[SyncedMessage]], transitions: Mapping[tuple[UUID, UUID], Transition]
 ) -> list[Entry]:
-    """Each new message; the others a page at a time."""
+    """Each new message; the others a page at a time.
+
+    Also of those that were known already: a retelling, which is no news, may have overtaken it.
+    Whether it was logged before, the log knows.
+    """
     entries: list[Entry] = []
     added: dict[UUID, list[Told[SyncedMessage]]] = {}
     for one in told:
         moved = transitions.get((one.tenant_id, one.message.message_id))
-        if moved is None or one.attested_revision:
+        if moved is None or not moved.after.known:
             continue
-        if not moved.after.known:
-            continue
-        if moved.before is not None and moved.before.known:
-            # The page came after all, with a newer state than the one we had.
-            entries += _of_move(one, moved)
-        elif one.message.arrival is Arrival.NEW:
+        if one.message.arrival is Arrival.NEW:
             entries.append(_received(one, moved))
         else:
             added.setdefault(one.event_id, []).append(one)
@@ -88,7 +119,7 @@ def of_arrivals(
                 account_id=first.account_id,
                 event_id=first.event_id,
                 n=WHOLE_PAGE,
-                type="messages.added",
+                type=EventType.MESSAGES_ADDED,
                 occurred_at=first.occurred_at,
                 body=body_of(
                     {"account_id": shown(Kind.ACCOUNT, first.account_id), "count": len(page)},
@@ -120,7 +151,7 @@ def of_vanished(
         moved = transitions.get((one.tenant_id, one.message.message_id))
         if moved is None or moved.before is None or not moved.before.known or moved.after.known:
             continue
-        entries.append(_entry(one, "message.deleted", body_of(_message_ids(one))))
+        entries.append(_entry(one, EventType.MESSAGE_DELETED, body_of(_message_ids(one))))
     return entries
 
 
@@ -129,9 +160,9 @@ def _of_move(one: Told[Any], moved: Transition) -> list[Entry]:
     if before is None or not before.known or not after.known or after.mailbox_id is None:
         return []
     if before.mailbox_id != after.mailbox_id:
-        kind = "message.moved"
+        kind = EventType.MESSAGE_MOVED
     elif (before.keywords, before.thread_id) != (after.keywords, after.thread_id):
-        kind = "message.updated"
+        kind = EventType.MESSAGE_UPDATED
     else:
         return []
     return [_entry(one, kind, body_of(_message_ids(one), _state(moved)))]
@@ -149,7 +180,7 @@ def _received(one: Told[SyncedMessage], moved: Transition) -> Entry:
         "preview": content.preview[:200],
         "has_attachments": any(not part.inline for part in content.attachments),
     }
-    return _entry(one, "message.received", body_of(_message_ids(one), more))
+    return _entry(one, EventType.MESSAGE_RECEIVED, body_of(_message_ids(one), more))
 
 
 def _message_ids(one: Told[Any]) -> dict[str, Any]:
@@ -169,7 +200,7 @@ def _state(moved: Transition) -> dict[str, Any]:
     }
 
 
-def _entry(one: Told[Any], kind: str, body: bytes) -> Entry:
+def _entry(one: Told[Any], kind: EventType, body: bytes) -> Entry:
     return Entry(
         tenant_id=one.tenant_id,
         account_id=one.account_id,
@@ -198,7 +229,7 @@ def of_account(
         tenant_id=tenant_id,
         account_id=account_id,
         event_id=event_id,
-        type=f"account.{kind}",
+        type=EventType(f"account.{kind}"),
         occurred_at=occurred_at,
         body=body_of({"id": shown(Kind.ACCOUNT, account_id)}, more),
     )
@@ -252,7 +283,7 @@ def of_mailbox(
         account_id=account_id,
         event_id=event_id,
         n=n,
-        type=f"mailbox.{kind}",
+        type=EventType(f"mailbox.{kind}"),
         occurred_at=occurred_at,
         body=body_of(
             {
@@ -283,7 +314,7 @@ def of_submission(
         tenant_id=tenant_id,
         account_id=account_id,
         event_id=event_id,
-        type=f"submission.{kind}",
+        type=EventType(f"submission.{kind}"),
         occurred_at=occurred_at,
         body=body_of(
             {

@@ -82,7 +82,7 @@ class SecretRequired(Refused):
 
 
 class PlaintextRefused(Refused):
-    """This server does not let passwords travel without TLS."""
+    """This Postbus does not send passwords without TLS (API_ALLOW_PLAINTEXT_PASSWORDS)."""
 
     code = "plaintext_password_refused"
 

@@ -1,6 +1,5 @@
 """/accounts: the mail accounts of a tenant."""
 
-from datetime import datetime
 from typing import Annotated, Any, Self
 
 from litestar import Response, Router, delete, get, patch, post
@@ -12,13 +11,14 @@ from services.api.actions.change_account import AccountChange, EndpointChange, c
 from services.api.actions.connecting import Login
 from services.api.actions.create_account import create_account
 from services.api.actions.remove_account import remove_account
-from services.api.domain.refusals import NotFound
+from services.api.domain.refusals import NotFound, PlaintextRefused
 from services.api.http.bodies import Body, EmailAddress, Host, Line, Name
+from services.api.http.moments import Moment
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts as store
 from services.api.store.accounts import Account
-from shared.contracts.account import Endpoint, Security
+from shared.contracts.account import AccountState, Endpoint, Security
 from shared.contracts.ids import Kind, shown
 from shared.db import tenant_transaction
 
@@ -107,14 +107,14 @@ class ShownAccount(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     email: str
-    state: str
+    state: AccountState
     reason: str | None
     server_said: str | None
     progress: Progress | None
     imap: Server
     smtp: Server
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
 
 
 class Accounts(Struct, frozen=True, kw_only=True):
@@ -218,7 +218,7 @@ def shown_account(account: Account) -> ShownAccount:
         id=shown(Kind.ACCOUNT, account.account_id),
         name=account.name,
         email=account.email,
-        state=account.state,
+        state=AccountState(account.state),
         reason=account.reason,
         server_said=account.server_said,
         progress=progress,
@@ -263,12 +263,9 @@ def _change(server: ServerChange | None) -> EndpointChange:
 def _refuse_plaintext(new: NewAccount, allowed: bool) -> None:
     if allowed:
         return
+    refused = PlaintextRefused()
     errors = [
-        FieldProblem(
-            pointer=f"/{name}/security",
-            message="This server does not let passwords travel without TLS.",
-            code="plaintext_password_refused",
-        )
+        FieldProblem(pointer=f"/{name}/security", message=refused.detail, code=refused.code)
         for name, server in (("imap", new.imap), ("smtp", new.smtp))
         if server.security is Security.NONE
     ]

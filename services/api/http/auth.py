@@ -1,6 +1,6 @@
 """/auth: register, sign in, stay signed in, sign out."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Request, Router, post
 from litestar.params import JSONBody
@@ -58,7 +58,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
     """What proves who you are."""
 
     access_token: str
-    token_type: str
+    token_type: Literal["Bearer"]
     expires_in: int  # seconds
     refresh_token: str
     user: Named

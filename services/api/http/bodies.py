@@ -10,6 +10,7 @@ from litestar import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from services.api.domain import addresses
+from services.api.http import wording
 from services.api.http.problems import FieldProblem, Invalid, Malformed
 
 _MOST_ERRORS = 100
@@ -45,16 +46,10 @@ class Body(BaseModel):
         try:
             body = super().model_validate(obj, **how)
         except ValidationError as wrong:
-            errors += [
-                FieldProblem(
-                    pointer="".join(f"/{_escaped(part)}" for part in error["loc"])[:500],
-                    message=error["msg"].removeprefix("Value error, ")[:300],
-                    code=error["type"],
-                )
-                for error in wrong.errors(
-                    include_url=False, include_context=False, include_input=False
-                )
-            ]
+            for error in wrong.errors(include_url=False, include_input=False):
+                message, code = wording.of_body(error)
+                pointer = "".join(f"/{_escaped(part)}" for part in error["loc"])[:500]
+                errors.append(FieldProblem(pointer=pointer, message=message, code=code))
             raise Invalid(errors[:_MOST_ERRORS]) from None
         if errors:
             raise Invalid(errors[:_MOST_ERRORS])

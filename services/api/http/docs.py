@@ -1,18 +1,29 @@
 """/docs: the OpenAPI document as a plain page. No scripts, nothing loaded from elsewhere."""
 
+import re
 from html import escape
 from typing import Any
 
-from litestar import Request
+import msgspec
+from litestar import MediaType, Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 h2{margin-top:2.5rem;border-bottom:1px solid #ddd}code{background:#f4f4f4;padding:.1em .3em}
 .m{display:inline-block;min-width:4.5em;font-weight:700}details{margin:.6rem 0}
-table{border-collapse:collapse}td{padding:.2rem .8rem .2rem 0;vertical-align:top}
-pre{background:#f4f4f4;padding:.8rem;overflow:auto}
+table{border-collapse:collapse}.t{white-space:pre-line}
+td{padding:.2rem .8rem .2rem 0;vertical-align:top}
+pre{white-space:pre-wrap;background:#f4f4f4;padding:.8rem;overflow:auto}
 """
+_CODE = re.compile(r"`([^`]+)`")
+_LIMITS = {
+    "minLength": "characters at least",
+    "maxLength": "characters at most",
+    "maxItems": "entries at most",
+    "minimum": "from",
+    "maximum": "to",
+}
 
 
 class PageRenderPlugin(OpenAPIRenderPlugin):
@@ -28,7 +39,7 @@ class PageRenderPlugin(OpenAPIRenderPlugin):
             "<meta name=viewport content='width=device-width'>",
             f"<title>{escape(info['title'])} API</title><style>{_STYLE}</style>",
             f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1>",
-            f"<p>{escape(info.get('description', ''))}",
+            *(f"<p>{_prose(part)}" for part in info.get("description", "").split("\n\n")),
             "<p>The same as OpenAPI: <a href=/api/v1/openapi.json>openapi.json</a>.",
         ]
         sections: dict[str, list[str]] = {}
@@ -36,7 +47,9 @@ class PageRenderPlugin(OpenAPIRenderPlugin):
             for method, operation in item.items():
                 if isinstance(operation, dict) and "responses" in operation:
                     tag = (operation.get("tags") or ["other"])[0]
-                    sections.setdefault(tag, []).append(_operation(path, method, operation))
+                    token = bool(operation.get("security", openapi_schema.get("security")))
+                    shown = _operation(path, method, operation, token)
+                    sections.setdefault(tag, []).append(shown)
         for tag, operations in sections.items():
             parts += [f"<h2>{escape(tag)}</h2>", *operations]
         parts.append("<h2>schemas</h2>")
@@ -45,40 +58,80 @@ class PageRenderPlugin(OpenAPIRenderPlugin):
         return "".join(parts).encode()
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+def _operation(path: str, method: str, operation: dict[str, Any], token: bool) -> str:
     rows = [
-        f"<tr><td><code>{escape(one['name'])}</code><td>{escape(one['in'])}"
-        f"<td>{escape(one.get('description', ''))}"
+        f"<tr><td><code>{escape(one['name'])}</code>{'' if one.get('required') else '?'}"
+        f"<td>{escape(one['in'])}<td class=t>{_prose(one.get('description', ''))}"
         for one in operation.get("parameters", [])
     ]
     bodies = [
-        f"<p>Body: {_reference(content.get('schema', {}))}"
-        for content in operation.get("requestBody", {}).get("content", {}).values()
+        f"<p>Body: {_content(media_type, content)}"
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items()
     ]
     answers = [
         f"<p>{escape(status)}: "
-        + ", ".join(
-            _reference(content.get("schema", {})) for content in answer.get("content", {}).values()
+        + "".join(
+            _content(media_type, content)
+            for media_type, content in answer.get("content", {}).items()
         )
         for status, answer in operation["responses"].items()
         if status.startswith("2")
     ]
+    problems = [
+        f"<tr><td>{escape(status)}<td>{_prose(answer['description'])}"
+        for status, answer in operation["responses"].items()
+        if not status.startswith("2")
+    ]
     return (
         f"<details><summary><span class=m>{method.upper()}</span><code>{escape(path)}</code> "
         f"{escape(operation.get('summary') or '')}</summary>"
-        f"<table>{''.join(rows)}</table>{''.join(bodies)}{''.join(answers)}</details>"
+        f"<p>{'With <code>Authorization: Bearer …</code>' if token else 'Without a token'}"
+        f"<table>{''.join(rows)}</table>{''.join(bodies)}{''.join(answers)}"
+        f"<p>Problems:<table>{''.join(problems)}</table></details>"
     )
+
+
+def _content(media_type: str, content: dict[str, Any]) -> str:
+    schema: dict[str, Any] = content.get("schema", {})
+    example = content.get("example")
+    parts = [_reference(schema)]
+    if media_type != MediaType.JSON:
+        parts.append(
+            f" as <code>{escape(media_type)}</code> {escape(schema.get('description', ''))}"
+        )
+    if example is not None:
+        text = example if isinstance(example, str) else msgspec.json.encode(example).decode()
+        parts.append(f"<pre>{escape(text)}</pre>")
+    return "".join(parts)
 
 
 def _schema(name: str, schema: dict[str, Any]) -> str:
     required = set(schema.get("required", ()))
     rows = [
         f"<tr><td><code>{escape(field)}</code>{'' if field in required else '?'}"
-        f"<td>{_reference(kind)}"
+        f"<td>{_reference(kind)}{_limits(kind)}<td>{_prose(kind.get('description', ''))}"
         for field, kind in schema.get("properties", {}).items()
     ]
-    about = escape(str(schema.get("description") or ""))
+    about = _prose(str(schema.get("description") or ""))
+    if "enum" in schema:
+        about += f"<p>One of: {_reference(schema)}"
     return f"<h3 id='{escape(name)}'>{escape(name)}</h3><p>{about}<table>{''.join(rows)}</table>"
+
+
+def _prose(text: str) -> str:
+    """Text as OpenAPI has it (CommonMark), of which we use `code` only."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    """What a value may be, in short."""
+    either = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if len(either) == 1:
+        schema = {**schema, **either[0]}
+    said = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
+    if "default" in schema:
+        said.append(f"default {msgspec.json.encode(schema['default']).decode()}")
+    return f", {escape(', '.join(said))}" if said else ""
 
 
 def _reference(schema: dict[str, Any]) -> str:
@@ -87,8 +140,9 @@ def _reference(schema: dict[str, Any]) -> str:
         return f"<a href='#{name}'>{name}</a>"
     if "items" in schema:
         return f"list of {_reference(schema['items'])}"
-    if "oneOf" in schema:
-        return " or ".join(_reference(one) for one in schema["oneOf"])
+    for either in ("oneOf", "anyOf"):
+        if either in schema:
+            return " or ".join(_reference(one) for one in schema[either])
     if "enum" in schema:
         return " | ".join(f"<code>{escape(str(one))}</code>" for one in schema["enum"])
     return escape(str(schema.get("type", "anything")))

@@ -11,7 +11,7 @@ import structlog
 from litestar import Response, Router, get
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from services.api.actions.identify_caller import Identity, identify_caller
 from services.api.actions.read_log import EARLIEST, LATEST, Wanted, place_in_log, read_log
@@ -44,7 +44,7 @@ class Event(Struct, frozen=True, kw_only=True):
     cursor: str
     account_id: str | None
     occurred_at: datetime
-    data: msgspec.Raw
+    data: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class Events(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -18,7 +19,9 @@ from services.api.http import (
     submissions,
 )
 from services.api.http.bodies import ApiRequest
+from services.api.http.described import complete
 from services.api.http.home import home, openapi, openapi_json
+from services.api.http.reference import refer
 from services.api.http.signed_in import signed_in
 from services.api.http.surroundings import Surroundings
 from services.api.http.throttle import Throttle
@@ -65,6 +68,10 @@ def gateway(world: World) -> Surroundings:
             }
         ),
     )
+
+    complete(app.openapi_schema)
+    refer(app.openapi_schema)
+    app.state.openapi = msgspec.json.encode(app.openapi_schema.to_schema())
 
     async def database() -> None:
         await world.pool.fetchval("SELECT 1")

@@ -11,6 +11,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import Struct
 
+from services.api.domain.logbook import EventType
 from services.api.domain.refusals import NotFound
 from services.api.http.docs import PageRenderPlugin
 
@@ -39,8 +40,29 @@ async def home() -> Home:
 
 
 @get("/api/v1/openapi.json", include_in_schema=False)
-async def openapi_json(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    return Response(request.app.openapi_schema.to_schema(), media_type=MediaType.JSON)
+async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+    return Response(request.app.state.openapi, media_type=MediaType.JSON)
+
+
+_ABOUT = (
+    """\
+Mail accounts behind one HTTP API and one ordered event log.
+
+`POST /api/v1/auth/register` or `/login` gives an `access_token`, good for some minutes. Send it \
+with every other request: `Authorization: Bearer …`. `/auth/refresh` gives the next.
+
+What goes wrong is an RFC 9457 problem with a stable `code`; `errors` names each part of the \
+request that is wrong, by `pointer` or `parameter`, with a `code` of its own. After 429 and 503, \
+`Retry-After` may say when to come again.
+
+Lists are pages: ask on with `next_cursor` until it is null. Words in enums may become more; take \
+one that you do not know as `other`.
+
+`GET /api/v1/events` tells of everything that happens. Types of events, each explained in \
+docs/api-events.md: """
+    + ", ".join(f"`{kind}`" for kind in EventType)
+    + "."
+)
 
 
 def openapi() -> OpenAPIConfig:
@@ -48,7 +70,7 @@ def openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Postbus",
         version=release(),
-        description="Mail accounts behind one HTTP API and one ordered event log.",
+        description=_ABOUT,
         path="/docs",
         openapi_router=Router(
             "/docs", route_handlers=[], guards=[_is_a_document], include_in_schema=False
@@ -57,7 +79,12 @@ def openapi() -> OpenAPIConfig:
         security=[{"bearer": []}],
         components=Components(
             security_schemes={
-                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+                "bearer": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    bearer_format="JWT",
+                    description="The `access_token` of register, login or refresh.",
+                )
             }
         ),
         use_handler_docstrings=True,

@@ -11,6 +11,7 @@ from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts
 from services.api.store import mailboxes as store
 from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import MailboxRole
 from shared.db import tenant_transaction
 
 
@@ -22,7 +23,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     path: str
     name: str
     delimiter: str | None
-    role: str | None
+    role: MailboxRole | None
     selectable: bool
     message_count: int
     unread_count: int
@@ -53,7 +54,7 @@ async def list_all(
                 path=one.path,
                 name=one.name,
                 delimiter=one.delimiter,
-                role=one.role,
+                role=MailboxRole(one.role) if one.role else None,
                 selectable=one.selectable,
                 message_count=one.message_count,
                 unread_count=one.unread_count,

@@ -1,7 +1,5 @@
 """/messages: lists of them, newest first, and one opened."""
 
-import asyncio
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -11,8 +9,8 @@ from msgspec import Struct
 
 from services.api.actions.read_message import read_message
 from services.api.domain.cursors import After
-from services.api.domain.html import sanitised
 from services.api.domain.refusals import NotFound
+from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.signed_in import Asking, id_of, world_of
@@ -40,8 +38,8 @@ class Message(Struct, frozen=True, kw_only=True):
     subject: str
     sender: Person | None = msgspec.field(name="from")
     to: list[Person]
-    received_at: datetime
-    sent_at: datetime | None
+    received_at: Moment
+    sent_at: Moment | None
     preview: str
     keywords: list[str]
     unread: bool
@@ -86,6 +84,10 @@ class OpenMessage(Message, frozen=True, kw_only=True):
     defects: list[str]
 
 
+class MessagePage(Page[Message], frozen=True, kw_only=True):
+    """Some messages, newest first. `next_cursor` is null at the end."""
+
+
 @get("", summary="List messages of a mailbox or an account, newest first")
 async def list_some(
     request: Asking,
@@ -93,12 +95,18 @@ async def list_some(
     account_id: Annotated[str | None, QueryParameter(description="Of this account.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[Message]:
+) -> MessagePage:
     caller = request.user.caller
     behind = after(cursor)
     if (mailbox_id is None) == (account_id is None):
         raise Invalid(
-            [FieldProblem(parameter="mailbox_id", message="Name a mailbox_id or an account_id.")]
+            [
+                FieldProblem(
+                    parameter="mailbox_id",
+                    message="Name a mailbox_id or an account_id.",
+                    code="one_of_two",
+                )
+            ]
         )
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
         if mailbox_id is not None:
@@ -115,7 +123,7 @@ async def list_some(
             found = await reading.in_account(
                 connection, caller.tenant_id, account, behind, limit + 1
             )
-    return Page(
+    return MessagePage(
         items=[listed(message) for message in found[:limit]],
         next_cursor=After(found[limit - 1].received_at, found[limit - 1].message_id).shown()
         if len(found) > limit
@@ -129,8 +137,7 @@ async def open_one(request: Asking, message_id: FromPath[str]) -> OpenMessage:
     message, content = await read_message(
         world.request_pool, world.bus, request.user.caller, id_of(Kind.MESSAGE, message_id)
     )
-    # Sanitising a megabyte takes long enough to be felt by everybody else on this event loop.
-    html = None if content.html is None else await asyncio.to_thread(sanitised, content.html)
+    html = content.html and await world.sanitiser.sanitised(content.html)
     return _opened(message, content, html)
 
 
@@ -179,7 +186,10 @@ def _opened(message: ShownMessage, content: MessageContent, html: str | None) ->
         html=html,
         is_cut=len(content.text) < content.text_characters
         or len(content.html or "") < content.html_characters,
-        defects=list(content.defects or details.defects),
+        defects=[
+            *(content.defects or details.defects),
+            *(["html_too_tangled"] if content.html and html is None else []),
+        ],
     )
 
 

@@ -1,5 +1,6 @@
 """Everything that goes wrong, as an RFC 9457 problem with a stable `code`."""
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,11 +12,12 @@ from litestar.exceptions import HTTPException, InternalServerException, Validati
 from msgspec import Struct
 
 from services.api.domain.refusals import Refused
+from services.api.http import wording
 from shared.db import is_away
 
 log = structlog.get_logger()
 
-_STATUS = {
+STATUS = {
     "not_found": 404,
     "credentials_wrong": 401,
     "token_invalid": 401,
@@ -45,6 +47,8 @@ _CODE = {
     500: "internal_error",
 }
 _RETRY_SECONDS = 2
+_MISSING = re.compile(r"Missing required \w+ parameter '([^']{1,200})'")
+_REQUIRED = "This parameter is required."
 
 
 class FieldProblem(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,6 +73,9 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: int | None = None
 
 
+PROBLEM_JSON = "application/problem+json"
+
+
 class Invalid(Exception):
     """A request whose parts are wrong; all of them are listed."""
 
@@ -83,7 +90,7 @@ class Malformed(Exception):
 
 def on_refused(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
     """What the api does not do, and why."""
-    status = _STATUS[error.code]
+    status = STATUS[error.code]
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -133,9 +140,12 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     if status == 413:
         # The rest of the body is not read, so the connection cannot be used again.
         headers["Connection"] = "close"
-    phrase = _phrase(status)
     return _response(
-        request, status, code=_CODE.get(status, "request_refused"), detail=phrase, headers=headers
+        request,
+        status,
+        code=_CODE.get(status, "request_refused"),
+        detail=phrase(status),
+        headers=headers,
     )
 
 
@@ -168,7 +178,7 @@ def _response(
 ) -> Response[bytes]:
     problem = Problem(
         type=f"urn:postbus:problem:{code}",
-        title=_phrase(status),
+        title=phrase(status),
         status=status,
         detail=detail,
         code=code,
@@ -179,7 +189,7 @@ def _response(
     return Response(
         msgspec.json.encode(problem),
         status_code=status,
-        media_type="application/problem+json",
+        media_type=PROBLEM_JSON,
         headers=headers,
     )
 
@@ -189,15 +199,20 @@ def _of_query(error: ValidationException) -> list[FieldProblem]:
     extra: Any = error.extra
     for item in extra if isinstance(extra, list) else []:
         key = str(item.get("key", ""))[:200]
-        message = str(item.get("message", ""))[:300]
         if key == "data" or item.get("source") == "body":
-            found.append(FieldProblem(pointer="", message="A JSON object is needed."))
+            found.append(
+                FieldProblem(pointer="", message="A JSON object is needed.", code="wrong_type")
+            )
         else:
-            found.append(FieldProblem(parameter=key, message=message))
-    return found or [FieldProblem(message=error.detail.partition(" for ")[0][:300])]
+            message, code = wording.of_parameter(str(item.get("message", "")))
+            found.append(FieldProblem(parameter=key, message=message, code=code))
+    if not found and (missing := _MISSING.match(error.detail)):
+        found.append(FieldProblem(parameter=missing[1], message=_REQUIRED, code="missing"))
+    return found or [FieldProblem(message="A part of the request cannot be read.", code="invalid")]
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """What HTTP calls this status (RFC 9110 §15)."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -11,9 +11,19 @@ from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.signed_in import Asking, world_of
 
-Words = Annotated[
-    str, QueryParameter(min_length=1, max_length=2000, description="Words, or from:, subject:, …")
-]
+_LANGUAGE = """\
+What to look for. All terms must match; upper and lower case, and accents, are the same.
+
+`word` in subject, people or text; `"a phrase"`; `prefix*`; `-not`; `this OR that`; `( )`
+`from:` `to:` `cc:` `bcc:` a name or an address; `list:` a mailing list's id
+`subject:` `body:` `filename:` words there
+`has:attachment`
+`is:unread` `is:read` `is:starred` `is:answered`
+`before:2026-11-20` `after:2026-11-20` days, in UTC
+`older_than:` `newer_than:` an age: `3d` `2w` `6m` `1y`
+`larger:` `smaller:` a size: `500k` `10M`
+`rfc822msgid:` a Message-ID"""
+Words = Annotated[str, QueryParameter(min_length=1, max_length=2000, description=_LANGUAGE)]
 
 
 class FoundMessage(Message, frozen=True, kw_only=True):
@@ -22,17 +32,19 @@ class FoundMessage(Message, frozen=True, kw_only=True):
     snippet: str
 
 
+class FoundPage(Page[FoundMessage], frozen=True, kw_only=True):
+    """Some messages that match, newest first. `next_cursor` is null at the end."""
+
+
 @get("", summary="Search messages, newest first")
-async def search(
-    request: Asking, q: Words, limit: Limit = 50, cursor: Cursor = None
-) -> Page[FoundMessage]:
+async def search(request: Asking, q: Words, limit: Limit = 50, cursor: Cursor = None) -> FoundPage:
     world = world_of(request)
     if "\0" in q:
         raise Invalid([FieldProblem(parameter="q", message="NUL is not allowed.", code="nul")])
     hits, last = await search_messages(
         world.request_pool, world.bus, request.user.caller, q, after(cursor), limit
     )
-    return Page(
+    return FoundPage(
         items=[
             FoundMessage(
                 **{

@@ -1,13 +1,20 @@
 """/submissions: messages on their way out."""
 
 import hashlib
-from datetime import datetime
 from typing import Annotated, Any, Self
 
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from services.api.actions.send_message import Outgoing, send_message
 from services.api.domain import addresses
@@ -15,6 +22,7 @@ from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
 from services.api.http.bodies import Body, Line
 from services.api.http.messages import Person
+from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.signed_in import Asking, id_of, world_of
@@ -23,10 +31,19 @@ from services.api.store import submissions as store
 from services.api.store.submissions import Addressed, ShownSubmission
 from shared.contracts.ids import Kind, NotAnId, read, shown
 from shared.contracts.mail import Address
+from shared.contracts.submission import Fate, SubmissionState
 from shared.db import tenant_transaction
 
 _MOST_RECIPIENTS = 500
 _MOST_CHARACTERS = 2_000_000
+
+
+def _list(given: Any) -> Any:
+    if not isinstance(given, list | tuple):
+        raise PydanticCustomError(
+            "wrong_type", 'This must be a list of addresses, like ["ada@example.org"].'
+        )
+    return given  # pyright: ignore[reportUnknownVariableType]  - each is looked at on its own
 
 
 def _recipient(given: Any) -> Any:
@@ -53,9 +70,25 @@ def _checked(address: Address) -> Address:
     return address
 
 
+_RECIPIENT = {
+    "description": "`Name <address>`, the address alone, or both apart.",
+    "oneOf": [
+        {"type": "string", "maxLength": 1000},
+        {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "maxLength": 200},
+                "email": {"type": "string"},
+            },
+            "required": ["email"],
+            "additionalProperties": False,
+        },
+    ],
+}
 Recipients = Annotated[
-    tuple[Annotated[Address, BeforeValidator(_recipient)], ...],
-    Field(max_length=_MOST_RECIPIENTS),
+    tuple[Annotated[Address, BeforeValidator(_recipient), WithJsonSchema(_RECIPIENT)], ...],
+    Field(max_length=_MOST_RECIPIENTS),  # of the tuple, so named before what comes before it
+    BeforeValidator(_list),
 ]
 Text = Annotated[str, StringConstraints(max_length=_MOST_CHARACTERS)]
 
@@ -86,7 +119,7 @@ class RecipientFate(Struct, frozen=True, kw_only=True):
     """What became of the message for one recipient, in the server's words."""
 
     email: str
-    fate: str
+    fate: Fate
     code: int | None
     enhanced_code: str | None
     server_said: str | None
@@ -97,7 +130,7 @@ class Submission(Struct, frozen=True, kw_only=True):
 
     id: str
     account_id: str
-    state: str
+    state: SubmissionState
     subject: str
     to: list[Person]
     cc: list[Person]
@@ -105,12 +138,16 @@ class Submission(Struct, frozen=True, kw_only=True):
     message_id: str | None
     recipients: list[RecipientFate]
     attempts: int
-    next_attempt_at: datetime | None
+    next_attempt_at: Moment | None
     reason: str | None
     server_said: str | None
     filed: bool
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
+
+
+class SubmissionPage(Page[Submission], frozen=True, kw_only=True):
+    """Some submissions, newest first. `next_cursor` is null at the end."""
 
 
 @post("", summary="Send a message")
@@ -132,7 +169,11 @@ async def create(
         account_id = read(Kind.ACCOUNT, data.account_id)
     except NotAnId:
         raise Invalid(
-            [FieldProblem(pointer="/account_id", message="This is not an account's id.")]
+            [
+                FieldProblem(
+                    pointer="/account_id", message="This is not an account's id.", code="invalid"
+                )
+            ]
         ) from None
     sent, grew = await send_message(
         world.request_pool,
@@ -171,7 +212,7 @@ async def list_some(
     account_id: Annotated[str | None, QueryParameter(description="Of this account only.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[Submission]:
+) -> SubmissionPage:
     caller = request.user.caller
     behind = after(cursor)
     account = id_of(Kind.ACCOUNT, account_id) if account_id is not None else None
@@ -179,7 +220,7 @@ async def list_some(
         if account and not await accounts.by_id(connection, caller.tenant_id, account):
             raise NotFound
         found = await store.newest(connection, caller.tenant_id, account, behind, limit + 1)
-    return Page(
+    return SubmissionPage(
         items=[_submission(one) for one in found[:limit]],
         next_cursor=After(found[limit - 1].created_at, found[limit - 1].submission_id).shown()
         if len(found) > limit
@@ -195,7 +236,7 @@ def _submission(sent: ShownSubmission) -> Submission:
     return Submission(
         id=shown(Kind.SUBMISSION, sent.submission_id),
         account_id=shown(Kind.ACCOUNT, sent.account_id),
-        state=sent.state,
+        state=SubmissionState(sent.state),
         subject=sent.subject,
         to=_people(sent.addressed.to),
         cc=_people(sent.addressed.cc),
@@ -204,7 +245,7 @@ def _submission(sent: ShownSubmission) -> Submission:
         recipients=[
             RecipientFate(
                 email=one.email,
-                fate=one.fate.value,
+                fate=one.fate,
                 code=one.code,
                 enhanced_code=one.enhanced_code,
                 server_said=one.server_said,

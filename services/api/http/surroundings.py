@@ -25,13 +25,14 @@ _DRAIN_SECONDS = 5.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PROBES = frozenset({"/health", "/ready", "/metrics"})
+# Styles only matter to /docs, the one page there is; nothing else is ever rendered.
+_POLICY = (
+    b"default-src 'none'; style-src 'unsafe-inline'; "
+    b"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 _PROTECTION = (
     (b"x-content-type-options", b"nosniff"),
-    (
-        b"content-security-policy",
-        # Styles only matter to /docs, the one page there is; nothing else is ever rendered.
-        b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    ),
+    (b"content-security-policy", _POLICY),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
@@ -59,6 +60,14 @@ class Surroundings:
         began = time.perf_counter()
         status = 500
         answered: float | None = None
+        # Who waits for a word before sending the body (RFC 9110 §10.1.1) will not send it now.
+        sending = not any(value.lower() == b"100-continue" for value in _values(scope, b"expect"))
+
+        async def receive_noting() -> Message:
+            nonlocal sending
+            message = await receive()
+            sending = bool(message.get("more_body"))
+            return message
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, answered
@@ -66,7 +75,7 @@ class Surroundings:
                 status = message["status"]
                 answered = time.perf_counter() - began
                 _add_headers(message, request_id)
-            elif status == 413 and not message.get("more_body"):
+            elif status == 413 and sending and not message.get("more_body"):
                 await send({**message, "more_body": True})
                 await _drain(receive)
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
@@ -74,7 +83,7 @@ class Surroundings:
 
         with log_context(request_id=request_id):
             try:
-                await self._app(scope, receive, send_with_headers)
+                await self._app(scope, receive_noting, send_with_headers)
             finally:
                 # An event stream lasts as long as somebody listens: what counts is its beginning.
                 seconds = time.perf_counter() - began
@@ -97,12 +106,15 @@ async def _drain(receive: Receive) -> None:
 
 
 def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            given = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(given):
-                return given
+    for value in _values(scope, b"x-request-id"):
+        given = value.decode("latin-1")
+        if _REQUEST_ID.fullmatch(given):
+            return given
     return str(uuid7())
+
+
+def _values(scope: Scope, name: bytes) -> list[bytes]:
+    return [value.strip() for found, value in scope["headers"] if found == name]
 
 
 def _add_headers(message: Message, request_id: str) -> None:

@@ -132,7 +132,7 @@ async def keep(
 
     Content comes once: the first writer wins. State follows the newest revision. What is gone
     takes no content, unless a retelling saw it there later. A retelling also replaces what is
-    equally new.
+    equally new. A row that was as told already is returned as it stands.
     """
     states = [one.message.state for one in told]
     contents = [_content(one) for one in told]
@@ -146,7 +146,38 @@ async def keep(
         *_state(states),
         *([content[place] for content in contents] for place in range(len(_CONTENT))),
     )
-    return _transitions(rows)
+    became = _transitions(rows)
+    others = [one for one in told if (one.tenant_id, one.message.message_id) not in became]
+    return {**became, **(await _as_they_stand(connection, others))} if others else became
+
+
+async def _as_they_stand(
+    connection: Connection, told: Sequence[Told[SyncedMessage]]
+) -> dict[tuple[UUID, UUID], Transition]:
+    rows = await connection.fetch(
+        """
+        SELECT tenant_id, account_id, message_id, received_at IS NOT NULL AS is_known,
+               listed AS is_listed, unread AS is_unread, mailbox_id AS is_mailbox_id,
+               thread_id AS is_thread_id, keywords AS is_keywords
+          FROM message
+          JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[])
+            AS told (tenant_id, message_id, account_id)
+         USING (tenant_id, message_id, account_id)
+        """,
+        [one.tenant_id for one in told],
+        [one.message.message_id for one in told],
+        [one.account_id for one in told],
+    )
+    return {
+        (row["tenant_id"], row["message_id"]): Transition(
+            tenant_id=row["tenant_id"],
+            account_id=row["account_id"],
+            message_id=row["message_id"],
+            before=_standing(row, "is"),
+            after=_standing(row, "is"),
+        )
+        for row in rows
+    }
 
 
 async def mark(

@@ -98,7 +98,7 @@ class TlsFailed(SubmitError):
 class CertificateRejected(TlsFailed):
     """The server's certificate cannot be trusted."""
 
-    reason = "certificate_rejected"
+    reason = "certificate_invalid"
 
 
 class StarttlsNotOffered(TlsFailed):

@@ -47,5 +47,7 @@ async def _tell_small(connection: Connection, account_id: UUID, tenant_id: UUID)
     for page in change_pages(told):
         await tell(
             connection,
-            MailboxesSynced(tenant_id=tenant_id, account_id=account_id, mailboxes=page),
+            MailboxesSynced(
+                tenant_id=tenant_id, account_id=account_id, mailboxes=page, retold=True
+            ),
         )

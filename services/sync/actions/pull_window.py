@@ -137,9 +137,9 @@ class _Chunks:
         if span is not None:
             covered = covered.add(span)
 
-        async def work(connection: Connection) -> int:
+        async def work(connection: Connection) -> tuple[int, list[NewMessage]]:
             await leases.hold(connection, self._lease)
-            count = await _keep_chunk(connection, self._lease, self._mailbox, understood)
+            kept = await _keep_chunk(connection, self._lease, self._mailbox, understood)
             await messages.quarantine(
                 connection,
                 self._lease.tenant_id,
@@ -148,10 +148,12 @@ class _Chunks:
                 cases,
             )
             await mailboxes.cover(connection, self._mailbox.mailbox_id, covered)
-            return count
+            return kept
 
-        self.count += await in_transaction(self._pool, work)
+        count, new = await in_transaction(self._pool, work)
+        self.count += count
         QUARANTINED.inc(len(cases))
+        _measure(new)
 
 
 def _understand_all(fetched: Sequence[Fetched]) -> list[Understood]:
@@ -169,13 +171,14 @@ def _understand_all(fetched: Sequence[Fetched]) -> list[Understood]:
 
 async def _keep_chunk(
     connection: Connection, lease: Lease, mailbox: Mailbox, understood: Sequence[Understood]
-) -> int:
+) -> tuple[int, list[NewMessage]]:
+    """Keep what is not kept already; how many that were, and which of them are new to us."""
     known = await messages.kept_uids(
         connection, mailbox.mailbox_id, [one.uid for one in understood]
     )
     fresh = [one for one in understood if one.uid not in known]
     if not fresh:
-        return 0
+        return 0, []
     revision = await accounts.next_revision(connection, lease.account_id)
 
     seekers = await messages.unplaced_like(
@@ -228,10 +231,16 @@ async def _keep_chunk(
             connection,
             MessagesChanged(tenant_id=lease.tenant_id, account_id=lease.account_id, messages=page),
         )
+    return len(fresh), new
+
+
+def _measure(new: Sequence[NewMessage]) -> None:
+    now = datetime.now(UTC)
     MESSAGES.inc(len(new))
     for one in new:
         MESSAGE_BYTES.observe(one.size_bytes)
-    return len(fresh)
+        if one.arrival is Arrival.NEW:
+            LAG_SECONDS.observe(max(0.0, (now - one.received_at).total_seconds()))
 
 
 def _reunited(
@@ -274,10 +283,6 @@ async def _tell_new(
                 connection,
                 contract(tenant_id=lease.tenant_id, account_id=lease.account_id, messages=page),
             )
-    now = datetime.now(UTC)
-    for one in synced:
-        if one.arrival is Arrival.NEW:
-            LAG_SECONDS.observe(max(0.0, (now - one.content.received_at).total_seconds()))
 
 
 async def _place_found(

@@ -1,0 +1,123 @@
+"""What the framework cannot know of the API, said in its OpenAPI document."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar.openapi.spec import (
+    OpenAPI,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Reference,
+    Schema,
+)
+
+from services.api.domain.logbook import public_id
+from services.api.http.events import Event, Events
+from services.api.http.problems import PROBLEM_JSON, FieldProblem, Problem
+from shared.contracts.ids import Kind, shown
+
+_OPEN = frozenset({"/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"})
+_EVENTS = "/api/v1/events"
+_COMPONENT = "#/components/schemas/{name}"
+
+_PROBLEM = Problem(
+    type="urn:postbus:problem:validation_failed",
+    title="Unprocessable Entity",
+    status=422,
+    detail="The request is not as it should be; see errors.",
+    code="validation_failed",
+    request_id="019ac3c5-9d3f-7c51-b2a0-5f5d3c5f8a11",
+    errors=(FieldProblem(message="Field required", pointer="/imap/password", code="missing"),),
+)
+_ACCOUNT = shown(Kind.ACCOUNT, UUID("01936d2e-7c3a-7b1f-9e4d-2a5c8f0b6d13"))
+_MESSAGE = shown(Kind.MESSAGE, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b520"))
+_PAGE = Events(
+    items=[
+        Event(
+            id=public_id(UUID("01936d31-0a11-7d08-b3f5-90c2e7a4861d"), 0),
+            type="message.received",
+            cursor="1-42",
+            account_id=_ACCOUNT,
+            occurred_at=datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
+            data=msgspec.Raw(
+                msgspec.json.encode(
+                    {
+                        "id": _MESSAGE,
+                        "account_id": _ACCOUNT,
+                        "subject": "Lunch on Friday",
+                        "unread": True,
+                    }
+                )
+            ),
+        )
+    ],
+    next_cursor="1-42",
+    more=False,
+)
+_STREAM_SCHEMA = Schema(
+    type=OpenAPIType.STRING,
+    description=(
+        "Server-Sent Events (HTML standard §9.2). Of each event, `id` is its cursor, to come again "
+        "with as Last-Event-ID; `event` is its type; `data` is one Event as JSON. Comments say "
+        "that the stream is alive. An `id` without `data` says how far the log was read where "
+        "nothing in it was asked for. The stream ends when the session does or the server stops: "
+        "come again with the last id, and nothing is missed."
+    ),
+)
+_STREAM = (
+    f": postbus\nretry: 2000\n\n"
+    f"id: 1-42\nevent: message.received\n"
+    f"data: {msgspec.json.encode(_PAGE.items[0]).decode()}\n\n"
+    ": alive\nid: 1-57\n\n"
+)
+
+
+def complete(document: OpenAPI) -> None:
+    """Problems as they are, the two forms of the event log, and what needs no token."""
+    _, schemas = msgspec.json.schema_components((Problem, Events), ref_template=_COMPONENT)
+    components: dict[str, Any] = document.components.schemas
+    components.update(schemas)
+    for path, item in (document.paths or {}).items():
+        for operation in (item.get, item.post, item.patch, item.put, item.delete):
+            if operation is not None:
+                _with_problems(operation)
+                if path in _OPEN:
+                    operation.security = []
+                if path == _EVENTS:
+                    _with_both_forms(operation)
+
+
+def _with_problems(operation: Operation) -> None:
+    operation.responses = {
+        # The framework describes errors of its own form, which nobody here ever gets.
+        **{status: one for status, one in (operation.responses or {}).items() if status != "400"},
+        "default": OpenAPIResponse(
+            description="Why the request was not carried out (RFC 9457).",
+            content={
+                PROBLEM_JSON: OpenAPIMediaType(
+                    schema=Reference(ref=_COMPONENT.format(name=Problem.__name__)),
+                    example=msgspec.to_builtins(_PROBLEM),
+                )
+            },
+        ),
+    }
+
+
+def _with_both_forms(operation: Operation) -> None:
+    operation.responses = {
+        **(operation.responses or {}),
+        "200": OpenAPIResponse(
+            description="A page of the log; with Accept: text/event-stream, the log as it grows.",
+            content={
+                "application/json": OpenAPIMediaType(
+                    schema=Reference(ref=_COMPONENT.format(name=Events.__name__)),
+                    example=msgspec.json.decode(msgspec.json.encode(_PAGE)),
+                ),
+                "text/event-stream": OpenAPIMediaType(schema=_STREAM_SCHEMA, example=_STREAM),
+            },
+        ),
+    }

@@ -1,0 +1,189 @@
+"""What bodies and answers look like, for the reference."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from services.api.http.accounts import (
+    Accounts,
+    ChangedAccount,
+    NewAccount,
+    Progress,
+    Server,
+    ShownAccount,
+)
+from services.api.http.auth import Credentials, Named, Registration, Renewal, Tokens
+from services.api.http.bodies import Body
+from services.api.http.mailboxes import Mailbox, Mailboxes
+from services.api.http.messages import Header, Message, MessagePage, OpenMessage, Person
+from services.api.http.search import FoundMessage, FoundPage
+from services.api.http.submissions import (
+    NewSubmission,
+    RecipientFate,
+    Submission,
+    SubmissionPage,
+)
+from shared.contracts.account import AccountState, Security
+from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import MailboxRole
+from shared.contracts.submission import Fate, SubmissionState
+
+_NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+_ACCOUNT = shown(Kind.ACCOUNT, UUID("01936d2e-7c3a-7b1f-9e4d-2a5c8f0b6d13"))
+_MAILBOX = shown(Kind.MAILBOX, UUID("01936d2f-11d2-7c04-a8e1-5b3f9d7c2e60"))
+_MESSAGE = shown(Kind.MESSAGE, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b520"))
+_THREAD = shown(Kind.THREAD, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b521"))
+_SUBMISSION = shown(Kind.SUBMISSION, UUID("01936d33-4e90-7a15-b27d-c8f1e06a9345"))
+_USER = shown(Kind.USER, UUID("01936d2c-8b40-7d93-9c5e-e4a2f7b1d068"))
+_TENANT = shown(Kind.TENANT, UUID("01936d2c-8b40-7d93-9c5e-e4a2f7b1d069"))
+_LATER = "ks_…"
+
+BODIES: dict[type[Body], dict[str, Any]] = {
+    Registration: {
+        "email": "me@example.org",
+        "password": "correct horse battery",
+        "name": "Ada Lovelace",
+    },
+    Credentials: {"email": "me@example.org", "password": "correct horse battery"},
+    Renewal: {"refresh_token": "the refresh_token you were given"},
+    NewAccount: {
+        "name": "Ada Lovelace",
+        "email": "ada@example.org",
+        "imap": {"host": "imap.example.org", "username": "ada", "password": "open sesame"},
+        "smtp": {"host": "smtp.example.org", "port": 587, "security": "starttls"},
+    },
+    ChangedAccount: {"imap": {"host": "mail.example.org", "password": "open sesame"}},
+    NewSubmission: {
+        "account_id": _ACCOUNT,
+        "to": ["Grace Hopper <grace@example.org>", {"name": "Bob", "email": "bob@example.org"}],
+        "subject": "Lunch on Friday",
+        "text": "Shall we?",
+    },
+}
+
+_GRACE = Person(name="Grace Hopper", email="grace@example.org")
+_MESSAGE_LISTED = Message(
+    id=_MESSAGE,
+    account_id=_ACCOUNT,
+    mailbox_id=_MAILBOX,
+    thread_id=_THREAD,
+    subject="Lunch on Friday",
+    sender=_GRACE,
+    to=[Person(name="Ada Lovelace", email="ada@example.org")],
+    received_at=_NOON,
+    sent_at=_NOON,
+    preview="Shall we?",
+    keywords=["$important"],
+    unread=True,
+    size_bytes=2048,
+    has_html=False,
+    attachment_count=0,
+)
+_ACCOUNT_SHOWN = ShownAccount(
+    id=_ACCOUNT,
+    name="Ada Lovelace",
+    email="ada@example.org",
+    state=AccountState.SYNCING,
+    reason=None,
+    server_said=None,
+    progress=Progress(done=1200, total=5400, mailbox="INBOX"),
+    imap=Server(
+        host="imap.example.org",
+        port=993,
+        security=Security.TLS,
+        username="ada",
+        verify_certificate=True,
+    ),
+    smtp=Server(
+        host="smtp.example.org",
+        port=587,
+        security=Security.STARTTLS,
+        username="ada",
+        verify_certificate=True,
+    ),
+    created_at=_NOON,
+    updated_at=_NOON,
+)
+_SUBMISSION_SHOWN = Submission(
+    id=_SUBMISSION,
+    account_id=_ACCOUNT,
+    state=SubmissionState.ACCEPTED,
+    subject="Lunch on Friday",
+    to=[_GRACE],
+    cc=[],
+    bcc=[],
+    message_id="01936d33.4e90@example.org",
+    recipients=[
+        RecipientFate(
+            email="grace@example.org",
+            fate=Fate.ACCEPTED,
+            code=250,
+            enhanced_code="2.0.0",
+            server_said="Ok: queued as 4F2A",
+        )
+    ],
+    attempts=1,
+    next_attempt_at=None,
+    reason=None,
+    server_said=None,
+    filed=True,
+    created_at=_NOON,
+    updated_at=_NOON,
+)
+
+ANSWERS: tuple[Struct, ...] = (
+    Tokens(
+        access_token="eyJ…",  # noqa: S106 - nobody's
+        token_type="Bearer",  # noqa: S106 - RFC 6750
+        expires_in=900,
+        refresh_token="the next refresh token",  # noqa: S106 - nobody's
+        user=Named(id=_USER, name="Ada Lovelace", email="me@example.org"),
+        tenant=Named(id=_TENANT, name="Ada Lovelace"),
+    ),
+    _ACCOUNT_SHOWN,
+    Accounts(items=[_ACCOUNT_SHOWN]),
+    Mailboxes(
+        items=[
+            Mailbox(
+                id=_MAILBOX,
+                account_id=_ACCOUNT,
+                path="INBOX",
+                name="INBOX",
+                delimiter="/",
+                role=MailboxRole.INBOX,
+                selectable=True,
+                message_count=5400,
+                unread_count=12,
+            )
+        ]
+    ),
+    MessagePage(items=[_MESSAGE_LISTED], next_cursor=_LATER),
+    OpenMessage(
+        **{name: getattr(_MESSAGE_LISTED, name) for name in Message.__struct_fields__},
+        cc=[],
+        bcc=[],
+        reply_to=[],
+        message_id="lunch-1@example.org",
+        in_reply_to=[],
+        references=[],
+        list_id=None,
+        attachments=[],
+        headers=[Header(name="Subject", value="Lunch on Friday")],
+        text="Shall we?\n",
+        html=None,
+        is_cut=False,
+        defects=[],
+    ),
+    FoundPage(
+        items=[
+            FoundMessage(
+                **{name: getattr(_MESSAGE_LISTED, name) for name in Message.__struct_fields__},
+                snippet="Lunch on Friday: shall we?",
+            )
+        ],
+    ),
+    _SUBMISSION_SHOWN,
+    SubmissionPage(items=[_SUBMISSION_SHOWN]),
+)

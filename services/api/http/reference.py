@@ -1,0 +1,190 @@
+"""The reference: schemas as the code judges by, examples, and what each operation refuses."""
+
+from typing import Any
+
+import msgspec
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPI,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    Reference,
+)
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from services.api.domain.refusals import Refused
+from services.api.http.events import Events
+from services.api.http.examples import ANSWERS, BODIES
+from services.api.http.problems import (
+    PROBLEM_JSON,
+    STATUS,
+    FieldProblem,
+    Problem,
+    phrase,
+)
+
+_BASE = "/api/v1"
+_COMPONENT = "#/components/schemas/{name}"
+_EXAMPLE = "#/components/examples/{name}"
+
+# What an operation refuses for reasons of its own; see _codes_of for those that many share.
+_REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("post", "/auth/register"): ("registration_closed", "email_taken", "too_many_attempts"),
+    ("post", "/auth/login"): ("credentials_wrong", "too_many_attempts"),
+    ("post", "/auth/refresh"): ("token_invalid",),
+    ("post", "/auth/logout"): (),
+    ("get", "/accounts"): (),
+    ("post", "/accounts"): (),
+    ("get", "/accounts/{account_id}"): ("not_found",),
+    ("patch", "/accounts/{account_id}"): (
+        "not_found",
+        "secret_required",
+        "plaintext_password_refused",
+    ),
+    ("delete", "/accounts/{account_id}"): ("not_found",),
+    ("get", "/mailboxes"): ("not_found",),
+    ("get", "/messages"): ("cursor_invalid", "not_found", "validation_failed"),
+    ("get", "/messages/{message_id}"): ("not_found", "content_unavailable"),
+    ("get", "/search"): (
+        "query_invalid",
+        "cursor_invalid",
+        "validation_failed",
+        "search_unavailable",
+    ),
+    ("get", "/submissions"): ("cursor_invalid", "not_found", "validation_failed"),
+    ("post", "/submissions"): ("not_found", "message_too_large", "idempotency_key_reused"),
+    ("get", "/submissions/{submission_id}"): ("not_found",),
+    ("get", "/events"): (
+        "cursor_invalid",
+        "not_found",
+        "cursor_expired",
+        "log_restarted",
+        "validation_failed",
+        "too_many_readers",
+    ),
+}
+_WITH_BODY = ("malformed_json", "body_too_large", "validation_failed")
+_GENERAL = {
+    "malformed_json": (400, "The body is not JSON."),
+    "body_too_large": (413, "The body is longer than this server reads."),
+    "validation_failed": (422, "The request is not as it should be; see errors."),
+    "internal_error": (500, "Something went wrong on our side."),
+    "temporarily_unavailable": (503, "The service cannot work at the moment."),
+}
+_WRONG_FIELDS = (
+    FieldProblem(pointer="/imap/password", message="This field is required.", code="missing"),
+    FieldProblem(parameter="limit", message="This must be 200 or less.", code="too_large"),
+)
+
+
+class _Plain(GenerateJsonSchema):
+    """Without titles that only repeat a field's name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def refer(document: OpenAPI) -> None:
+    """Let the document say what is accepted, what is answered, and what is refused."""
+    document.components = Components(
+        schemas=_schemas(),
+        examples={code: _problem(code) for code in (*STATUS, *_GENERAL)},
+        security_schemes=document.components.security_schemes,
+    )
+    examples = _examples()
+    for path, item in (document.paths or {}).items():
+        for method in ("get", "post", "patch", "put", "delete"):
+            operation: Operation | None = getattr(item, method)
+            if operation is not None:
+                _with_examples(operation, examples)
+                _with_refusals(operation, _codes_of(method, path, operation))
+
+
+def _schemas() -> dict[str, Any]:
+    _, bodies = models_json_schema(
+        [(model, "validation") for model in BODIES],
+        ref_template=_COMPONENT.format(name="{model}"),
+        schema_generator=_Plain,
+    )
+    _, answers = msgspec.json.schema_components(
+        (*(type(answer) for answer in ANSWERS), Problem, Events), ref_template=_COMPONENT
+    )
+    return dict(sorted({**bodies["$defs"], **answers}.items()))
+
+
+def _examples() -> dict[str, Any]:
+    """What to show for each schema, by its reference."""
+    found: dict[str, Any] = {model.__name__: body for model, body in BODIES.items()}
+    found.update((type(answer).__name__, answer) for answer in ANSWERS)
+    # Raw, since the framework would leave out each null.
+    return {
+        _COMPONENT.format(name=name): msgspec.Raw(msgspec.json.encode(example))
+        for name, example in found.items()
+    }
+
+
+def _with_examples(operation: Operation, examples: dict[str, Any]) -> None:
+    answers = (operation.responses or {}).values()
+    for one in (operation.request_body, *answers):
+        for content in (getattr(one, "content", None) or {}).values():
+            schema = content.schema
+            if isinstance(schema, Reference) and content.example is None:
+                content.example = examples.get(schema.ref)
+
+
+def _codes_of(method: str, path: str, operation: Operation) -> list[str]:
+    own = _REFUSES[method, path.removeprefix(_BASE)]
+    return [
+        *(_WITH_BODY if operation.request_body is not None else ()),
+        *(("token_invalid",) if operation.security is None else ()),
+        *own,
+        "temporarily_unavailable",
+    ]
+
+
+def _with_refusals(operation: Operation, codes: list[str]) -> None:
+    by_status: dict[str, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(str(_status(code)), []).append(code)
+    operation.responses = {
+        **{
+            status: answer
+            for status, answer in (operation.responses or {}).items()
+            if status.startswith("2")
+        },
+        **{status: _answer(phrase(int(status)), by_status[status]) for status in sorted(by_status)},
+        "default": _answer("Anything else", ["internal_error"]),
+    }
+
+
+def _answer(title: str, codes: list[str]) -> OpenAPIResponse:
+    return OpenAPIResponse(
+        description=f"{title}: {', '.join(f'`{code}`' for code in codes)}.",
+        content={
+            PROBLEM_JSON: OpenAPIMediaType(
+                schema=Reference(ref=_COMPONENT.format(name=Problem.__name__)),
+                examples={code: Reference(ref=_EXAMPLE.format(name=code)) for code in codes},
+            )
+        },
+    )
+
+
+def _problem(code: str) -> Example:
+    status = _status(code)
+    said = {refused.code: refused.__doc__ for refused in Refused.__subclasses__()}
+    problem = Problem(
+        type=f"urn:postbus:problem:{code}",
+        title=phrase(status),
+        status=status,
+        detail=said.get(code) or _GENERAL[code][1],
+        code=code,
+        request_id="019ac3c5-9d3f-7c51-b2a0-5f5d3c5f8a11",
+        errors=_WRONG_FIELDS if code == "validation_failed" else (),
+    )
+    return Example(summary=problem.detail, value=msgspec.to_builtins(problem))
+
+
+def _status(code: str) -> int:
+    return STATUS[code] if code in STATUS else _GENERAL[code][0]
