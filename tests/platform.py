@@ -120,7 +120,8 @@ async def _hurry(platform: Platform) -> None:
     """
     superuser = await asyncpg.connect(platform.postgres.url)
     try:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        # Not synchronous_commit: without it a killed server forgets what it has committed.
+        for setting in ("fsync", "full_page_writes"):
             await superuser.execute(f"ALTER SYSTEM SET {setting} = off")
         await superuser.execute("SELECT pg_reload_conf()")
     finally:

@@ -44,6 +44,9 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
         except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
             if tries >= _TRIES:
                 raise
+        except asyncpg.InternalClientError as error:
+            # How asyncpg ends a transaction whose server died under it, now and then.
+            raise asyncpg.ConnectionDoesNotExistError("the connection broke") from error
 
 
 def is_away(error: BaseException) -> bool:
@@ -55,6 +58,7 @@ def is_away(error: BaseException) -> bool:
             asyncpg.OperatorInterventionError,  # shutdown, crash, starting up; also a timeout
             asyncpg.InsufficientResourcesError,  # disk full, too many connections
             asyncpg.InterfaceError,  # the connection went under us
+            asyncpg.InternalClientError,  # the same, noticed in the middle of a transaction
             asyncpg.ReadOnlySQLTransactionError,
             ConnectionError,
             TimeoutError,

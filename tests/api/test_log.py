@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from services.api.actions.forget_old import trim_log
 from services.api.actions.read_log import Wanted, read_log
 from services.api.domain.cursors import LogCursor
-from services.api.domain.logbook import Entry
+from services.api.domain.logbook import Entry, EventType
 from services.api.domain.refusals import CursorExpired
 from services.api.store import log
 from shared.contracts.account import AccountState
@@ -68,7 +68,7 @@ def an_entry(ground: Ground) -> Entry:
         tenant_id=ground.tenant_id,
         account_id=ground.account_id,
         event_id=uuid7(),
-        type="account.updated",
+        type=EventType.ACCOUNT_UPDATED,
         occurred_at=datetime.now(UTC),
         body=b"{}",
     )

@@ -159,7 +159,7 @@ async def test_what_is_refused_is_documented(api: Api, ada: Person, document: Do
     there = {(method, path): documented(one) for method, path, one in operations(document)}
     credentials = {"email": ada.email, "password": "correct horse battery"}
     nobody = shown(Kind.ACCOUNT, uuid4())
-    for method, path, asked, template in [
+    questions: list[tuple[str, str, dict[str, Any], str | None]] = [
         ("post", "/auth/register", {"json": credentials}, None),
         ("post", "/auth/login", {"json": credentials | {"password": "wrong"}}, None),
         ("post", "/auth/refresh", {"json": {"refresh_token": "x"}}, None),
@@ -172,7 +172,8 @@ async def test_what_is_refused_is_documented(api: Api, ada: Person, document: Do
         ("get", "/events", {"params": {"after": "0-0"}}, None),
         ("post", "/submissions", {"json": {"account_id": nobody, "to": ["x@y"]}}, None),
         ("get", "/submissions", {"headers": {"Authorization": ""}}, None),
-    ]:
+    ]
+    for method, path, asked, template in questions:
         answer = await ada.http.request(method, path, **asked)
         assert is_a_problem(answer)["code"] in there[method, template or path], (method, path)
 

@@ -61,7 +61,8 @@ class PageRenderPlugin(OpenAPIRenderPlugin):
 def _operation(path: str, method: str, operation: dict[str, Any], token: bool) -> str:
     rows = [
         f"<tr><td><code>{escape(one['name'])}</code>{'' if one.get('required') else '?'}"
-        f"<td>{escape(one['in'])}<td class=t>{_prose(one.get('description', ''))}"
+        f"<td>{escape(one['in'])}<td>{_reference(one['schema'])}{_limits(one['schema'])}"
+        f"<td class=t>{_prose(one.get('description', ''))}"
         for one in operation.get("parameters", [])
     ]
     bodies = [
@@ -128,7 +129,7 @@ def _limits(schema: dict[str, Any]) -> str:
     either = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
     if len(either) == 1:
         schema = {**schema, **either[0]}
-    said = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
+    said = [f"{word} {int(schema[key])}" for key, word in _LIMITS.items() if key in schema]
     if "default" in schema:
         said.append(f"default {msgspec.json.encode(schema['default']).decode()}")
     return f", {escape(', '.join(said))}" if said else ""

@@ -23,7 +23,7 @@ What to look for. All terms must match; upper and lower case, and accents, are t
 `older_than:` `newer_than:` an age: `3d` `2w` `6m` `1y`
 `larger:` `smaller:` a size: `500k` `10M`
 `rfc822msgid:` a Message-ID"""
-Words = Annotated[str, QueryParameter(min_length=1, max_length=2000, description=_LANGUAGE)]
+Words = Annotated[str, QueryParameter(min_length=1, max_length=1000, description=_LANGUAGE)]
 
 
 class FoundMessage(Message, frozen=True, kw_only=True):

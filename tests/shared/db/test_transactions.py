@@ -131,3 +131,17 @@ async def test_what_is_away_and_what_is_a_fault(platform: Platform) -> None:
         await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     assert is_away(ended.value)
     assert not is_away(ValueError("a bug"))
+
+
+async def test_a_transaction_whose_server_died_says_that_the_database_is_away(
+    platform: Platform,
+) -> None:
+    admin = await asyncpg.create_pool(platform.admin_database_url, min_size=1, max_size=1)
+
+    async def cut(connection: asyncpg.Connection) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 15")
+
+    with pytest.raises(asyncpg.PostgresConnectionError) as broken:
+        await in_transaction(admin, cut)  # type: ignore[arg-type]
+    assert is_away(broken.value)
+    await admin.close()
