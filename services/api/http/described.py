@@ -17,22 +17,12 @@ from litestar.openapi.spec import (
 
 from services.api.domain.logbook import public_id
 from services.api.http.events import Event, Events
-from services.api.http.problems import PROBLEM_JSON, FieldProblem, Problem
 from shared.contracts.ids import Kind, shown
 
 _OPEN = frozenset({"/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"})
 _EVENTS = "/api/v1/events"
 _COMPONENT = "#/components/schemas/{name}"
 
-_PROBLEM = Problem(
-    type="urn:postbus:problem:validation_failed",
-    title="Unprocessable Entity",
-    status=422,
-    detail="The request is not as it should be; see errors.",
-    code="validation_failed",
-    request_id="019ac3c5-9d3f-7c51-b2a0-5f5d3c5f8a11",
-    errors=(FieldProblem(message="Field required", pointer="/imap/password", code="missing"),),
-)
 _ACCOUNT = shown(Kind.ACCOUNT, UUID("01936d2e-7c3a-7b1f-9e4d-2a5c8f0b6d13"))
 _MESSAGE = shown(Kind.MESSAGE, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b520"))
 _PAGE = Events(
@@ -77,34 +67,17 @@ _STREAM = (
 
 
 def complete(document: OpenAPI) -> None:
-    """Problems as they are, the two forms of the event log, and what needs no token."""
-    _, schemas = msgspec.json.schema_components((Problem, Events), ref_template=_COMPONENT)
+    """The two forms of the event log, and what needs no token."""
+    _, schemas = msgspec.json.schema_components((Events,), ref_template=_COMPONENT)
     components: dict[str, Any] = document.components.schemas
     components.update(schemas)
     for path, item in (document.paths or {}).items():
         for operation in (item.get, item.post, item.patch, item.put, item.delete):
             if operation is not None:
-                _with_problems(operation)
                 if path in _OPEN:
                     operation.security = []
                 if path == _EVENTS:
                     _with_both_forms(operation)
-
-
-def _with_problems(operation: Operation) -> None:
-    operation.responses = {
-        # The framework describes errors of its own form, which nobody here ever gets.
-        **{status: one for status, one in (operation.responses or {}).items() if status != "400"},
-        "default": OpenAPIResponse(
-            description="Why the request was not carried out (RFC 9457).",
-            content={
-                PROBLEM_JSON: OpenAPIMediaType(
-                    schema=Reference(ref=_COMPONENT.format(name=Problem.__name__)),
-                    example=msgspec.to_builtins(_PROBLEM),
-                )
-            },
-        ),
-    }
 
 
 def _with_both_forms(operation: Operation) -> None:
