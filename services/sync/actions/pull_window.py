@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from services.sync.domain.covered import Covered, Span
@@ -17,6 +16,7 @@ from services.sync.domain.reunion import Arrival as Arriving
 from services.sync.domain.reunion import Seeker, reunite
 from services.sync.domain.threading import join
 from services.sync.domain.understand import Understood, understand
+from services.sync.domain.window import Window
 from services.sync.imap.fetch import Fetched
 from services.sync.imap.session import Session
 from services.sync.metrics import LAG_SECONDS, MESSAGE_BYTES, MESSAGES, QUARANTINED
@@ -42,27 +42,6 @@ log = structlog.get_logger()
 _RECENT = "\\Recent"
 _CHUNK_MESSAGES = 100
 _CHUNK_BYTES = 8 * 1024 * 1024
-
-
-class Window(Struct, frozen=True, kw_only=True):
-    """Some owed UIDs, newest first, and the span that is accounted for once they are."""
-
-    uids: tuple[int, ...]
-    span: Span
-
-
-def windows(owed: Sequence[int], top: int, first: int, then: int) -> list[Window]:
-    """Owed UIDs (newest first) in windows: a small one for the first screen, then larger ones."""
-    cut: list[Window] = []
-    start, upper = 0, top
-    while start < len(owed):
-        size = then if cut else first
-        uids = tuple(owed[start : start + size])
-        start += size
-        lower = owed[start] + 1 if start < len(owed) else 1
-        cut.append(Window(uids=uids, span=Span(lower, upper)))
-        upper = lower - 1
-    return cut
 
 
 async def pull_window(

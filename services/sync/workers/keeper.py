@@ -24,11 +24,12 @@ import structlog
 from services.sync.actions.look_at_mailbox import Looked, look_at_mailbox, status_line
 from services.sync.actions.note_doing import note_doing
 from services.sync.actions.note_progress import note_progress
-from services.sync.actions.pull_window import Window, pull_window, windows
+from services.sync.actions.pull_window import pull_window
 from services.sync.actions.refresh_mailboxes import refresh_mailboxes
 from services.sync.actions.settle_lost import settle_lost
 from services.sync.actions.sign_in import sign_in
 from services.sync.domain.mailbox_order import reading_order
+from services.sync.domain.window import Window, windows
 from services.sync.imap.errors import Disconnected, ImapError, Refused, Unavailable
 from services.sync.imap.idle import Woken
 from services.sync.imap.names import MailboxName
