@@ -6,6 +6,7 @@ Facts and commands leave through an outbox (`tell`, `Relay`) and are heard by ou
 
 from shared.bus.connection import Bus, BusSettings, NoAnswer, open_bus
 from shared.bus.ears import Ears
+from shared.bus.heard import heard_until
 from shared.bus.outbox import Relay, TooLarge, tell
 from shared.bus.verdict import GiveUp, Retry
 
@@ -18,6 +19,7 @@ __all__ = [
     "Relay",
     "Retry",
     "TooLarge",
+    "heard_until",
     "open_bus",
     "tell",
 ]

@@ -20,6 +20,7 @@ def permissions(service: str) -> dict[str, Any]:
         *(question.contract.channel for question in QUESTIONS if service in question.askers),
         *(nudge.contract.channel for nudge in NUDGES if nudge.voice == service),
         "$JS.API.STREAM.INFO.FILL",
+        "$JS.API.STREAM.INFO.MAIL",
     ]
     for name, contract in ours.items():
         stream = stream_of(contract)

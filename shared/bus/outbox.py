@@ -17,7 +17,7 @@ from nats.js.api import Header
 
 from shared.bus.connection import Bus
 from shared.bus.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_WAITING, PUBLISHED
-from shared.contracts.envelope import Lane, Told, encode
+from shared.contracts.envelope import Lane, Told, encode, pack
 from shared.db import Connection, Pool, is_away
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ async def tell(connection: Connection, *told: Told) -> None:
         [_lane_of(subject).value for subject in subjects],
         subjects,
         [one.event_id for one in told],
-        bodies,
+        [pack(body) for body in bodies],
     )
 
 

@@ -33,7 +33,7 @@ from shared.contracts.mail import MessagesRetold
 
 log = structlog.get_logger()
 
-VERSION = 1  # raise it with any change of streams or consumers
+VERSION = 2  # raise it with any change of streams or consumers
 ACK_WAIT_SECONDS = 30.0
 _VERSION_KEY = "postbus-topology"
 _MIB = 1024 * 1024

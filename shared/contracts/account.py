@@ -4,6 +4,7 @@ The api hands connections on as commands, with the password sealed for the one s
 dials. sync alone tells how an account is.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
@@ -116,6 +117,7 @@ class AccountProgressed(Event, frozen=True, kw_only=True):
     done: int  # messages
     total: int
     mailbox: str | None = None  # the one being read
+    ends_at: datetime | None = None  # when it will be whole, as far as can be told
 
 
 class AccountRemoved(Event, frozen=True, kw_only=True):

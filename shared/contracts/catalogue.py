@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.contracts import account, hints, mail, search, submission
+from shared.contracts import account, audit, hints, mail, search, standing, submission
 from shared.contracts.envelope import Command, Event, Hint, Query, Told
 
 SERVICES = ("api", "sync", "sender", "indexer")
@@ -51,6 +51,8 @@ FACTS = (
     Fact(account.AccountRemoved, "sync", ("api", "indexer")),
     Fact(account.AccountRetold, "sync", ("api", "indexer")),
     Fact(mail.MailboxesSynced, "sync", ("api",)),
+    Fact(mail.MailboxRenumbered, "sync", ("api",)),
+    Fact(audit.MailboxAudited, "sync", ("api", "indexer")),
     Fact(mail.MessagesSynced, "sync", ("api", "indexer")),
     Fact(mail.MessagesFilled, "sync", ("api", "indexer")),
     Fact(mail.MessagesRetold, "sync", ("api", "indexer")),
@@ -64,6 +66,10 @@ ORDERS = (
     Order(account.ConnectSync, ("api",), "sync"),
     Order(account.RemoveSync, ("api",), "sync"),
     Order(account.RetellAccount, ("api", "indexer"), "sync"),
+    Order(standing.PauseSync, ("api",), "sync"),
+    Order(standing.ResumeSync, ("api",), "sync"),
+    Order(standing.CheckSync, ("api",), "sync"),
+    Order(audit.AuditMailbox, ("api", "indexer"), "sync"),
     Order(submission.FileSentCopy, ("sender",), "sync"),
     Order(account.ConnectSender, ("api",), "sender"),
     Order(account.RemoveSender, ("api",), "sender"),
@@ -72,11 +78,19 @@ ORDERS = (
 
 QUESTIONS = (
     Question(search.SearchMessages, search.SearchAnswer, ("api",), "indexer"),
+    Question(audit.CountSearchable, audit.SearchableAnswer, ("api",), "indexer"),
+    Question(audit.ReadProofs, audit.ProofsAnswer, ("api",), "sync"),
+    Question(standing.ReadStanding, standing.StandingAnswer, ("api",), "sync"),
+    Question(standing.ListQuarantine, standing.QuarantineAnswer, ("api",), "sync"),
     Question(mail.ReadContent, mail.ContentAnswer, ("api",), "sync"),
     Question(submission.ReadSubmissionMime, submission.SubmissionMime, ("sync",), "sender"),
 )
 
-NUDGES = (Nudge(hints.LogGrew, "api", ("api",)),)
+NUDGES = (
+    Nudge(hints.LogGrew, "api", ("api",)),
+    Nudge(hints.AccountsFollowed, "api", ("sync",)),
+    Nudge(standing.AccountAsked, "sync", ("sync",)),
+)
 
 
 def durable(service: str, contract: type[Told]) -> str:

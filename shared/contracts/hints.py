@@ -13,3 +13,11 @@ class LogGrew(Hint, frozen=True, kw_only=True):
 
     tenant_id: UUID
     seq: int
+
+
+class AccountsFollowed(Hint, frozen=True, kw_only=True):
+    """Somebody has the events of these accounts before their eyes now; said again every seconds."""
+
+    channel: ClassVar[str] = "hint.accounts.followed"
+
+    account_ids: tuple[UUID, ...]

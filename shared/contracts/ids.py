@@ -26,6 +26,7 @@ class Kind(StrEnum):
     SUBMISSION = "sub"
     EVENT = "evt"
     WEBHOOK = "whk"
+    QUARANTINED = "qtn"
 
 
 class NotAnId(ValueError):

@@ -67,6 +67,7 @@ class State(Struct, frozen=True, kw_only=True):
     mailbox_id: UUID | None  # None while it is in transit between mailboxes
     keywords: frozenset[str]  # as on the wire, e.g. "\\Seen" (RFC 9051 §2.3.2)
     thread_id: UUID
+    labels: frozenset[str] = frozenset()  # where the server has labels beside mailboxes (Gmail)
 
 
 class Arrival(OpenEnum):
@@ -184,6 +185,7 @@ class SyncedMailbox(Struct, frozen=True, kw_only=True):
     role: MailboxRole | None
     selectable: bool = True
     gone: bool = False
+    subscribed: bool = True  # the account's owner wants to see it (RFC 9051 §6.3.7)
 
 
 class MailboxesSynced(Event, frozen=True, kw_only=True):
@@ -194,6 +196,19 @@ class MailboxesSynced(Event, frozen=True, kw_only=True):
     account_id: UUID
     mailboxes: tuple[SyncedMailbox, ...]
     retold: bool = False  # because a listener asked; that they are there is no news
+
+
+class MailboxRenumbered(Event, frozen=True, kw_only=True):
+    """A server numbered a mailbox anew (RFC 9051 §2.3.1.1); every message keeps its id."""
+
+    channel: ClassVar[str] = "mail.mailbox.renumbered"
+
+    account_id: UUID
+    mailbox_id: UUID
+    revision: int
+    matched: int  # messages that were known again
+    fetched: int  # messages that were not, and were fetched
+    vanished: int  # messages that are no longer there
 
 
 class ReadContent(Query, frozen=True, kw_only=True):

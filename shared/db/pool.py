@@ -1,7 +1,7 @@
 """Pools of connections, as one role of one service, with limits on how long anything may hold."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -15,6 +15,9 @@ log = structlog.get_logger()
 
 Pool: TypeAlias = asyncpg.Pool
 Connection: TypeAlias = PoolConnectionProxy
+
+# What a service teaches each of its connections before the first use.
+Lesson: TypeAlias = Callable[[Any], Awaitable[None]]
 
 _CONNECT_RETRY_SECONDS = 0.5
 
@@ -42,13 +45,18 @@ class DatabaseSettings(BaseSettings):
 
 @asynccontextmanager
 async def open_pool(
-    url: SecretStr, settings: DatabaseSettings, *, name: str, size: int
+    url: SecretStr,
+    settings: DatabaseSettings,
+    *,
+    name: str,
+    size: int,
+    lesson: Lesson | None = None,
 ) -> AsyncGenerator[Pool]:
     """A pool that waits for the database to be there, and leaves nothing open behind.
 
     The role's search_path is set where the role is made, so statements name tables alone.
     """
-    pool = await _when_there(url, settings, name, size)
+    pool = await _when_there(url, settings, name, size, lesson)
     try:
         yield pool
     finally:
@@ -59,7 +67,9 @@ async def open_pool(
             pool.terminate()
 
 
-async def _when_there(url: SecretStr, settings: DatabaseSettings, name: str, size: int) -> Pool:
+async def _when_there(
+    url: SecretStr, settings: DatabaseSettings, name: str, size: int, lesson: Lesson | None
+) -> Pool:
     said: str | None = None
     while True:
         try:
@@ -72,6 +82,7 @@ async def _when_there(url: SecretStr, settings: DatabaseSettings, name: str, siz
                 server_settings=_server_settings(settings, name),
                 # A restarted server must not meet plans of its former life.
                 max_inactive_connection_lifetime=300,
+                init=lesson,
             )
         except (
             OSError,
