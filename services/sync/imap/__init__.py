@@ -17,14 +17,15 @@ from services.sync.imap.errors import (
     Unreachable,
     Untrusted,
 )
-from services.sync.imap.fetch import Fetched, FlagsOf
+from services.sync.imap.fetch import Fetched, FlagsOf, Head
 from services.sync.imap.idle import Woken
 from services.sync.imap.list import ListedMailbox
 from services.sync.imap.names import MailboxName, decode_name, encode_name
-from services.sync.imap.news import Exists, Expunged, Flood, Marked, News, Vanished
+from services.sync.imap.news import Elsewhere, Exists, Expunged, Flood, Marked, News, Vanished
 from services.sync.imap.select import Selected
 from services.sync.imap.session import Session, connect
 from services.sync.imap.status import StatusOf
+from services.sync.imap.structure import Structure
 from services.sync.imap.wire import Dial, Endpoint, Limits, Timeouts
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Capabilities",
     "Dial",
     "Disconnected",
+    "Elsewhere",
     "Endpoint",
     "Exists",
     "Expunged",
@@ -41,6 +43,7 @@ __all__ = [
     "FlagsOf",
     "Flood",
     "Garbled",
+    "Head",
     "ImapError",
     "Insecure",
     "Limits",
@@ -54,6 +57,7 @@ __all__ = [
     "Session",
     "Silent",
     "StatusOf",
+    "Structure",
     "Timeouts",
     "TooLarge",
     "Unavailable",

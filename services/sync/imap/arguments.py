@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.sync.domain.covered import LAST_UID, Covered, Span
+from services.sync.domain.covered import LAST_UID, Span
 
 _QUOTABLE = re.compile(rb"[\x20-\x7e]{0,1000}")
+_QUOTABLE_UTF8 = re.compile(rb"[^\x00-\x1f\x7f]{0,1000}")
 _FLAG = re.compile(r"\\?[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]+")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -22,6 +23,8 @@ class Literal:
     """A string sent by its length, whatever is in it."""
 
     data: bytes = field(repr=False)
+    before: bytes = b""  # what stands around it: `UTF8 (~{42}...)`
+    after: bytes = b""
 
 
 #: A piece of a command; pieces are sent with one space between them.
@@ -33,9 +36,17 @@ def string(value: str | bytes) -> Part:
     raw = value.encode("utf-8") if isinstance(value, str) else value
     if b"\0" in raw:
         raise ValueError("a string with NUL cannot be sent to a mail server")
-    if _QUOTABLE.fullmatch(raw):
-        return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
-    return Literal(raw)
+    return _quoted(raw) if _QUOTABLE.fullmatch(raw) else Literal(raw)
+
+
+def utf8_string(value: str) -> Part:
+    """Any string for a server that takes UTF-8 between quotes (RFC 6855 §3)."""
+    raw = value.encode("utf-8")
+    return _quoted(raw) if _QUOTABLE_UTF8.fullmatch(raw) else string(raw)
+
+
+def _quoted(raw: bytes) -> bytes:
+    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 def flag_list(flags: Iterable[str]) -> bytes:
@@ -49,7 +60,17 @@ def flag_list(flags: Iterable[str]) -> bytes:
 
 def uid_set(uids: Iterable[int]) -> bytes:
     """These UIDs in as few words as possible: 1:3,7."""
-    return span_set(Covered.of_uids(uids))
+    ordered = sorted(set(uids))
+    if ordered and not (ordered[0] >= 1 and ordered[-1] <= LAST_UID):
+        raise ValueError("not UIDs")
+    words: list[bytes] = []
+    at = 0
+    while at < len(ordered):
+        first = last = ordered[at]
+        while (at := at + 1) < len(ordered) and ordered[at] == last + 1:
+            last = ordered[at]
+        words.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
+    return b",".join(words)
 
 
 def span_set(spans: Iterable[Span]) -> bytes:

@@ -25,7 +25,7 @@ class Woken(Enum):
 
 async def idle(wire: Wire, seconds: float, wake: asyncio.Event | None) -> Woken:
     """Wait until there is news, `wake` is set or time is up, never longer than nine minutes."""
-    wire.overhear_all()
+    wire.catch_up()
     if wire.news:
         return Woken.NEWS
     seconds = min(seconds, LONGEST_SECONDS)

@@ -1,13 +1,27 @@
-"""Names of mailboxes as they travel: modified UTF-7 (RFC 3501 §5.1.3)."""
+"""Names of mailboxes as they travel: modified UTF-7 (RFC 3501 §5.1.3), or UTF-8 where agreed.
+
+We keep a name in one spelling, that of modified UTF-7, whatever the connection it was heard on.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from contextlib import suppress
+from enum import Enum, auto
+
+from services.sync.imap.arguments import Part, string, utf8_string
 
 #: A mailbox as the server named it (bytes, from a listing), or a path that people read (str).
 #: What was listed is best given back as it came: not every server encodes as the RFC says.
 MailboxName = bytes | str
+
+
+class Spelling(Enum):
+    """How names of mailboxes travel on a connection."""
+
+    MODIFIED_UTF7 = auto()
+    UTF8 = auto()  # after ENABLE UTF8=ACCEPT (RFC 6855 §3), and in IMAP4rev2
 
 
 def encode_name(path: str) -> bytes:
@@ -72,3 +86,19 @@ def wire_name(mailbox: MailboxName) -> bytes:
     """The mailbox as it is named to the server; INBOX in any case is INBOX (RFC 9051 §5.1)."""
     raw = encode_name(mailbox) if isinstance(mailbox, str) else mailbox
     return b"INBOX" if raw.upper() == b"INBOX" else raw
+
+
+def name_argument(mailbox: MailboxName, spelling: Spelling) -> Part:
+    """The mailbox as an argument of a command."""
+    raw = wire_name(mailbox)
+    if spelling is Spelling.UTF8 and raw.isascii():
+        return utf8_string(decode_name(raw))
+    return string(raw)
+
+
+def heard_name(raw: bytes, spelling: Spelling) -> bytes:
+    """The mailbox that a server names, in the spelling we keep."""
+    if spelling is Spelling.UTF8:
+        with suppress(UnicodeDecodeError):  # kept as it came, and given back like that
+            raw = encode_name(raw.decode("utf-8"))
+    return wire_name(raw)

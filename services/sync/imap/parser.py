@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
-from typing import TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
 from services.sync.domain.covered import LAST_UID, Covered, Span
 from services.sync.imap.errors import Garbled
@@ -20,22 +20,24 @@ _TOKEN = re.compile(
     | (?P<open>\()
     | (?P<close>\))
     | "(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)"
-    | (?P<atom>(?:[^\s()"\[\]]|\[[^\[\]]{0,2000}\]|[\[\]])+)
+    | (?P<atom>(?:[^\s()"\[\]]++|\[[^\[\]]{0,2000}\]|[\[\]])++)
     | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_UNTAGGED = re.compile(rb"\* +(?:(\d{1,20}) +)?([A-Za-z][A-Za-z0-9.-]*)(?: +|\Z)")
+_NUMBERED = re.compile(rb"\* +(\d{1,10}) +([A-Za-z][A-Za-z0-9.-]*)(?: +|\Z)")
+_UNTAGGED = re.compile(rb"\* +([A-Za-z][A-Za-z0-9.-]*)(?: +|\Z)")
 _STATUS = re.compile(rb"(?P<tag>[^\s]+) +(?P<status>OK|NO|BAD|BYE|PREAUTH)(?: +|\Z)", re.IGNORECASE)
 _CODE = re.compile(rb"\[(?P<name>[^\s\]]+)(?: +(?P<rest>[^\]]*))?\] ?")
 
+#: Words for people, and not a book.
+MAX_WORDS = 2_000
 #: BODYSTRUCTURE nests; nobody nests deeper than this for a good reason.
 MAX_DEPTH = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Untagged:
+class Untagged(NamedTuple):
     """Data from the server, asked for or not: `* 12 FETCH (...)`, `* LIST ...`."""
 
     kind: str  # upper case
@@ -84,6 +86,10 @@ Answer = Untagged | Status | Continue | Noise
 def parse_answer(frame: Frame) -> Answer:
     """What kind of answer this is. The data of untagged ones is looked at only when wanted."""
     line = frame[0]
+    if numbered := _NUMBERED.match(line):  # nearly every line of many
+        return Untagged(
+            numbered[2].decode("ascii").upper(), int(numbered[1]), frame, numbered.end()
+        )
     if line.startswith(b"+"):
         return Continue(line[1:].strip())
     if status := _STATUS.match(line):
@@ -91,8 +97,7 @@ def parse_answer(frame: Frame) -> Answer:
         if tag == b"*" or not tag.startswith((b"*", b"+")):
             return _status(None if tag == b"*" else as_text(tag), status, line)
     if untagged := _UNTAGGED.match(line):
-        number = int(untagged[1]) if untagged[1] else None
-        return Untagged(untagged[2].decode("ascii").upper(), number, frame, untagged.end())
+        return Untagged(untagged[1].decode("ascii").upper(), None, frame, untagged.end())
     return Noise(frame)
 
 
@@ -102,9 +107,8 @@ def _status(tag: str | None, status: re.Match[bytes], line: bytes) -> Status:
         code = as_text(found["name"]).upper()
         arguments = found["rest"] or b""
         at = found.end()
-    return Status(
-        tag, status["status"].decode("ascii").upper(), code, arguments, as_text(line[at:]).strip()
-    )
+    text = as_text(line[at : at + MAX_WORDS]).strip()
+    return Status(tag, status["status"].decode("ascii").upper(), code, arguments, text)
 
 
 def parse_values(pieces: Frame) -> list[Value]:
@@ -163,11 +167,32 @@ def as_number(value: Value) -> int | None:
     return None
 
 
+def as_count(value: Value) -> int | None:
+    """How many messages there are, or a UID, or the one after the last (RFC 9051 §9, number)."""
+    number = as_number(value)
+    return number if number is not None and number <= 2**32 else None
+
+
 def as_string(value: Value) -> bytes | None:
     """An astring (RFC 9051 §9): servers choose freely between atom, quoted and literal."""
     if isinstance(value, str):
         return value.encode("utf-8")
     return value if isinstance(value, bytes) else None
+
+
+_OBJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+
+
+def as_id(value: Value) -> str | None:
+    """An object's name in brackets, `(M6d99ac3275bb4e)`, or None when it is none (RFC 8474 §7)."""
+    raw = as_string(value[0]) if isinstance(value, list) and value else None
+    name = as_text(raw) if raw else ""
+    return name if _OBJECT_ID.fullmatch(name) else None
+
+
+def as_modseq(value: Value) -> int | None:
+    """A modification sequence in brackets, `(12121231000)` (RFC 7162 §7)."""
+    return as_number(value[0]) if isinstance(value, list) and value else None
 
 
 def as_words(value: Value) -> list[str]:
@@ -179,6 +204,8 @@ def items_of(answer: Untagged) -> dict[str, Value] | None:
     """The data items of a FETCH answer by name; None when it cannot be read."""
     if answer.kind != "FETCH":
         return None
+    if (plain := _plain_items(answer.frame, answer.offset)) is not None:
+        return plain
     try:
         match answer.values():
             case [list() as items, *_]:
@@ -191,6 +218,47 @@ def items_of(answer: Untagged) -> dict[str, Value] | None:
                 return None
     except Garbled:
         return None
+
+
+#: An item with its value: quoted, a list of atoms, an atom, or the literal after this line.
+_ITEM = re.compile(
+    rb"""
+    (?P<name>[A-Za-z][A-Za-z0-9.-]*(?:\[[^\[\]"]*\])?)[ ]
+    (?:"([^"\\]*)" | \(([^()"\[\]{}]*)\) | ([^\s()"\[\]{}\\]+) | \Z)
+    (?P<after>[ ]|\)\Z)?
+    """,
+    re.VERBOSE,
+)
+
+
+def _plain_items(frame: Frame, offset: int) -> dict[str, Value] | None:
+    """The same for answers as they nearly always are, in a third of the time; None for others."""
+    told: dict[str, Value] = {}
+    pieces = iter(frame)
+    line, at = next(pieces), offset + 1
+    if not line.startswith(b"(", offset):
+        return None
+    while found := _ITEM.match(line, at):
+        name, quoted, listed, atom, after = found.groups()
+        at = found.end()
+        value: Value
+        if atom is not None:
+            value = None if atom.upper() == b"NIL" else as_text(atom)
+        elif listed is not None:
+            if b"NIL" in listed.upper():
+                return None
+            value = list[Value](as_text(listed).split())
+        elif quoted is not None:
+            value = quoted
+        else:
+            value, line, at = next(pieces, None), next(pieces, b""), 1
+            if value is None:
+                return None
+            after = b")" if line == b")" else line[:1]
+        told[name.decode("ascii").upper()] = value
+        if after != b" ":
+            return told if after == b")" and next(pieces, None) is None else None
+    return None
 
 
 _MONTHS = {
@@ -211,17 +279,20 @@ def as_date_time(value: Value) -> datetime | None:
     if not found:
         return None
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
-    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
     try:
-        return datetime(
+        there = datetime(
             int(year),
             _MONTHS[month.lower()],
             int(day),
             int(hour),
             int(minute),
             min(int(second), 59),  # a leap second
-            tzinfo=timezone(-offset if sign == "-" else offset),
-        ).astimezone(UTC)
+            tzinfo=UTC,
+        )
+        offset = int(zone_hours) * 60 + int(zone_minutes)
+        if offset >= 24 * 60:
+            return None
+        return there - timedelta(minutes=-offset if sign == "-" else offset) if offset else there
     except (KeyError, ValueError, OverflowError):
         return None
 

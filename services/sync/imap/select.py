@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from aioimaplib.aioimaplib import AUTH, SELECTED
 
-from services.sync.imap.arguments import string
 from services.sync.imap.errors import Garbled
-from services.sync.imap.names import MailboxName, wire_name
-from services.sync.imap.parser import Status, Untagged, as_number, as_text, as_words
+from services.sync.imap.names import MailboxName, name_argument, wire_name
+from services.sync.imap.news import listed_name
+from services.sync.imap.parser import Status, Untagged, Value, as_count, as_id, as_number, as_words
 from services.sync.imap.wire import Wire
 
 
@@ -32,12 +32,13 @@ async def select(wire: Wire, mailbox: MailboxName, *, readonly: bool) -> Selecte
     told: dict[str, Status] = {}
     exists = 0
     flags: frozenset[str] = frozenset()
+    name = wire_name(mailbox)
     command = "EXAMINE" if readonly else "SELECT"
-    parts = [string(wire_name(mailbox))]
-    if "CONDSTORE" in wire.offers:
+    parts = [name_argument(mailbox, wire.spelling)]
+    if not wire.offers.isdisjoint({"CONDSTORE", "QRESYNC"}):
         parts.append(b"(CONDSTORE)")
     async with wire.exchange() as exchange:
-        wire.news.take()
+        wire.news.turn_page()
         await exchange.send(command, *parts)
         wire.state = AUTH  # a refusal leaves nothing selected (RFC 9051 §6.3.2)
         async for answer in exchange.answers():
@@ -50,36 +51,32 @@ async def select(wire: Wire, mailbox: MailboxName, *, readonly: bool) -> Selecte
                 case Status(code=str(code)):
                     if code == "CLOSED":  # all before this was about the mailbox before
                         told.clear()
-                        wire.news.take()
+                        wire.news.turn_page()
                     told[code] = answer
+                    exchange.overhear(answer)
+                case Untagged(kind="LIST") if listed_name(answer, wire.spelling) == name:
+                    pass  # its name once more (RFC 9051 §6.3.2), which is no news
                 case _:
                     exchange.overhear(answer)
         wire.state = SELECTED
 
-    uidvalidity = _number(told.get("UIDVALIDITY"))
+    uidvalidity = as_number(_value(told.get("UIDVALIDITY")))
     if uidvalidity is None:
         raise Garbled("a mailbox without UIDVALIDITY: its messages have no lasting numbers")
     permanent = told.get("PERMANENTFLAGS")
+    highestmodseq = as_number(_value(told.get("HIGHESTMODSEQ"))) or None
     return Selected(
         uidvalidity=uidvalidity,
-        uidnext=_number(told.get("UIDNEXT")) or None,
+        uidnext=as_count(_value(told.get("UIDNEXT"))) or None,
         exists=exists,
-        highestmodseq=None if "NOMODSEQ" in told else _number(told.get("HIGHESTMODSEQ")) or None,
+        highestmodseq=None if "NOMODSEQ" in told else highestmodseq,
         flags=flags,
         # Not told means that all flags can be changed for good (RFC 9051 §6.3.2).
-        permanent_flags=frozenset(as_words(next(iter(permanent.values()), None)))
-        if permanent
-        else flags,
+        permanent_flags=frozenset(as_words(_value(permanent))) if permanent else flags,
         readonly=readonly or "READ-ONLY" in told,
-        mailbox_id=_mailbox_id(told.get("MAILBOXID")),
+        mailbox_id=as_id(_value(told.get("MAILBOXID"))),
     )
 
 
-def _number(told: Status | None) -> int | None:
-    if told is None:
-        return None
-    return as_number(next(iter(told.values()), None))
-
-
-def _mailbox_id(told: Status | None) -> str | None:
-    return as_text(told.arguments).strip("() ") or None if told else None
+def _value(told: Status | None) -> Value:
+    return next(iter(told.values()), None) if told else None

@@ -3,42 +3,55 @@
     async with connect(endpoint, dial=dial) as session:
         await session.login(username, password)
         selected = await session.select(mailbox.raw_name, readonly=True)
-        for uid in await session.uids(EVERY_UID):
-            ...
+        async with aclosing(session.fetch(await session.uids(EVERY_UID))) as messages:
+            async for message in messages:
+                ...
 
 One thing is done at a time on a session: callers that share one wait for each other. Whatever the
 server tells on the way that nobody asked for (new messages, expunges, changed flags) is kept as
 news, see `take_news`. A command that is given up in the middle (an error, a cancelled task, an
 abandoned `fetch`) ends the connection, because what is still on its way could not be told apart
 from the answer to the next command; the session then raises Disconnected.
+
+What comes as a stream holds the turn to speak until it ends: nothing else can be asked of the same
+session inside the loop. Whoever may leave such a loop early uses `contextlib.aclosing`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
+from array import array
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from aioimaplib.aioimaplib import SELECTED
 
-from services.sync.domain.covered import Span
+from services.sync.domain.covered import Covered, Span
 from services.sync.imap.append import Appended, append
 from services.sync.imap.capability import Capabilities
-from services.sync.imap.fetch import Fetched, FlagsOf, fetch, flags, sizes
+from services.sync.imap.compress import compress
+from services.sync.imap.enable import enable
+from services.sync.imap.fetch import Fetched, FlagsOf, Head, fetch, sizes
+from services.sync.imap.flags import changes, flags
 from services.sync.imap.greeting import open_wire
+from services.sync.imap.heads import heads
 from services.sync.imap.id import identify
 from services.sync.imap.idle import Woken, idle
-from services.sync.imap.list import ListedMailbox, list_mailboxes
+from services.sync.imap.list import ListedMailbox, list_mailboxes, survey
 from services.sync.imap.login import login
 from services.sync.imap.logout import logout
 from services.sync.imap.names import MailboxName
 from services.sync.imap.news import News
 from services.sync.imap.noop import noop
+from services.sync.imap.notify import notify
 from services.sync.imap.search import search_message_id, uids
+from services.sync.imap.sections import beginning, sections
 from services.sync.imap.select import Selected, select
 from services.sync.imap.status import StatusOf, status
+from services.sync.imap.structure import Structure, structure
 from services.sync.imap.wire import Dial, Endpoint, Limits, Timeouts, Wire
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -92,6 +105,25 @@ class Session:
         """Whether the connection has ended, as far as we know without asking."""
         return self._wire.lost
 
+    @property
+    def enabled(self) -> frozenset[str]:
+        """What was agreed on by `enable`: QRESYNC, CONDSTORE, UTF8=ACCEPT."""
+        return self._wire.enabled
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds from a command to the end of its answer, at best; 0.0 before there was one."""
+        return 0.0 if math.isinf(self._wire.round_trip) else self._wire.round_trip
+
+    @property
+    def notifying(self) -> bool:
+        """Whether the server tells of other mailboxes; ends when it told more than it could."""
+        return self._wire.notifying
+
+    @property
+    def _has_modseq(self) -> bool:
+        return self._selected is not None and self._selected.highestmodseq is not None
+
     async def login(self, username: str, password: str) -> None:
         """Prove who we are; AuthFailed carries the server's words.
 
@@ -104,9 +136,29 @@ class Session:
         """Introduce ourselves and learn what the server is; empty where ID is not offered."""
         return await identify(self._wire, fields)
 
+    async def enable(self) -> frozenset[str]:
+        """Agree on QRESYNC and UTF-8 where offered; once, after login, before anything is open."""
+        return await enable(self._wire)
+
+    async def compress(self) -> bool:
+        """Compress all that travels from here on; False when the server does not do that."""
+        return await compress(self._wire)
+
+    async def notify(self) -> bool:
+        """Be told of every mailbox, not only of the open one; False when that is not offered.
+
+        What is told of others is news: Elsewhere. Flood, and `notifying` no longer true, when
+        there was more than the server can tell.
+        """
+        return await notify(self._wire)
+
     async def list_mailboxes(self) -> list[ListedMailbox]:
         """Every mailbox, each once."""
         return await list_mailboxes(self._wire)
+
+    async def survey(self) -> tuple[list[ListedMailbox], dict[MailboxName, StatusOf]]:
+        """Every mailbox, each once, and the counters of each that can be counted, by `raw_name`."""
+        return await survey(self._wire)
 
     async def select(self, mailbox: MailboxName, *, readonly: bool) -> Selected:
         """Open a mailbox; with `readonly` nothing we do can change it (EXAMINE)."""
@@ -114,17 +166,44 @@ class Session:
         self._selected = await select(self._wire, mailbox, readonly=readonly)
         return self._selected
 
-    async def uids(self, span: Span) -> list[int]:
-        """Which UIDs in the span exist now, in order. Complete, or an error."""
+    async def uids(self, span: Span) -> array[int]:
+        """Which UIDs in the span exist now, in order, four bytes each. Complete, or an error."""
         return await uids(self._wire, span)
 
-    async def flags(self, span: Span) -> list[FlagsOf]:
-        """How each message in the span is marked, in order of UID. Complete, or an error.
+    def flags(self, span: Span) -> AsyncGenerator[list[FlagsOf]]:
+        """How each message in the span is marked, some hundreds at a time, in the server's order.
 
-        With modification sequences where the mailbox has them.
+        With modification sequences where the mailbox has them. Complete, or an error. A message
+        whose marks change meanwhile may come twice: the later one counts.
         """
-        modseq = self._selected is not None and self._selected.highestmodseq is not None
-        return await flags(self._wire, span, modseq=modseq)
+        return flags(self._wire, span, modseq=self._has_modseq)
+
+    def changes(self, since: int) -> AsyncGenerator[list[FlagsOf] | Covered]:
+        """What came, was marked or vanished in the open mailbox since a modification sequence.
+
+        Covered are UIDs that are gone, some of which may never have been; a server tells them only
+        when QRESYNC is enabled. Complete, or an error. Only for a mailbox with `highestmodseq`.
+        """
+        return changes(self._wire, since)
+
+    def heads(self, uids: Sequence[int], *, named: bool) -> AsyncGenerator[list[Head]]:
+        """What there is to know of messages without fetching them; who is gone does not come.
+
+        With `named` also the header fields by which a message is known again.
+        """
+        return heads(self._wire, uids, named=named, modseq=self._has_modseq)
+
+    async def structure(self, uids: Sequence[int]) -> dict[int, Structure]:
+        """How these messages are built; what is gone or cannot be understood is left out."""
+        return await structure(self._wire, uids)
+
+    async def sections(self, uid: int, names: Sequence[str]) -> dict[str, bytes]:
+        """Parts of a message by name (`HEADER`, `1.2`, `1.2.MIME`), as encoded; NIL is left out."""
+        return await sections(self._wire, uid, names)
+
+    async def beginning(self, uid: int, octets: int) -> bytes | None:
+        """The first so many octets of a message, whatever its parts; None when it is not there."""
+        return await beginning(self._wire, uid, octets)
 
     async def sizes(self, uids: Iterable[int]) -> dict[int, int]:
         """How large each of these messages is, by the server's count; who is gone is left out."""
@@ -173,9 +252,14 @@ class Session:
         """Ask for news; proves that the server is alive."""
         await noop(self._wire)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._wire.news)
+
     def take_news(self) -> list[News]:
         """What the server told since last asked: see `news`. Selecting a mailbox forgets it."""
-        self._wire.overhear_all()
+        self._wire.catch_up()
         return self._wire.news.take()
 
     async def logout(self) -> None:

@@ -10,68 +10,41 @@ state. No type of the library leaves this module.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 import sys
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
-from aioimaplib.aioimaplib import Commands, IMAP4ClientProtocol
+from aioimaplib.aioimaplib import IMAP4ClientProtocol
 
-from services.sync.imap.arguments import Part
+from services.sync.imap.deflate import Deflated
+from services.sync.imap.endpoint import Dial, Endpoint, Limits, Timeouts
 from services.sync.imap.errors import (
     Bye,
     Disconnected,
     Garbled,
     ImapError,
-    Refused,
     Silent,
-    refusal,
 )
-from services.sync.imap.framing import Frame, Framer, size_of
+from services.sync.imap.exchange import Exchange, offers_in
+from services.sync.imap.framing import Frame
+from services.sync.imap.inbound import Inbound
+from services.sync.imap.names import Spelling
 from services.sync.imap.news import NewsBox
 from services.sync.imap.parser import (
     Answer,
-    Continue,
-    Noise,
     Status,
     Untagged,
-    Value,
-    as_words,
     parse_answer,
 )
-from shared.contracts.account import Security
 
-Dial = Callable[[str, int], Awaitable[socket.socket]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where a mail server is and how it is spoken to."""
-
-    host: str
-    port: int
-    security: Security
+__all__ = ["Dial", "Endpoint", "Exchange", "Limits", "Timeouts", "Wire"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long we wait, in seconds. No silence is waited for without end."""
-
-    connect: float = 20.0  # the TLS handshake, and then the greeting
-    silence: float = 60.0  # without one byte while an answer is owed
-    answer: float = 600.0  # for one whole answer, however slowly it drips
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much of a server's talk we hold."""
-
-    literal_bytes: int = 80 * 1024 * 1024  # one message
-    line_bytes: int = 32 * 1024 * 1024  # a SEARCH answer of some millions
-    queued_bytes: int = 4 * 1024 * 1024  # before the server has to wait for us
+#: Bytes a second; slower is not called coming. A large message on a thin line may take an hour.
+SLOWEST = 4096
 
 
 class Wire(IMAP4ClientProtocol):
@@ -84,21 +57,24 @@ class Wire(IMAP4ClientProtocol):
         self.timeouts = timeouts
         self.news = NewsBox()
         self.offers: frozenset[str] = frozenset()
+        self.enabled: frozenset[str] = frozenset()
+        self.notifying = False  # whether the server tells of other mailboxes (RFC 5465)
+        self.round_trip = math.inf  # the shortest there was
         self.closed: asyncio.Future[None] = loop.create_future()
-        self._limits = limits
-        self._framer = Framer(
-            max_literal_bytes=limits.literal_bytes, max_line_bytes=limits.line_bytes
-        )
-        self._arrived: deque[Frame] = deque()
-        self._arrived_bytes = 0
+        self._inbound = Inbound(limits)
         self._reading_paused = False
+        self._deflated: Deflated | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._last_heard = loop.time()
+        self._heard_bytes = 0
+        self._waiting_since = 0  # so many bytes
+        self._waited = 0.0
         self._failure: ImapError | None = None
         self._bye: Status | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._turn = asyncio.Lock()
+        self._speaker: asyncio.Task[object] | None = None
 
     # -- what asyncio calls ------------------------------------------------------------------
 
@@ -112,22 +88,21 @@ class Wire(IMAP4ClientProtocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)  # milliseconds
 
     def data_received(self, d: bytes) -> None:
-        """Cut what came into answers; when too many wait, let the server wait."""
+        """Keep what came; when too much waits, let the server wait."""
         self._last_heard = self._loop.time()
+        self._heard_bytes += len(d)
         try:
-            frames = self._framer.feed(d)
+            self._inbound.take_in(d)
         except Garbled as garbled:
-            self.fail(garbled)
+            self._give_up(garbled)
             return
-        self._arrived.extend(frames)
-        self._arrived_bytes += sum(map(size_of, frames))
-        if self._arrived_bytes > self._limits.queued_bytes and not self._reading_paused:
+        if self._inbound.full and not self._reading_paused:
             self._reading_paused = True
             self.transport.pause_reading()
-        if frames:
-            self.wake()
+        self.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """No more will come; what came before is still handed over."""
@@ -156,7 +131,15 @@ class Wire(IMAP4ClientProtocol):
     @property
     def midway(self) -> bool:
         """Whether something came that nobody has read."""
-        return bool(self._arrived) or self._framer.midway
+        return self._inbound.midway
+
+    @property
+    def spelling(self) -> Spelling:
+        """How names of mailboxes travel here."""
+        utf8 = not {"UTF8=ACCEPT", "IMAP4REV2"}.isdisjoint(self.enabled)
+        if utf8 or ("IMAP4REV2" in self.offers and "IMAP4REV1" not in self.offers):
+            return Spelling.UTF8
+        return Spelling.MODIFIED_UTF7
 
     def fail(self, why: ImapError) -> None:
         """End the connection for this reason; whoever waits is told."""
@@ -164,6 +147,11 @@ class Wire(IMAP4ClientProtocol):
             self._failure = why
         self.abort()
         self.wake()
+
+    def _give_up(self, garbled: Garbled) -> None:
+        """What came cannot be read, and so nothing after it."""
+        self._inbound.clear()
+        self.fail(garbled)
 
     def abort(self) -> None:
         """Drop the connection without another word."""
@@ -188,15 +176,24 @@ class Wire(IMAP4ClientProtocol):
             raise Disconnected("The connection ended during the TLS handshake.")
         self.transport = transport
 
+    def compress(self) -> None:
+        """Speak compressed from here on (RFC 4978 §3)."""
+        self._deflated = Deflated()
+        try:
+            self._inbound.inflate()
+        except Garbled as garbled:
+            self._give_up(garbled)
+
     # -- reading -----------------------------------------------------------------------------
 
     def next_arrived(self) -> Frame | None:
         """An answer that is there already."""
-        if not self._arrived:
+        try:
+            frame = self._inbound.next()
+        except Garbled as garbled:
+            self._give_up(garbled)
             return None
-        frame = self._arrived.popleft()
-        self._arrived_bytes -= size_of(frame)
-        if self._reading_paused and self._arrived_bytes <= self._limits.queued_bytes // 2:
+        if self._reading_paused and not self._inbound.full:
             self._reading_paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
@@ -209,24 +206,46 @@ class Wire(IMAP4ClientProtocol):
         while (frame := self.next_arrived()) is None:
             if self._failure is not None:
                 raise self._ending()
-            until = min(max(began, self._last_heard) + silence, began + self.timeouts.answer)
-            if until <= self._loop.time():
+            now = self._loop.time()
+            enough = self.timeouts.answer + (self._heard_bytes - self._waiting_since) / SLOWEST
+            until = min(max(began, self._last_heard) + silence, now + enough - self._waited)
+            if until <= now:
                 self.fail(Silent())
                 raise self._ending()
-            await self.something(until)
+            await self._look_up(until)
+            self._waited += self._loop.time() - now
         return frame
 
+    def begin_to_wait(self) -> None:
+        """Something that was waited for has come, or nothing was: patience is new."""
+        self._waited = 0.0
+        self._waiting_since = self._heard_bytes
+
     async def something(self, until: float) -> bool:
-        """Wait until an answer is there or the connection is lost (then True), or time is up."""
-        if not self._arrived and self._failure is None:
-            self._waiter = self._loop.create_future()
-            timer = self._loop.call_at(until, self.wake)
-            try:
-                await self._waiter
-            finally:
-                timer.cancel()
-                self._waiter = None
-        return bool(self._arrived) or self._failure is not None
+        """Wait until an answer is there or the connection is lost (then True), or time is up.
+
+        False comes early when something is on its way, or `wake` was called.
+        """
+        if not self._answered():
+            await self._look_up(until)
+        return self._answered()
+
+    def _answered(self) -> bool:
+        try:
+            return self._inbound.ready or self._failure is not None
+        except Garbled as garbled:
+            self._give_up(garbled)
+            return True
+
+    async def _look_up(self, until: float) -> None:
+        """Wait until anything happens, or time is up."""
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_at(until, self.wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
 
     def _ending(self) -> ImapError:
         """Why the connection ended, in the server's words if it left any."""
@@ -242,11 +261,21 @@ class Wire(IMAP4ClientProtocol):
                 self.offers = offers_in(answer.values())
             case Status(tag=None, status="BYE"):
                 self._bye = answer
+            case Status(tag=None, code="NOTIFICATIONOVERFLOW"):  # it tells no more (RFC 5465 §5.8)
+                self.notifying = False
+                self.news.flood()
+            case Untagged(kind="STATUS" | "LIST") if self.notifying:
+                self.news.hear_elsewhere(answer, self.spelling)
             case _:
                 self.news.hear(answer)
 
+    def catch_up(self) -> None:
+        """Take note of what came while nothing was asked; while something is, it may be that."""
+        if not self._turn.locked():
+            self.overhear_all()
+
     def overhear_all(self) -> None:
-        """Take note of all that came while nothing was asked."""
+        """Take note of all that is there already."""
         while (frame := self.next_arrived()) is not None:
             self.overhear(parse_answer(frame))
 
@@ -257,6 +286,8 @@ class Wire(IMAP4ClientProtocol):
         if self._failure is not None:
             self.overhear_all()
             raise self._ending()
+        if self._deflated is not None:
+            data = self._deflated.of(data)
         self.transport.write(data)
         try:
             async with asyncio.timeout(self.timeouts.answer):
@@ -272,120 +303,15 @@ class Wire(IMAP4ClientProtocol):
     @asynccontextmanager
     async def exchange(self) -> AsyncGenerator[Exchange, None]:
         """A turn to speak. Left with an answer still owed, the connection is of no use any more."""
+        if self._speaker is asyncio.current_task() and self._turn.locked():
+            raise RuntimeError("a stream of answers is open: nothing else can be asked inside it")
         async with self._turn:
+            self._speaker = asyncio.current_task()
             self.overhear_all()
             exchange = Exchange(self)
             try:
                 yield exchange
             finally:
+                self._speaker = None
                 if exchange.owed:
                     self.fail(Disconnected("given up in the middle of an answer"))
-
-
-class Exchange:
-    """Commands sent in one turn, and the answers to them."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
-        self.owed: set[str] = set()  # tags
-        self._commands: dict[str, str] = {}
-
-    async def send(self, command: str, *parts: Part) -> str:
-        """Send a command; its tag is returned.
-
-        A literal that has to be asked for is sent only when no other command is on its way.
-        """
-        known = Commands.get(command.split()[0])
-        if known is not None and self.wire.state not in known.valid_states:
-            raise Disconnected(f"{command} cannot be said in state {self.wire.state}")
-        tag = self.wire.new_tag()
-        self.owed.add(tag)
-        self._commands[tag] = command
-        out = bytearray(f"{tag} {command}".encode("ascii"))
-        for part in parts:
-            out += b" "
-            if isinstance(part, bytes):
-                out += part
-                continue
-            if self.wire.takes_literal_at_once(len(part.data)):
-                out += b"{%d+}\r\n" % len(part.data)
-            else:
-                out += b"{%d}\r\n" % len(part.data)
-                await self.wire.write(bytes(out))
-                out.clear()
-                await self.go_ahead()
-            if len(part.data) > 65_536:  # not copied once more
-                await self.wire.write(bytes(out))
-                await self.wire.write(part.data)
-                out.clear()
-            else:
-                out += part.data
-        out += b"\r\n"
-        await self.wire.write(bytes(out))
-        return tag
-
-    async def send_line(self, line: bytes) -> None:
-        """Go on with a command that the server waits for."""
-        await self.wire.write(line + b"\r\n")
-
-    async def next(self, *, silence: float | None = None) -> Answer:
-        """The next answer, refusals included; a tagged one settles its command."""
-        frame = await self.wire.frame(silence=silence)
-        answer = parse_answer(frame)
-        if isinstance(answer, Status) and answer.tag is not None:
-            if answer.tag not in self.owed:
-                return Noise(frame)
-            self.owed.discard(answer.tag)
-            if answer.code == "CAPABILITY":
-                self.wire.offers = offers_in(answer.values())
-        return answer
-
-    async def answers(self) -> AsyncIterator[Untagged | Status]:
-        """What the server says until it has answered all; a refusal is raised.
-
-        What the caller does not want it hands to `overhear`.
-        """
-        while self.owed:
-            match answer := await self.next():
-                case Status(tag=str(), status="NO" | "BAD"):
-                    raise self.refusal(answer)
-                case Untagged() | Status():
-                    yield answer
-                case _:
-                    pass
-
-    async def finish(self) -> None:
-        """Read on to the end of all commands; nothing in the answers is of interest."""
-        async for answer in self.answers():
-            self.overhear(answer)
-
-    async def go_ahead(self) -> bytes:
-        """Wait until the server asks for the rest of the one command that was sent."""
-        while True:
-            match answer := await self.next():
-                case Continue(text):
-                    return text
-                case Status(tag=str(), status="OK"):
-                    raise Garbled("a command was done before all of it was sent")
-                case Status(tag=str()):
-                    raise self.refusal(answer)
-                case _:
-                    self.overhear(answer)
-
-    def overhear(self, answer: Answer) -> None:
-        """Take note of what nobody asked for."""
-        self.wire.overhear(answer)
-
-    def refusal(self, status: Status) -> Refused:
-        """The refusal that a NO or BAD is."""
-        return refusal(
-            command=self._commands.get(status.tag or "", ""),
-            status=status.status,
-            code=status.code,
-            text=status.text,
-        )
-
-
-def offers_in(values: list[Value]) -> frozenset[str]:
-    """Capabilities in upper case (they are case-insensitive, RFC 9051 §7.2.2)."""
-    return frozenset(word.upper() for word in as_words(values))

@@ -5,74 +5,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.sync.domain.covered import EVERY_UID, Covered, Span
+from services.sync.domain.covered import Covered, Span
 from services.sync.imap import (
     Exists,
     Expunged,
-    Garbled,
     Limits,
     Marked,
     TooLarge,
     Unavailable,
     Vanished,
 )
-from services.sync.imap.fetch import FlagsOf
 from tests.sync.imap.scripted import Peer, message, opened, talking_to
-
-
-async def test_the_marks_of_fifty_thousand_messages_come_in_one_answer():
-    lines = b"".join(b"* %d FETCH (UID %d FLAGS (\\Seen))\r\n" % (n, n) for n in range(1, 50_001))
-
-    async def more(peer: Peer) -> None:
-        await peer.expects(r"UID FETCH 1:\* \(UID FLAGS\)")
-        await peer.sends(lines)
-        await peer.says("{tag} OK done")
-        await peer.parts()
-
-    async with talking_to(opened(more), limits=Limits(queued_bytes=100_000)) as session:
-        await session.select("INBOX", readonly=True)
-        marks = await session.flags(EVERY_UID)
-    assert [each.uid for each in marks] == list(range(1, 50_001))
-    assert {each.flags for each in marks} == {frozenset({"\\Seen"})}
-
-
-async def test_marks_are_read_however_they_are_written():
-    async def more(peer: Peer) -> None:
-        await peer.expects(r"UID FETCH 3:\* \(UID FLAGS\)")
-        await peer.says(
-            "* 1 FETCH (FLAGS (\\Seen $A) UID 4)",
-            "* 2 FETCH (UID 5 FLAGS () MODSEQ (12))",
-            b"* 3 FETCH (UID 6 FLAGS (x) X {3}\r\n)\r\n)",
-            "* 4 FETCH (UID 2 FLAGS (\\Seen))",
-            "* 5 FETCH (FLAGS (\\Deleted))",
-            "{tag} OK done",
-        )
-        await peer.parts()
-
-    async with talking_to(opened(more)) as session:
-        await session.select("INBOX", readonly=True)
-        assert await session.flags(Span(3, EVERY_UID.last)) == [
-            FlagsOf(4, frozenset({"\\Seen", "$A"}), None),
-            FlagsOf(5, frozenset(), 12),
-            FlagsOf(6, frozenset({"x"}), None),
-        ]
-        assert session.take_news() == [
-            Marked(4, 2, frozenset({"\\Seen"}), None),
-            Marked(5, None, frozenset({"\\Deleted"}), None),
-        ]
-
-
-async def test_marks_that_cannot_be_read_do_not_look_like_a_message_that_is_gone():
-    async def more(peer: Peer) -> None:
-        await peer.expects("UID FETCH .*")
-        await peer.says("* 1 FETCH (UID 4 FLAGS (\\Seen)", "{tag} OK done")
-        await peer.reader.read()
-
-    with pytest.raises(Garbled):
-        async with talking_to(opened(more)) as session:
-            await session.select("INBOX", readonly=True)
-            await session.flags(EVERY_UID)
-
 
 ITEMS = r"\(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK\[\]\)"
 

@@ -1,9 +1,11 @@
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sync.imap.errors import TooLarge
-from services.sync.imap.framing import Framer
+from services.sync.imap.framing import Frame, Framer
 
 CONVERSATION = (
     b"* OK ready {3}\r\n"
@@ -25,34 +27,61 @@ def framer(**limits: int) -> Framer:
     return Framer(**{"max_literal_bytes": 1000, "max_line_bytes": 1000} | limits)
 
 
+def cut(framer: Framer, pieces: Iterable[bytes]) -> list[Frame]:
+    frames: list[Frame] = []
+    for piece in pieces:
+        framer.feed(piece)
+        while (frame := framer.next()) is not None:
+            frames.append(frame)
+    return frames
+
+
 def test_an_answer_is_the_same_wherever_the_network_cuts_it():
-    for cut in range(len(CONVERSATION) + 1):
+    for at in range(len(CONVERSATION) + 1):
         cutter = framer()
-        assert cutter.feed(CONVERSATION[:cut]) + cutter.feed(CONVERSATION[cut:]) == FRAMES
+        assert cut(cutter, [CONVERSATION[:at], CONVERSATION[at:]]) == FRAMES
         assert not cutter.midway
+
+
+def test_an_answer_is_the_same_however_late_somebody_wants_it():
+    for at in range(len(CONVERSATION) + 1):
+        cutter = framer()
+        cutter.feed(CONVERSATION[:at])
+        assert cut(cutter, [CONVERSATION[at:]]) == FRAMES
+        assert cutter.held == 0
+
+
+def test_what_follows_an_answer_is_left_alone_until_it_is_wanted():
+    first = CONVERSATION.index(b"\n") + 1
+    for at in range(first, len(CONVERSATION) + 1):
+        cutter = framer()
+        cutter.feed(CONVERSATION[:at])
+        cutter.feed(CONVERSATION[at:])
+        assert cutter.next() == FRAMES[0]
+        assert cutter.take_rest() == CONVERSATION[first:]
+        assert cutter.next() is None
 
 
 def test_an_answer_that_comes_byte_by_byte_is_the_same():
     cutter = framer()
-    frames = [f for byte in CONVERSATION for f in cutter.feed(bytes([byte]))]
-    assert frames == FRAMES
+    assert cut(cutter, [bytes([byte]) for byte in CONVERSATION]) == FRAMES
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20))
 def test_literals_of_any_bytes_come_through_any_cuts(literals: list[bytes]):
     wire = b"".join(b"* X {%d}\r\n%s)\r\n" % (len(each), each) for each in literals)
     cutter = framer()
-    frames = [f for at in range(0, len(wire), 7) for f in cutter.feed(wire[at : at + 7])]
+    frames = cut(cutter, [wire[at : at + 7] for at in range(0, len(wire), 7)])
     assert frames == [[b"* X ", each, b")"] for each in literals]
 
 
 def test_fifty_thousand_lines_in_one_read_are_no_trouble():
     lines = b"".join(b"* %d FETCH (UID %d FLAGS ())\r\n" % (n, n) for n in range(1, 50_001))
-    assert len(framer().feed(lines)) == 50_000
+    assert len(cut(framer(), [lines])) == 50_000
 
 
 def test_lines_that_end_with_a_bare_newline_are_read():
-    assert framer().feed(b"* OK a\n* OK b\n") == [[b"* OK a"], [b"* OK b"]]
+    assert cut(framer(), [b"* OK a\n* OK b\n"]) == [[b"* OK a"], [b"* OK b"]]
 
 
 @pytest.mark.parametrize(
@@ -66,4 +95,4 @@ def test_lines_that_end_with_a_bare_newline_are_read():
 )
 def test_a_server_cannot_make_us_hold_more_than_the_limits(flood: bytes):
     with pytest.raises(TooLarge):
-        framer().feed(flood)
+        cut(framer(), [flood])

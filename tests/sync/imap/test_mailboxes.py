@@ -38,6 +38,8 @@ async def test_a_server_that_offers_more_than_it_understands_still_lists():
         await peer.says("{tag} BAD what?")
         await peer.expects(r'LIST "" "\*"')
         await peer.says('* LIST () "/" INBOX', "{tag} OK done")
+        await peer.expects(r'LSUB "" "\*"')
+        await peer.says('* LSUB () "/" INBOX', "{tag} OK done")
         await peer.parts()
 
     async with talking_to(script) as session:

@@ -25,7 +25,8 @@ from tests.corpora import corpora
 
 def answers(raw: bytes) -> list[Answer]:
     framer = Framer(max_literal_bytes=10**6, max_line_bytes=10**6)
-    return [parse_answer(frame) for frame in framer.feed(raw)]
+    framer.feed(raw)
+    return [parse_answer(frame) for frame in iter(framer.next, None)]
 
 
 def answer(raw: bytes) -> Answer:
