@@ -1,13 +1,16 @@
 """sync, the ear: keeps our copy of each mailbox equal to the server's.
 
-Obeys:   ConnectSync, RemoveSync, RetellAccount, FileSentCopy
+Obeys:   ConnectSync, RemoveSync, RetellAccount, AuditMailbox, PauseSync, ResumeSync,
+         CheckSync, FileSentCopy
 Tells:   AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
-         MessagesSynced, MessagesFilled, MessagesRetold, MessagesChanged, MessagesVanished,
-         SentCopyFiled
-Answers: ReadContent
+         MailboxRenumbered, MailboxAudited, MessagesSynced, MessagesFilled, MessagesRetold,
+         MessagesChanged, MessagesVanished, SentCopyFiled
+Answers: ReadContent, ReadProofs, ReadStanding, ListQuarantine
 Asks:    ReadSubmissionMime
+Hints:   AccountAsked
 Owns:    account, account_state, lease, replica, clock, mailbox, message, message_content,
-         thread_name, tombstone, quarantine, retelling, sent_copy
+         thread_name, tombstone, quarantine, retelling, rethreading, sent_copy, audit, account_rest,
+         account_use, connection_slot, host_rest
 Speaks:  IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051)
 
 One process is either the `listen` role, which pulls, or the `answer` role, which hands out what

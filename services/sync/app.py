@@ -2,20 +2,26 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.sync.settings import Role, Settings
-from services.sync.store import accounts
+from services.sync.actions.ask_rethreading import ask_rethreading
+from services.sync.actions.understanding import Readers
+from services.sync.settings import Role, Settings, release
+from services.sync.store import accounts, leases
 from services.sync.subscribers import ears
 from services.sync.workers import chores
 from services.sync.workers.shepherd import Shepherd
 from services.sync.world import World
 from shared.bus import Relay, open_bus
-from shared.contracts.mail import ReadContent
+from shared.contracts.envelope import Query
 from shared.db import Pool, open_pool
 from shared.seal import KeysUnusable, OpeningKeys, missing_keys
 from shared.telemetry import configure, serve_probes
+
+#: New mail comes every few minutes: it should not wait for a process to be born.
+_READERS_IDLE_SECONDS = 600.0
 
 
 async def main(stop: asyncio.Event) -> None:
@@ -28,13 +34,14 @@ async def main(stop: asyncio.Event) -> None:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Open every door, work, and close them in the other order."""
     keys = OpeningKeys.load(settings.seal_keys_dir)
+    replica_id = uuid7()
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(open_bus(settings, service="sync"))
         pool = await stack.enter_async_context(
             open_pool(
                 settings.database_url,
                 settings,
-                name=f"sync {settings.role}",
+                name=leases.session_name(settings.role, replica_id),
                 size=settings.database_pool_size,
             )
         )
@@ -55,7 +62,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             request_pool=request_pool,
             relay=relay,
             keys=keys,
-            replica_id=uuid7(),
+            replica_id=replica_id,
+            release=release(),
+            readers=await stack.enter_async_context(
+                Readers(at_once=settings.readers, idle_seconds=_READERS_IDLE_SECONDS)
+            ),
+            first_copies=asyncio.Semaphore(settings.first_copies_at_once),
         )
 
         async def database() -> None:
@@ -69,22 +81,30 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 settings.probe_host, settings.probe_port, {"database": database, "bus": connected}
             )
         )
+        questions = [contract for contract in ears.contracts if issubclass(contract, Query)]
         if settings.role is Role.ANSWER:
-            await stack.enter_async_context(ears.open(bus, world, only=[ReadContent]))
+            await stack.enter_async_context(ears.open(bus, world, only=questions))
             await stop.wait()
             return
         await stack.enter_async_context(relay.running())
-        commands = [contract for contract in ears.contracts if contract is not ReadContent]
+        commands = [contract for contract in ears.contracts if contract not in questions]
         await stack.enter_async_context(ears.open(bus, world, only=commands))
         await _work(world, stop)
+
+
+async def rethread(account_id: UUID | None) -> int:
+    """Ask for threads made anew, of one account or of all; of how many. A running sync does it."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    async with open_pool(settings.database_url, settings, name="sync rethread", size=1) as pool:
+        return await ask_rethreading(pool, account_id)
 
 
 async def _work(world: World, stop: asyncio.Event) -> None:
     """Run the loops; one that ends by a bug ends the process, which is then started anew."""
     shepherd = Shepherd(world)
-    loops = [chores.retell(world), chores.tidy(world)]
+    loops = [chores.retell(world), chores.tidy(world), chores.measure(world)]
     if world.settings.enabled:
-        loops += [shepherd.run(), chores.file_copies(world, shepherd)]
+        loops += [chores.rethread(world), shepherd.run(), chores.file_copies(world, shepherd)]
     tasks = [asyncio.create_task(loop) for loop in loops]
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -29,6 +29,14 @@ QUARANTINED = Counter(
     "postbus_sync_quarantined_messages_total",
     "Messages on a server that could not be kept.",
 )
+UNPROVEN = Gauge(
+    "postbus_sync_unproven_messages",
+    "Messages on servers that the last proof of their mailbox does not account for.",
+)
+OLDEST_PROOF_SECONDS = Gauge(
+    "postbus_sync_oldest_proof_seconds",
+    "Age of the oldest proof that a mailbox was whole.",
+)
 ANSWER_SECONDS = Histogram(
     "postbus_sync_answer_duration_seconds",
     "Time to answer what a message says.",

@@ -1,6 +1,7 @@
 """What an operator may say about sync."""
 
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import AliasChoices, Field
@@ -10,6 +11,14 @@ from shared.bus import BusSettings
 from shared.db import DatabaseSettings
 from shared.dial import DialSettings
 from shared.telemetry import TelemetrySettings
+
+
+def release() -> str:
+    """The version of this software: what it could not keep, a later one may."""
+    try:
+        return version("postbus")
+    except PackageNotFoundError:
+        return "unreleased"
 
 
 class Role(StrEnum):
@@ -43,8 +52,22 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     first_copies_at_once: int = Field(
         default=4, ge=1, description="Accounts whose first copy is made at the same time."
     )
+    readers: int = Field(
+        default=1, ge=0, description="Processes in which messages are read; 0: in a thread."
+    )
+    audit_seconds: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="Each mailbox is compared with its server message by message this often.",
+    )
     poll_seconds: float = Field(
         default=60.0, gt=0, description="Mailboxes without a push are looked at this often."
+    )
+    near_poll_seconds: float = Field(
+        default=0.06,
+        ge=0,
+        description="A server within 10 ms is asked for new mail this often while somebody follows"
+        " the account's events; 0: it is waited for, as it is everywhere else.",
     )
     compare_seconds: float = Field(
         default=300.0,
@@ -63,6 +86,18 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     auth_retry_seconds: float = Field(
         default=3600.0, gt=0, description="A refused password is tried again this often."
     )
+    connections_per_account: int = Field(
+        default=4,
+        ge=1,
+        description="At most so many connections to one account's server at a time; one of them"
+        " is kept for opening messages. A server that allows fewer is believed.",
+    )
+    account_bytes_per_day: int | None = Field(
+        default=None,
+        ge=0,
+        description="At most so many bytes are fetched for an account's first copy in a day (UTC):"
+        " a fifth is left for new mail. Unset: what its provider is known to allow; 0: any number.",
+    )
     heartbeat_seconds: float = Field(
         default=3.0, gt=0, description="How often a process says that it lives."
     )
@@ -70,7 +105,8 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
         default=15.0, gt=0, description="Silent for longer, a process loses its accounts."
     )
     largest_message_bytes: int = Field(
-        default=64 * 1024 * 1024,
+        default=1024 * 1024 * 1024,
         ge=1024,
-        description="Larger messages are quarantined, not fetched.",
+        description="Larger messages are quarantined, not read. Of what is over 256 KiB only the"
+        " text is fetched, whatever this says.",
     )

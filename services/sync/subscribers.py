@@ -1,17 +1,37 @@
 """What sync is told to do and asked: bus in, one action called."""
 
 import time
+from uuid import UUID
 
+from services.sync.actions.ask_audit import ask_audit
+from services.sync.actions.ask_check import ask_check
 from services.sync.actions.ask_retelling import ask_retelling
 from services.sync.actions.connect_account import connect_account
 from services.sync.actions.file_sent_copy_later import file_sent_copy_later
+from services.sync.actions.list_quarantine import list_quarantine
+from services.sync.actions.pause_account import pause_account
 from services.sync.actions.read_content import read_content
+from services.sync.actions.read_proofs import read_proofs
+from services.sync.actions.read_standing import read_standing
 from services.sync.actions.remove_account import remove_account
+from services.sync.actions.resume_account import resume_account
 from services.sync.metrics import ANSWER_SECONDS
 from services.sync.world import World
 from shared.bus import Ears
 from shared.contracts.account import ConnectSync, RemoveSync, RetellAccount
+from shared.contracts.audit import AuditMailbox, ProofsAnswer, ReadProofs
+from shared.contracts.hints import AccountsFollowed
 from shared.contracts.mail import ContentAnswer, ReadContent
+from shared.contracts.standing import (
+    AccountAsked,
+    CheckSync,
+    ListQuarantine,
+    PauseSync,
+    QuarantineAnswer,
+    ReadStanding,
+    ResumeSync,
+    StandingAnswer,
+)
 from shared.contracts.submission import FileSentCopy
 
 ears: Ears[World] = Ears("sync")
@@ -33,12 +53,60 @@ async def obey_remove_sync(command: RemoveSync, world: World) -> None:
     world.accounts_changed.set()
 
 
+@ears.obey(PauseSync)
+async def obey_pause_sync(command: PauseSync, world: World) -> None:
+    """Leave this account's server alone."""
+    await pause_account(command, world.pool)
+    world.relay.wake()
+    await _asked(command.account_id, world)
+
+
+@ears.obey(ResumeSync)
+async def obey_resume_sync(command: ResumeSync, world: World) -> None:
+    """Go on with this account."""
+    await resume_account(command, world.pool)
+    world.relay.wake()
+    await _asked(command.account_id, world)
+
+
+@ears.obey(CheckSync)
+async def obey_check_sync(command: CheckSync, world: World) -> None:
+    """Look at this account now."""
+    if await ask_check(command, world.pool):
+        await _asked(command.account_id, world)
+
+
+async def _asked(account_id: UUID, world: World) -> None:
+    """Whoever keeps the account is mostly another replica: without the hint it waits for a beat."""
+    world.accounts_changed.set()
+    await world.bus.hint(AccountAsked(account_id=account_id))
+
+
+@ears.notice(AccountsFollowed)
+async def notice_accounts_followed(hint: AccountsFollowed, world: World) -> None:
+    """Somebody is waiting for mail: ask a server that is near more often."""
+    if world.followed.note(hint.account_ids, time.monotonic()):
+        world.accounts_changed.set()
+
+
+@ears.notice(AccountAsked)
+async def notice_account_asked(hint: AccountAsked, world: World) -> None:
+    """Somebody wants something of an account that may be ours."""
+    world.accounts_changed.set()
+
+
 @ears.obey(RetellAccount)
 async def obey_retell_account(command: RetellAccount, world: World) -> None:
     """Tell a listener everything again."""
     await ask_retelling(command, world.pool)
     world.relay.wake()
     world.retelling_asked.set()
+
+
+@ears.obey(AuditMailbox)
+async def obey_audit_mailbox(command: AuditMailbox, world: World) -> None:
+    """Compare a mailbox with its server soon."""
+    await ask_audit(command, world.pool)
 
 
 @ears.obey(FileSentCopy)
@@ -56,3 +124,21 @@ async def answer_read_content(query: ReadContent, world: World) -> ContentAnswer
     result = "ok" if answer.content is not None else "not_found"
     ANSWER_SECONDS.labels(result).observe(time.perf_counter() - began)
     return answer
+
+
+@ears.answer(ReadProofs)
+async def answer_read_proofs(query: ReadProofs, world: World) -> ProofsAnswer:
+    """What is on the server and what is kept of it."""
+    return await read_proofs(query, world.request_pool)
+
+
+@ears.answer(ReadStanding)
+async def answer_read_standing(query: ReadStanding, world: World) -> StandingAnswer:
+    """How an account stands with its server."""
+    return await read_standing(query, world.settings, world.request_pool)
+
+
+@ears.answer(ListQuarantine)
+async def answer_list_quarantine(query: ListQuarantine, world: World) -> QuarantineAnswer:
+    """What could not be kept."""
+    return await list_quarantine(query, world.request_pool)

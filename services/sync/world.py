@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from services.sync.actions.understanding import Readers
+from services.sync.domain.followed import Followed
 from services.sync.settings import Settings
 from shared.bus import Bus, Relay
 from shared.db import Pool
@@ -21,6 +23,10 @@ class World:
     relay: Relay
     keys: OpeningKeys
     replica_id: UUID
+    release: str  # of this software: what another one could not read is tried again
+    readers: Readers
+    first_copies: asyncio.Semaphore  # a place for each first copy that is made at the same time
+    followed: Followed = field(default_factory=Followed)
     # Set when a command changed which accounts there are, or asked for a retelling or a filing.
     accounts_changed: asyncio.Event = field(default_factory=asyncio.Event)
     retelling_asked: asyncio.Event = field(default_factory=asyncio.Event)

@@ -39,6 +39,7 @@ from shared.contracts.mail import (
 from shared.seal import Credential, Destination, SealingKeys, new_key, seal
 from tests.platform import Platform
 from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.imap_server import Reachable
 from tests.stories.stack import until
 
 
@@ -108,12 +109,12 @@ class Sync:
         await self.api.js.publish(command.nats_subject(), encode(command))
 
     async def connect(
-        self, user: str, dovecot: Dovecot, *, password: str = PASSWORD, version: int = 1,
+        self, user: str, server: Reachable, *, password: str = PASSWORD, version: int = 1,
         account_id: UUID | None = None, tenant_id: UUID | None = None,
     ) -> ConnectSync:  # fmt: skip
         """Command a connection, as the api would."""
         endpoint = Endpoint(
-            host="127.0.0.1", port=dovecot.imap_port, security=Security.NONE, username=user
+            host="127.0.0.1", port=server.imap_port, security=Security.NONE, username=user
         )
         account_id, tenant_id = account_id or uuid4(), tenant_id or uuid4()
         destination = Destination.of(

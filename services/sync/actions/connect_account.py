@@ -1,6 +1,7 @@
 """An account is to be kept, or kept under other settings."""
 
-from services.sync.store import accounts
+from services.sync.domain.reason import Reason
+from services.sync.store import accounts, standing
 from services.sync.store.accounts import Doing
 from shared.bus import tell
 from shared.contracts.account import AccountChanged, AccountState, ConnectSync
@@ -17,6 +18,8 @@ async def connect_account(command: ConnectSync, pool: Pool) -> bool:
             return False
         revision = await accounts.next_revision(connection, command.account_id)
         doing = Doing(state=AccountState.CONNECTING)
+        if await standing.is_paused(connection, command.account_id):
+            doing = Doing(state=AccountState.PAUSED, reason=Reason.PAUSED_BY_OWNER)
         await accounts.put_doing(connection, command.account_id, command.tenant_id, doing, revision)
         await tell(
             connection,
@@ -25,6 +28,7 @@ async def connect_account(command: ConnectSync, pool: Pool) -> bool:
                 account_id=command.account_id,
                 revision=revision,
                 state=doing.state,
+                reason=doing.reason,
             ),
         )
         return True

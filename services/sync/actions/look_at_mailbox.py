@@ -1,40 +1,48 @@
-"""Compare a mailbox with our copy of it: what is gone, marked differently, or still owed to us."""
+"""Compare a mailbox with our copy of it: what is gone, marked differently, or still owed to us.
 
-from datetime import UTC, datetime
+    what the server offers             how it is asked
+    -------------------------------    ---------------------------------------------------------
+    QRESYNC (RFC 7162)                 CHANGEDSINCE … VANISHED: differences only
+    CONDSTORE                          CHANGEDSINCE; expunges by listing, when the counts differ
+    neither, or a thorough look        all UIDs and all flags, some thousands at a time
+
+Whatever the size of a mailbox, only some thousands of its messages are held at a time, and four
+bytes for each of the others.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from uuid import UUID
 
 from msgspec import Struct
 
-from services.sync.domain.covered import EVERY_UID, Covered, Span
-from services.sync.domain.pages import change_pages
-from services.sync.domain.uidvalidity import Position, Resume, next_step
+from services.sync.actions.comparing import MarkedUid, differs, note_differences
+from services.sync.domain.covered import EVERY_UID, LAST_UID, Covered, Span
+from services.sync.domain.survey import SurveyOutdated
+from services.sync.domain.uidvalidity import Position, Remap, Resume, next_step
+from services.sync.domain.window import Uids, owed_of
+from services.sync.imap.fetch import FlagsOf
+from services.sync.imap.select import Selected
 from services.sync.imap.session import Session
 from services.sync.imap.status import StatusOf
-from services.sync.store import accounts, leases, mailboxes, messages
+from services.sync.store import leases, mailboxes, places, quarantine
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
-from services.sync.store.messages import Twin
-from shared.bus import tell
-from shared.contracts.mail import (
-    ChangedMessage,
-    ChangeReason,
-    MessagesChanged,
-    MessagesVanished,
-    State,
-    VanishedMessage,
-)
+from services.sync.store.places import Placed
 from shared.db import Connection, Pool, in_transaction
 
-_RECENT = "\\Recent"  # a server's own, of a session (RFC 3501 §2.3.2): no mark of the message
+_ROWS = 5_000  # of ours compared at a time
 
 
 class Looked(Struct, frozen=True, kw_only=True):
     """What a look at a mailbox found that we do not have yet."""
 
     mailbox: Mailbox  # as it is after the look
-    owed: tuple[int, ...]  # UIDs to fetch, newest first
-    top: int  # every UID from 1 to here was listed
-    lost: bool  # some messages of ours have no place now
+    owed: "Uids[int]"  # ascending
+    top: int  # every UID from 1 to here was listed or is covered
+    exists: int  # messages on the server
+    lost: int  # messages of ours that have no place now
 
 
 def status_line(counters: StatusOf | None) -> str | None:
@@ -45,129 +53,266 @@ def status_line(counters: StatusOf | None) -> str | None:
 
 
 async def look_at_mailbox(
-    lease: Lease, mailbox_id: UUID, status: str | None, session: Session, pool: Pool
+    lease: Lease,
+    mailbox_id: UUID,
+    session: Session,
+    pool: Pool,
+    *,
+    thorough: bool,
+    surveyed: int | None,
 ) -> Looked:
-    """Bring what we keep of a mailbox up to date; return what has to be fetched."""
+    """Bring what we keep of a mailbox up to date; return what has to be fetched.
+
+    `surveyed` is the UIDVALIDITY that the mailbox of this name had in the survey, if that counts.
+    Raises SurveyOutdated when it has yet another one.
+    """
     async with pool.acquire() as connection:
         mailbox = await mailboxes.mailbox(connection, mailbox_id)
-        kept = await messages.placed(connection, mailbox_id)
     selected = await session.select(mailbox.raw_name, readonly=True)
-    listed = {entry.uid: entry.flags - {_RECENT} for entry in await session.flags(EVERY_UID)}
-    begins = not isinstance(next_step(_position(mailbox), selected.uidvalidity), Resume)
-    gone = set[int]() if begins else kept.keys() - listed.keys()
-    if gone:
-        # Absent from one listing may be the listing's fault: believed when absent twice.
-        gone -= set(await session.uids(EVERY_UID))
-    top = max([(selected.uidnext or 1) - 1, *listed])
+    step = next_step(_position(mailbox), selected.uidvalidity)
+    if isinstance(step, Remap) and surveyed not in {None, selected.uidvalidity}:
+        raise SurveyOutdated(mailbox.path)
+    look = _Look(lease, mailbox, selected, session, pool)
+    if not isinstance(step, Resume):
+        return await look.begin(renumbered=isinstance(step, Remap))
+    if thorough or mailbox.highestmodseq is None or selected.highestmodseq is None:
+        await look.compare_all(flags=True)
+    elif selected.highestmodseq < mailbox.highestmodseq:
+        await look.compare_all(flags=True)  # the server lost its own count
+    else:
+        await look.compare_changes()
+    return await look.owed()
 
-    async def work(connection: Connection) -> Looked:
-        await leases.hold(connection, lease)
-        if begins:
-            await messages.unnumber(connection, mailbox.mailbox_id)
-            await mailboxes.begin(connection, mailbox.mailbox_id, selected.uidvalidity, top + 1)
-            placed = {}
-        else:
-            placed = kept
-        changes: list[ChangedMessage] = []
-        marked = [
-            one
-            for uid, one in placed.items()
-            if uid in listed and one.keywords != listed[uid] and uid not in gone
-        ]
-        lost = [placed[uid] for uid in sorted(gone)]
-        if marked or lost:
-            revision = await accounts.next_revision(connection, lease.account_id)
-            await messages.mark(
-                connection, revision, [(one.message_id, listed[one.uid]) for one in marked]
-            )
-            await messages.unplace(connection, [one.message_id for one in lost], revision)
-            twins = await messages.twins_since(
+
+class _Look:
+    """One comparison, from SELECT to the new position."""
+
+    def __init__(
+        self, lease: Lease, mailbox: Mailbox, selected: Selected, session: Session, pool: Pool
+    ) -> None:
+        self._lease = lease
+        self._mailbox = mailbox
+        self._selected = selected
+        self._session = session
+        self._pool = pool
+        self._labels = "X-GM-EXT-1" in session.capabilities
+        self._asides: list[list[int]] = []
+        self._lost = 0
+
+    async def begin(self, *, renumbered: bool) -> Looked:
+        """A mailbox that is new to us, or whose UIDs mean nothing any more."""
+        listed = await self._session.uids(EVERY_UID)
+        top = self._top(listed)
+
+        async def work(connection: Connection) -> Mailbox:
+            await leases.hold(connection, self._lease)
+            if renumbered:
+                await places.unnumber(connection, self._mailbox.mailbox_id)
+            await mailboxes.begin(
                 connection,
-                lease.account_id,
-                [one.message_id for one in lost],
-                mailbox.compared_at or datetime.now(UTC),
+                self._mailbox.mailbox_id,
+                self._selected.uidvalidity,
+                top + 1,
+                self._selected.highestmodseq,
+                renumbered=renumbered,
             )
-            await _take_places(connection, lease, twins, revision)
-            changes += [_moved(message_id, twin, revision) for message_id, twin in twins.items()]
-            lost = [one for one in lost if one.message_id not in twins]
-            changes += [
-                ChangedMessage(
-                    message_id=one.message_id,
-                    revision=revision,
-                    state=State(
-                        mailbox_id=mailbox.mailbox_id,
-                        keywords=listed[one.uid],
-                        thread_id=one.thread_id,
-                    ),
-                    reasons=frozenset({ChangeReason.KEYWORDS}),
-                )
-                for one in marked
-            ] + [
-                ChangedMessage(
-                    message_id=one.message_id,
-                    revision=revision,
-                    state=State(mailbox_id=None, keywords=one.keywords, thread_id=one.thread_id),
-                    reasons=frozenset({ChangeReason.MOVED}),
-                )
-                for one in lost
-            ]
-            for page in change_pages(changes):
-                await tell(
-                    connection,
-                    MessagesChanged(
-                        tenant_id=lease.tenant_id, account_id=lease.account_id, messages=page
-                    ),
-                )
-        await mailboxes.put_count(connection, mailbox.mailbox_id, len(listed))
-        kept_now = await messages.kept_uids(connection, mailbox.mailbox_id, list(listed))
-        owed = tuple(sorted(listed.keys() - kept_now, reverse=True))
-        await mailboxes.put_compared(connection, mailbox.mailbox_id, None if owed else status)
-        if not owed:
-            if top:
-                await mailboxes.cover(connection, mailbox.mailbox_id, Covered((Span(1, top),)))
-            await mailboxes.put_copied(connection, mailbox.mailbox_id)
+            await self._put_position(connection)
+            return await mailboxes.mailbox(connection, self._mailbox.mailbox_id)
+
+        mailbox = await in_transaction(self._pool, work)
         return Looked(
-            mailbox=await mailboxes.mailbox(connection, mailbox_id),
-            owed=owed,
+            mailbox=mailbox,
+            owed=listed,
             top=top,
-            lost=bool(lost),
+            exists=self._selected.exists,
+            lost=int(renumbered),
         )
 
-    return await in_transaction(pool, work)
+    async def compare_changes(self) -> None:
+        """Ask for what changed since our position (RFC 7162 §3.1.4.1, §3.2.6)."""
+        since = self._mailbox.highestmodseq
+        assert since is not None
+        tells_expunges = "QRESYNC" in self._session.enabled
+        if self._selected.highestmodseq != since:
+            async for told in self._session.changes(since):
+                if isinstance(told, Covered):
+                    await self._note_vanished(told)
+                else:
+                    await self._note_marked(told)
+            await self._note_labels()
+        if not tells_expunges and await self._count_differs():
+            await self.compare_all(flags=False)
 
+    async def _count_differs(self) -> bool:
+        """Whether the server holds another number of messages than we do and are still owed."""
+        async with self._pool.acquire() as connection:
+            kept = await places.count(connection, self._mailbox.mailbox_id)
+        owed = owed_of(await self._listed_gaps(), self._mailbox.covered)
+        return kept + len(owed) != self._selected.exists
 
-async def _take_places(
-    connection: Connection, lease: Lease, twins: dict[UUID, Twin], revision: int
-) -> None:
-    """A move seen at its end first: the message takes the place of the copy that was told."""
-    if not twins:
-        return
-    copies = [twin.message_id for twin in twins.values()]
-    await messages.vanish(connection, copies, revision)
-    for message_id, twin in twins.items():
-        await messages.place(
-            connection, twin.mailbox_id, revision, [(message_id, twin.uid, twin.keywords)]
+    async def compare_all(self, *, flags: bool) -> None:
+        """Compare every UID, and every mark, with ours."""
+        listed = await self._session.uids(EVERY_UID)
+        if flags:
+            await self._owe_quarantined(listed)
+        again: Uids[int] | None = None
+        after = 0
+        while True:
+            async with self._pool.acquire() as connection:
+                rows = await places.placed_after(connection, self._mailbox.mailbox_id, after, _ROWS)
+            upto = rows[-1].uid if len(rows) == _ROWS else LAST_UID
+            missing = [row for row in rows if not _holds(listed, row.uid)]
+            if missing:
+                # Absent from one listing may be the listing's fault: believed when absent twice.
+                again = await self._session.uids(EVERY_UID) if again is None else again
+                missing = [row for row in missing if not _holds(again, row.uid)]
+            here = listed[bisect_right(listed, after) : bisect_right(listed, upto)]
+            await self._uncover(here, rows)
+            if missing:
+                await self._note({}, missing)
+            if flags and rows:
+                await self._compare_flags(Span(rows[0].uid, rows[-1].uid), rows)
+            if upto == LAST_UID:
+                return
+            after = upto
+
+    async def _uncover(self, listed: "Uids[int]", rows: list[Placed]) -> None:
+        """What is listed, counted as covered, and yet not here, is owed again."""
+        kept = {row.uid for row in rows}
+        absent = array("I", (uid for uid in listed if uid not in kept))
+        unexplained = set(absent) - set(owed_of(absent, self._mailbox.covered))
+        if not unexplained:
+            return
+
+        async def work(connection: Connection) -> None:
+            await leases.hold(connection, self._lease)
+            known = await places.accounted_for(
+                connection, self._mailbox.mailbox_id, list(unexplained)
+            )
+            if owed := unexplained - known:
+                await mailboxes.uncover(connection, self._mailbox.mailbox_id, Covered.of_uids(owed))
+
+        await in_transaction(self._pool, work)
+
+    async def _owe_quarantined(self, listed: "Uids[int]") -> None:
+        """What could not be kept is tried again now and then, as long as it is there."""
+
+        async def work(connection: Connection) -> None:
+            await leases.hold(connection, self._lease)
+            uids = await quarantine.uids_of(connection, self._mailbox.mailbox_id)
+            here = {uid for uid in uids if _holds(listed, uid)}
+            await quarantine.forget(connection, self._mailbox.mailbox_id, list(uids - here))
+            await mailboxes.uncover(connection, self._mailbox.mailbox_id, Covered.of_uids(here))
+
+        await in_transaction(self._pool, work)
+
+    async def _compare_flags(self, span: Span, rows: list[Placed]) -> None:
+        ours = {row.uid: row for row in rows}
+        if self._labels:
+            marked = await self._with_labels(list(ours))
+            await self._note({ours[uid]: one for uid, one in marked.items()}, [])
+            return
+        async for page in self._session.flags(span):
+            await self._note(
+                {
+                    row: MarkedUid(flags=told.flags)
+                    for told in page
+                    if (row := ours.get(told.uid)) is not None
+                },
+                [],
+            )
+
+    async def _note_marked(self, told: list[FlagsOf]) -> None:
+        marked = {one.uid: MarkedUid(flags=one.flags) for one in told}
+        async with self._pool.acquire() as connection:
+            rows = await places.placed_at(connection, self._mailbox.mailbox_id, list(marked))
+        if self._labels and rows:
+            self._asides.append(list(rows))  # a command cannot be asked within another's answer
+        await self._note({row: marked[uid] for uid, row in rows.items()}, [])
+
+    async def _note_labels(self) -> None:
+        """What changed may have changed in its labels, of which CHANGEDSINCE does not tell."""
+        for uids in self._asides:
+            marked = await self._with_labels(uids)
+            async with self._pool.acquire() as connection:
+                rows = await places.placed_at(connection, self._mailbox.mailbox_id, uids)
+            await self._note({row: marked[uid] for uid, row in rows.items() if uid in marked}, [])
+
+    async def _with_labels(self, uids: list[int]) -> dict[int, MarkedUid]:
+        return {
+            head.uid: MarkedUid(flags=head.flags, labels=head.gm_labels)
+            async for page in self._session.heads(uids, named=False)
+            for head in page
+        }
+
+    async def _note_vanished(self, vanished: Covered) -> None:
+        async with self._pool.acquire() as connection:
+            await quarantine.forget_within(connection, self._mailbox.mailbox_id, vanished)
+        while True:
+            async with self._pool.acquire() as connection:
+                rows = await places.placed_within(
+                    connection, self._mailbox.mailbox_id, vanished, _ROWS
+                )
+            if not rows:
+                return
+            await self._note({}, rows)
+
+    async def _note(self, marked: dict[Placed, MarkedUid], gone: Iterable[Placed]) -> None:
+        left = list(gone)
+        if not left and not any(differs(row, one) for row, one in marked.items()):
+            return
+
+        async def work(connection: Connection) -> int:
+            await leases.hold(connection, self._lease)
+            return await note_differences(
+                connection, self._lease, self._mailbox, marked=marked, gone=left
+            )
+
+        self._lost += await in_transaction(self._pool, work)
+
+    async def owed(self) -> Looked:
+        """What is not accounted for yet; the position moves up to what SELECT announced."""
+        listed = await self._listed_gaps()
+        top = self._top(listed)
+
+        async def work(connection: Connection) -> Mailbox:
+            await leases.hold(connection, self._lease)
+            await self._put_position(connection)
+            return await mailboxes.mailbox(connection, self._mailbox.mailbox_id)
+
+        mailbox = await in_transaction(self._pool, work)
+        return Looked(
+            mailbox=mailbox,
+            owed=owed_of(listed, mailbox.covered),
+            top=top,
+            exists=self._selected.exists,
+            lost=self._lost,
         )
-    for page in change_pages(copies):
-        await tell(
+
+    async def _listed_gaps(self) -> "Uids[int]":
+        """The UIDs that exist where we have not accounted for all, and a few more."""
+        async with self._pool.acquire() as connection:
+            self._mailbox = await mailboxes.mailbox(connection, self._mailbox.mailbox_id)
+        gaps = self._mailbox.covered.gaps(EVERY_UID)
+        # UIDNEXT is no proof that nothing is above it: some servers announce too little.
+        return await self._session.uids(Span(gaps[-1].first, LAST_UID)) if gaps else array("I")
+
+    async def _put_position(self, connection: Connection) -> None:
+        await mailboxes.put_position(
             connection,
-            MessagesVanished(
-                tenant_id=lease.tenant_id,
-                account_id=lease.account_id,
-                messages=tuple(
-                    VanishedMessage(message_id=copy, revision=revision) for copy in page
-                ),
-            ),
+            self._mailbox.mailbox_id,
+            highestmodseq=self._selected.highestmodseq,
+            server_count=self._selected.exists,
+            server_id=self._selected.mailbox_id,
         )
 
+    def _top(self, listed: "Uids[int]") -> int:
+        return max((self._selected.uidnext or 1) - 1, listed[-1] if listed else 0)
 
-def _moved(message_id: UUID, twin: Twin, revision: int) -> ChangedMessage:
-    return ChangedMessage(
-        message_id=message_id,
-        revision=revision,
-        state=State(mailbox_id=twin.mailbox_id, keywords=twin.keywords, thread_id=twin.thread_id),
-        reasons=frozenset({ChangeReason.MOVED}),
-    )
+
+def _holds(uids: "Uids[int]", uid: int) -> bool:
+    at = bisect_left(uids, uid)
+    return at < len(uids) and uids[at] == uid
 
 
 def _position(mailbox: Mailbox) -> Position | None:

@@ -1,15 +1,18 @@
 """Tell an account again: a job with a cursor over our rows, straight into the FILL stream."""
 
+from typing import cast
+
+import msgspec
 from nats.js.api import Header
 
-from services.sync.domain.kept import unpack_content
+from services.sync.domain.kept import content_json
 from services.sync.domain.pages import message_pages
 from services.sync.store import messages, retellings
 from services.sync.store.messages import Whole
 from shared.bus import Bus
 from shared.contracts.account import AccountRetold
-from shared.contracts.envelope import Event, encode
-from shared.contracts.mail import PAGE_MESSAGES, MessagesRetold, State, SyncedMessage
+from shared.contracts.envelope import Event, encode, pack
+from shared.contracts.mail import PAGE_MESSAGES, Content, MessagesRetold, State, SyncedMessage
 from shared.db import Pool
 
 
@@ -41,7 +44,11 @@ async def tell_again(bus: Bus, pool: Pool) -> bool:
             )
             await retellings.end(connection, retelling)
             return True
-        for told in message_pages([_told(row) for row in rows]):
+        contents = {row.message_id: content_json(row.content, row.body) for row in rows}
+        for told in message_pages(
+            [_told(row, contents[row.message_id]) for row in rows],
+            lambda one: len(contents[one.message_id]),
+        ):
             await _publish(
                 bus,
                 MessagesRetold(
@@ -60,18 +67,23 @@ async def tell_again(bus: Bus, pool: Pool) -> bool:
         return True
 
 
-def _told(row: Whole) -> SyncedMessage:
+def _told(row: Whole, content: bytes) -> SyncedMessage:
     return SyncedMessage(
         message_id=row.message_id,
         revision=row.revision,
         arrival=row.arrival,
         content_id=row.content_id,
-        content=unpack_content(row.content),
-        state=State(mailbox_id=row.mailbox_id, keywords=row.keywords, thread_id=row.thread_id),
+        content=cast("Content", msgspec.Raw(content)),  # written into the page as it was kept
+        state=State(
+            mailbox_id=row.mailbox_id,
+            keywords=row.keywords,
+            labels=row.labels,
+            thread_id=row.thread_id,
+        ),
     )
 
 
 async def _publish(bus: Bus, event: Event, name: str) -> None:
     await bus.js.publish(
-        event.nats_subject(), encode(event), timeout=10.0, headers={Header.MSG_ID.value: name}
+        event.nats_subject(), pack(encode(event)), timeout=10.0, headers={Header.MSG_ID.value: name}
     )

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 
-_END = re.compile(rb"\r?\n\r?\n")
-_MESSAGE_ID = re.compile(rb"^message-id[ \t]*:[ \t]*\S", re.IGNORECASE | re.MULTILINE)
-#: Fields that some servers write into their copy, other ones in each mailbox.
-_OF_THE_COPY = re.compile(
-    rb"^(?:status|x-status|x-uid|x-uidl|x-imap|x-imapbase|x-keywords|x-mozilla-\w+|x-gmail-labels"
-    rb"|lines|content-length)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?",
-    re.IGNORECASE | re.MULTILINE,
+# Looked for in lower case, behind a line end: some five times faster than with flags.
+_MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*:[ \t]*[^\s]")
+_COPYS = (
+    rb"(?:status|x-status|x-uid|x-uidl|x-imap|x-imapbase|x-keywords|x-mozilla-\w+|x-gmail-labels"
+    rb"|lines|content-length)[ \t]*:"
 )
+#: Fields that some servers write into their copy, other ones in each mailbox.
+_IS_OF_THE_COPY = re.compile(rb"\n" + _COPYS)
+_OF_THE_COPY = re.compile(
+    rb"^" + _COPYS + rb"[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE
+)
+_DIGEST_BYTES = 16
+_SLICE = 64 * 1024
 
 
 def content_id(raw: bytes) -> bytes:
@@ -21,11 +26,7 @@ def content_id(raw: bytes) -> bytes:
     The header of a message is as good as unique (Message-ID, Received, Date) and comes without the
     rest. Where it has no Message-ID, the whole message counts.
     """
-    end = _END.search(raw)
-    header = raw[: end.start()] if end else raw
-    if not _MESSAGE_ID.search(header):
-        return _hash(raw)
-    return _hash(_OF_THE_COPY.sub(b"", header.replace(b"\r\n", b"\n") + b"\n"))
+    return identities(raw)[0]
 
 
 def fingerprint(raw: bytes) -> bytes:
@@ -33,13 +34,33 @@ def fingerprint(raw: bytes) -> bytes:
 
     A draft that is saved again has its old header and another body: it is another message.
     """
-    end = _END.search(raw)
-    cut = end.start() if end else len(raw)
-    header = raw[:cut].replace(b"\r\n", b"\n") + b"\n"
-    return _hash(_OF_THE_COPY.sub(b"", header) + raw[cut:])
+    return identities(raw)[1]
 
 
-def _hash(raw: bytes) -> bytes:
-    if b"\r" in raw:
-        raw = raw.replace(b"\r\n", b"\n")
-    return hashlib.blake2b(raw, digest_size=16).digest()
+def identities(raw: bytes) -> tuple[bytes, bytes]:
+    """The content id and the fingerprint of a message, for the price of one."""
+    cut = end_of_header(raw)
+    header = raw[:cut].translate(None, b"\r") + b"\n"
+    lower = b"\n" + header.lower()
+    if _IS_OF_THE_COPY.search(lower):
+        header = _OF_THE_COPY.sub(b"", header)
+    hashed = hashlib.blake2b(header, digest_size=_DIGEST_BYTES)
+    if _MESSAGE_ID.search(lower):
+        named = hashed.digest()
+    else:
+        whole = raw.translate(None, b"\r")
+        named = hashlib.blake2b(whole, digest_size=_DIGEST_BYTES).digest()
+    for at in range(cut, len(raw), _SLICE):  # in slices: copies stay small
+        hashed.update(raw[at : at + _SLICE].translate(None, b"\r"))
+    return named, hashed.digest()
+
+
+def end_of_header(raw: bytes) -> int:
+    """Where the last line of the header ends: before its line end and the blank line."""
+    # Either comes near the beginning; whole messages are not searched for the one they lack.
+    blank = raw.find(b"\n\r\n")
+    bare = raw.find(b"\n\n", 0, blank + 2 if blank >= 0 else len(raw))
+    end = bare if bare >= 0 else blank
+    if end < 0:
+        return len(raw)
+    return end - 1 if end > 0 and raw[end - 1] == 0x0D else end

@@ -7,7 +7,7 @@ and a mailbox read to its end is one span however many messages were expunged fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 #: The largest UID there can be (nz-number, RFC 9051 §9).
@@ -105,23 +105,6 @@ class Covered:
                 left.append(Span(first, span.last))
         return Covered(tuple(left))
 
-    def without(self, uids: Iterable[int]) -> Covered:
-        """With these UIDs not covered: still owed by the server."""
-        return self - Covered.of_uids(uids)
-
     def gaps(self, within: Span) -> list[Span]:
         """What is not covered inside this span, newest first."""
         return list(reversed((Covered((within,)) - self).spans))
-
-
-def next_window(gap: Span, listed: Sequence[int], at_most: int) -> Span:
-    """The newest part of a gap that holds at most so many of the UIDs listed in it.
-
-    The window reaches up to the end of the gap and down to just above the newest message left for
-    later, so holes are covered with their neighbours and a mailbox of ten messages numbered
-    around four billion is one window.
-    """
-    inside = sorted(uid for uid in listed if uid in gap)
-    if len(inside) <= at_most:
-        return gap
-    return Span(inside[-at_most - 1] + 1, gap.last)

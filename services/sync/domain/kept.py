@@ -1,23 +1,32 @@
 """How what a message says is packed for keeping."""
 
 import hashlib
+import threading
 
 import msgspec
 import zstandard
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from shared.contracts.mail import Content
+from services.sync.domain.parse import headers_of
+from shared.contracts.mail import TEXT_BYTES, Content
 
-_LEVEL = 3
+_LEVEL = 1
 
 
-class Body(Struct, frozen=True, kw_only=True):
+class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All the words of a message, beside what events carry."""
 
     text: str
     html: str | None
-    headers: tuple[tuple[str, str], ...]
+    header: str = ""  # as it came, a character for each byte; decoded when somebody asks for it
+    header_hint: str = ""
+    decoded: tuple[tuple[str, str], ...] = msgspec.field(default=(), name="headers")  # once kept so
     defects: tuple[str, ...] = ()
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Every field of the header, decoded."""
+        return self.decoded or headers_of(self.header.encode("latin-1"), self.header_hint)
 
 
 class KeptContent(Struct, frozen=True, kw_only=True):
@@ -27,29 +36,65 @@ class KeptContent(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-_bodies = msgspec.json.Decoder(Body)
 _contents = msgspec.json.Decoder(Content)
+_bodies = msgspec.json.Decoder(Body)
+_encoder = msgspec.json.Encoder()
+
+
+class _Zstd(threading.local):
+    """Made once for each thread: it costs as much as packing a message, and is no two threads'."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_zstd = _Zstd()
 
 
 def pack(content: Content, body: Body) -> KeptContent:
-    """Compress both (zstd); they are read apart."""
-    compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    """Compress both (zstd); they are read apart. The text is kept once, in the body."""
+    compress = _zstd.compressor.compress
+    without_text = structs.replace(content, text="") if content.text else content
     return KeptContent(
-        content=compressor.compress(msgspec.json.encode(content)),
-        body=compressor.compress(msgspec.json.encode(body)),
+        content=compress(_encoder.encode(without_text)), body=compress(_encoder.encode(body))
     )
 
 
-def unpack_content(packed: bytes) -> Content:
-    """What is told of a message."""
-    return _contents.decode(zstandard.ZstdDecompressor().decompress(packed))
+def content_json(content: bytes, body: bytes) -> bytes:
+    """What is told of a message, as the JSON it is told in, from both as they are kept."""
+    told = _contents.decode(_zstd.decompressor.decompress(content))
+    if not told.text:  # where it is, it was kept so by an older release
+        text, _ = cut(unpack_body(body).text, TEXT_BYTES)
+        told = structs.replace(told, text=text)
+    return _encoder.encode(told)
+
+
+def kept_json(content: bytes) -> bytes:
+    """What is kept of a message's content beside its text, as JSON."""
+    return _zstd.decompressor.decompress(content)
+
+
+def cut(text: str, limit: int) -> tuple[str, bool]:
+    """At most so many bytes of UTF-8, never half a character; and whether it was more."""
+    if len(text) * 4 <= limit:
+        return text, False
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text, False
+    return encoded[:limit].decode("utf-8", "ignore"), True
 
 
 def unpack_body(packed: bytes) -> Body:
     """The words of a message."""
-    return _bodies.decode(zstandard.ZstdDecompressor().decompress(packed))
+    return _bodies.decode(_zstd.decompressor.decompress(packed))
 
 
-def name_digest(message_id: str) -> bytes:
-    """A Message-ID as a key of fixed length; the header itself may be as long as it likes."""
-    return hashlib.blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def name_digest(name: str, generation: int) -> bytes:
+    """A name as a key of fixed length; the header itself may be as long as it likes.
+
+    In each generation another one, so that those of two stand in one table.
+    """
+    return hashlib.blake2b(
+        name.encode("utf-8", "surrogatepass"), digest_size=16, salt=generation.to_bytes(8)
+    ).digest()

@@ -1,20 +1,26 @@
 """How facts are cut into pages: so many at most, and so many bytes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from shared.contracts.envelope import encode
-from shared.contracts.mail import PAGE_BYTES, PAGE_CHANGES, PAGE_MESSAGES, SyncedMessage
+from shared.contracts.mail import PAGE_BYTES, PAGE_CHANGES, PAGE_MESSAGES
 
 T = TypeVar("T")
 
 
-def message_pages(messages: Sequence[SyncedMessage]) -> Iterator[tuple[SyncedMessage, ...]]:
-    """Whole messages in pages the bus carries well; one that is larger is a page of its own."""
-    page: list[SyncedMessage] = []
+#: What a page says of a message beside its content: ids, state, some keywords.
+_BESIDE = 1_000
+
+
+def message_pages(messages: Sequence[T], size_of: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
+    """Whole messages in pages the bus carries well; one that is larger is a page of its own.
+
+    `size_of` says how many bytes a message's content takes.
+    """
+    page: list[T] = []
     page_bytes = 0
     for message in messages:
-        size = len(encode(message))
+        size = size_of(message) + _BESIDE
         if page and (len(page) == PAGE_MESSAGES or page_bytes + size > PAGE_BYTES):
             yield tuple(page)
             page, page_bytes = [], 0

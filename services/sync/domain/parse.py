@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 
@@ -12,6 +13,7 @@ from services.sync.domain.mime.addresses import parse_addresses
 from services.sync.domain.mime.bodies import Bodies, bodies_of
 from services.sync.domain.mime.charset import codec_for, decode
 from services.sync.domain.mime.dates import parse_date
+from services.sync.domain.mime.fields import read_header
 from services.sync.domain.mime.html_text import text_of_html
 from services.sync.domain.mime.structure import Part, read_structure
 from services.sync.domain.mime.words import decode_words, one_line
@@ -52,22 +54,38 @@ class Parsed(Struct, frozen=True, kw_only=True):
     html: str | None = None  # as it came: hostile until sanitised
     preview: str = ""
     attachments: tuple[Attachment, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
+    header: bytes = b""  # as it came; few ever ask what is in it
+    header_hint: str = ""  # the charset of what in it names none
     defects: tuple[str, ...] = ()
 
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Every field of the header, decoded."""
+        return headers_of(self.header, self.header_hint)
 
-def parse(raw: bytes) -> Parsed:
-    """Read a whole message. Never raises."""
+
+def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Parsed:
+    """Read a message. Never raises.
+
+    Attachments that are not in `raw` have their sizes, by their number, in `attachment_sizes`.
+    """
     structure = read_structure(raw)
     root, defects = structure.root, list(structure.defects)
     fields = dict(root.first)
-    for name in _JOINED & fields.keys():
-        told = [value for key, value in root.fields if key.lower() == name]
-        fields[name] = (b" " if name == "references" else b", ").join(told)
+    if len(fields) != len(root.fields):
+        names = [name.lower() for name, _ in root.fields]
+        for name in _JOINED & fields.keys():
+            if names.count(name) > 1:
+                told = [
+                    value for key, (_, value) in zip(names, root.fields, strict=True) if key == name
+                ]
+                fields[name] = (b" " if name == "references" else b", ").join(told)
     hint = root.type.token("charset")
 
     def text_of(name: str) -> str:
-        return one_line(decode_words(fields.get(name, b""), hint=hint))
+        if name not in fields:
+            return ""
+        return one_line(decode_words(fields[name], hint=hint))
 
     def people_in(name: str) -> tuple[Address, ...]:
         return parse_addresses(fields[name], hint=hint) if name in fields else ()
@@ -77,6 +95,10 @@ def parse(raw: bytes) -> Parsed:
         defects.append("invalid_date")
     if not fields:
         defects.append("no_header")
+    if len(root.fields) > MAX_HEADERS or any(
+        len(value) > MAX_HEADER_CHARACTERS for _, value in root.fields
+    ):
+        defects.append("headers_cut")
     bodies = bodies_of(root)
     text, html = _text(bodies, defects), _html(bodies, defects)
     senders = people_in("from") or people_in("sender")
@@ -95,8 +117,9 @@ def parse(raw: bytes) -> Parsed:
         text=text,
         html=html,
         preview=preview_of(text),
-        attachments=_attachments(bodies, defects),
-        headers=_headers(root, hint, defects),
+        attachments=_attachments(bodies, attachment_sizes or {}, defects),
+        header=structure.header,
+        header_hint=hint,
         defects=tuple(dict.fromkeys(defects)),
     )
 
@@ -107,13 +130,31 @@ def attachment_part(raw: bytes, number: int) -> Part | None:
     return attached[number - 1] if 0 < number <= len(attached) else None
 
 
+def headers_of(header: bytes, hint: str) -> tuple[tuple[str, str], ...]:
+    """The fields of a header as they are shown, of endless ones the beginning."""
+    return tuple(
+        (name, decode_words(value[: 4 * MAX_HEADER_CHARACTERS], hint=hint)[:MAX_HEADER_CHARACTERS])
+        for name, value in read_header(header, 0, len(header)).fields[:MAX_HEADERS]
+    )
+
+
 def preview_of(text: str) -> str:
     """The first words of a message, for a list: what is quoted only when there is nothing else."""
     lines = text[:_PREVIEWED_CHARACTERS].splitlines()
-    for shown in ([line for line in lines if not line.lstrip().startswith((">", "|"))], lines):
-        words = " ".join(_INVISIBLE.sub("", " ".join(shown)).split())
-        if words:
-            return words[:PREVIEW_CHARACTERS].rstrip()
+    for quoted in ((">", "|"), ()):
+        said: list[str] = []
+        room = PREVIEW_CHARACTERS
+        for line in lines:
+            if line.lstrip().startswith(quoted):
+                continue
+            words = one_line(line if line.isascii() else _INVISIBLE.sub("", line))
+            if words:
+                said.append(words)
+                room -= len(words) + 1
+                if room <= 0:
+                    break
+        if said:
+            return " ".join(said)[:PREVIEW_CHARACTERS].rstrip()
     return ""
 
 
@@ -165,10 +206,12 @@ def _characters(part: Part, room: int, defects: list[str]) -> str:
     return decode(content, charset)
 
 
-def _attachments(bodies: Bodies, defects: list[str]) -> tuple[Attachment, ...]:
+def _attachments(
+    bodies: Bodies, sizes: Mapping[int, int], defects: list[str]
+) -> tuple[Attachment, ...]:
     attachments: list[Attachment] = []
     for number, part in enumerate(bodies.attached, 1):
-        content, defect = part.decode()
+        size, defect = part.size()
         if defect:
             defects.append(defect)
         content_id = part.content_id
@@ -177,7 +220,7 @@ def _attachments(bodies: Bodies, defects: list[str]) -> tuple[Attachment, ...]:
                 number=number,
                 name=part.file_name[:1_000],
                 content_type=part.media_type[:200],
-                size_bytes=len(content),
+                size_bytes=sizes.get(number, size),
                 content_id=content_id,
                 inline=part.disposition.value == "inline"
                 or (content_id is not None and part.disposition.value != "attachment"),
@@ -186,21 +229,10 @@ def _attachments(bodies: Bodies, defects: list[str]) -> tuple[Attachment, ...]:
     return tuple(attachments)
 
 
-def _headers(root: Part, hint: str, defects: list[str]) -> tuple[tuple[str, str], ...]:
-    if len(root.fields) > MAX_HEADERS:
-        defects.append("headers_cut")
-    shown: list[tuple[str, str]] = []
-    for name, value in root.fields[:MAX_HEADERS]:
-        text = decode_words(value[: 4 * MAX_HEADER_CHARACTERS], hint=hint)
-        if len(text) > MAX_HEADER_CHARACTERS:
-            text = text[:MAX_HEADER_CHARACTERS]
-            defects.append("headers_cut")
-        shown.append((name, text))
-    return tuple(shown)
-
-
 def _ids(raw: bytes, *, alone: bool = False) -> tuple[str, ...]:
     """Message ids in a field, each once. Some programs leave the brackets out."""
+    if not raw:
+        return ()
     text = decode(raw, None)
     found = ["".join(each.split()) for each in _ID.findall(text)]
     if not found:
@@ -222,8 +254,10 @@ def _parents(raw: bytes) -> tuple[str, ...]:
     to that person, so of several with words between none is believed.
     """
     ids = _ids(raw)
+    if len(ids) < 2:
+        return ids
     words = _ID.sub("", decode(raw, None)).strip(" \t\r\n,;")
-    return () if words and len(ids) > 1 else ids
+    return () if words else ids
 
 
 def _list_id(text: str) -> str | None:

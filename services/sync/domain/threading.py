@@ -7,7 +7,7 @@ letter we never got meet in the id of that letter. Subjects never decide anythin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 
@@ -24,6 +24,13 @@ class Named:
         """All of them, each once."""
         own = (self.message_id,) if self.message_id else ()
         return tuple(dict.fromkeys((*own, *self.references, *self.in_reply_to)))
+
+    def within(self, conversation: str | None) -> Named:
+        """The same in a conversation that the server has an id of: one more id that it names."""
+        if conversation is None:
+            return self
+        # No header holds a NUL.
+        return replace(self, references=(*self.references, f"\0{conversation}"))
 
 
 @dataclass(frozen=True, slots=True)

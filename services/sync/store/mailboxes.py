@@ -1,5 +1,6 @@
 """Mailboxes, and how far each was read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,10 +25,14 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     role: MailboxRole | None
     selectable: bool
     revision: int
+    server_id: str | None = None  # MAILBOXID (RFC 8474)
+    subscribed: bool = True
     uidvalidity: int | None = None
     first_uidnext: int | None = None
+    highestmodseq: int | None = None  # every change up to it is here; None: unknown
     covered: Covered = Covered()
     copied: bool = False  # all of it was covered once
+    renumbered_at: datetime | None = None  # its messages are being matched to new UIDs
     server_count: int = 0
     status: str | None = None
     compared_at: datetime | None = None
@@ -47,13 +52,15 @@ class Mailbox(Struct, frozen=True, kw_only=True):
             delimiter=self.delimiter,
             role=self.role,
             selectable=self.selectable,
+            subscribed=self.subscribed,
             gone=gone,
         )
 
 
 _COLUMNS = """
     mailbox_id, tenant_id, account_id, path, raw_name, delimiter, role, selectable, revision,
-    uidvalidity, first_uidnext, covered, copied_at, server_count, status, compared_at
+    server_id, subscribed, uidvalidity, first_uidnext, highestmodseq, covered, copied_at,
+    renumbered_at, server_count, status, compared_at
 """
 
 
@@ -69,10 +76,14 @@ def _mailbox(row: asyncpg.Record) -> Mailbox:
         role=MailboxRole(row["role"]) if row["role"] else None,
         selectable=row["selectable"],
         revision=row["revision"],
+        server_id=row["server_id"],
+        subscribed=row["subscribed"],
         uidvalidity=row["uidvalidity"],
         first_uidnext=row["first_uidnext"],
+        highestmodseq=row["highestmodseq"],
         covered=Covered.from_bounds((part.lower, part.upper) for part in covered),
         copied=row["copied_at"] is not None,
+        renumbered_at=row["renumbered_at"],
         server_count=row["server_count"],
         status=row["status"],
         compared_at=row["compared_at"],
@@ -117,11 +128,12 @@ async def put_mailboxes(connection: Connection, mailboxes: list[Mailbox]) -> Non
     await connection.executemany(
         """
         INSERT INTO mailbox (mailbox_id, tenant_id, account_id, path, raw_name, delimiter, role,
-                             selectable, revision)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                             selectable, revision, server_id, subscribed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (mailbox_id) DO UPDATE
            SET path = excluded.path, raw_name = excluded.raw_name, delimiter = excluded.delimiter,
-               role = excluded.role, selectable = excluded.selectable, revision = excluded.revision
+               role = excluded.role, selectable = excluded.selectable,
+               revision = excluded.revision, subscribed = excluded.subscribed, status = NULL
         """,
         [
             (
@@ -134,9 +146,31 @@ async def put_mailboxes(connection: Connection, mailboxes: list[Mailbox]) -> Non
                 mailbox.role.value if mailbox.role else None,
                 mailbox.selectable,
                 mailbox.revision,
+                mailbox.server_id,
+                mailbox.subscribed,
             )
             for mailbox in mailboxes
         ],
+    )
+
+
+async def close(connection: Connection, mailbox_ids: Sequence[UUID]) -> None:
+    """These hold no messages any more; should they again, they are read from nothing."""
+    await connection.execute(
+        """
+        UPDATE mailbox SET uidvalidity = NULL, highestmodseq = NULL, covered = '{}',
+                           copied_at = NULL, status = NULL, compared_at = NULL, server_count = 0
+         WHERE mailbox_id = ANY($1)
+        """,
+        list(mailbox_ids),
+    )
+    await connection.execute("DELETE FROM quarantine WHERE mailbox_id = ANY($1)", list(mailbox_ids))
+
+
+async def put_aside(connection: Connection, mailbox_ids: list[UUID]) -> None:
+    """These will get new paths: two that change places must not be in each other's way."""
+    await connection.execute(
+        "UPDATE mailbox SET path = mailbox_id::text WHERE mailbox_id = ANY($1)", mailbox_ids
     )
 
 
@@ -147,21 +181,34 @@ async def put_gone(connection: Connection, mailbox_ids: list[UUID], revision: in
         mailbox_ids,
         revision,
     )
+    await connection.execute("DELETE FROM quarantine WHERE mailbox_id = ANY($1)", mailbox_ids)
 
 
 async def begin(
-    connection: Connection, mailbox_id: UUID, uidvalidity: int, first_uidnext: int
+    connection: Connection,
+    mailbox_id: UUID,
+    uidvalidity: int,
+    first_uidnext: int,
+    highestmodseq: int | None,
+    *,
+    renumbered: bool,
 ) -> None:
-    """Start to read a mailbox, from nothing, under this UIDVALIDITY."""
+    """Start to read a mailbox, from nothing, under this UIDVALIDITY.
+
+    What is changed after this HIGHESTMODSEQ will be asked for, so it is the base from now on.
+    """
     await connection.execute(
         """
-        UPDATE mailbox SET uidvalidity = $2, first_uidnext = $3, covered = '{}', copied_at = NULL,
-                           status = NULL, compared_at = NULL
+        UPDATE mailbox SET uidvalidity = $2, first_uidnext = $3, highestmodseq = $4, covered = '{}',
+                           copied_at = NULL, status = NULL, compared_at = NULL,
+                           renumbered_at = CASE WHEN $5 THEN now() END
          WHERE mailbox_id = $1
         """,
         mailbox_id,
         uidvalidity,
         first_uidnext,
+        highestmodseq,
+        renumbered,
     )
 
 
@@ -174,12 +221,41 @@ async def cover(connection: Connection, mailbox_id: UUID, covered: Covered) -> N
     )
 
 
-async def put_count(connection: Connection, mailbox_id: UUID, server_count: int) -> None:
-    """How many messages the server says there are."""
+async def uncover(connection: Connection, mailbox_id: UUID, covered: Covered) -> None:
+    """These UIDs turned out not to be accounted for: they are owed again."""
     await connection.execute(
-        "UPDATE mailbox SET server_count = $2, trouble = NULL WHERE mailbox_id = $1",
+        "UPDATE mailbox SET covered = covered - $2 WHERE mailbox_id = $1",
         mailbox_id,
+        _multirange(covered),
+    )
+
+
+async def put_position(
+    connection: Connection,
+    mailbox_id: UUID,
+    *,
+    highestmodseq: int | None,
+    server_count: int,
+    server_id: str | None,
+) -> None:
+    """Every change up to this HIGHESTMODSEQ is here; the server says there are so many messages."""
+    await connection.execute(
+        """
+        UPDATE mailbox SET highestmodseq = $2, server_count = $3,
+                           server_id = coalesce($4, server_id), trouble = NULL
+         WHERE mailbox_id = $1
+        """,
+        mailbox_id,
+        highestmodseq,
         server_count,
+        server_id,
+    )
+
+
+async def put_matched(connection: Connection, mailbox_id: UUID) -> None:
+    """The messages of a renumbered mailbox have their new UIDs."""
+    await connection.execute(
+        "UPDATE mailbox SET renumbered_at = NULL WHERE mailbox_id = $1", mailbox_id
     )
 
 
@@ -207,16 +283,12 @@ async def put_trouble(connection: Connection, mailbox_id: UUID, trouble: str) ->
     )
 
 
-async def progress(connection: Connection, account_id: UUID) -> tuple[int, int]:
-    """How many messages of the account are kept or quarantined, and how many the server has."""
-    row = await connection.fetchrow(
+async def kept(connection: Connection, account_id: UUID) -> int:
+    """How many messages of the account are kept or quarantined."""
+    return await connection.fetchval(
         """
         SELECT (SELECT count(*) FROM message WHERE account_id = $1 AND uid IS NOT NULL)
-             + (SELECT count(*) FROM quarantine WHERE account_id = $1) AS done,
-               coalesce((SELECT sum(server_count) FROM mailbox
-                          WHERE account_id = $1 AND gone_at IS NULL AND selectable), 0)::bigint
-                 AS total
+             + (SELECT count(*) FROM quarantine WHERE account_id = $1)
         """,
         account_id,
     )
-    return (row["done"], max(row["total"], row["done"])) if row else (0, 0)

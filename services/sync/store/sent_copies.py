@@ -36,12 +36,13 @@ async def ask(connection: Connection, command: FileSentCopy) -> None:
 
 
 async def due(connection: Connection, replica_id: UUID) -> dict[UUID, list[SentCopy]]:
-    """What is due, by account, of the accounts this replica works on."""
+    """What is due, by account, of the accounts this replica works on, paused ones apart."""
     rows = await connection.fetch(
         """
         SELECT submission_id, account_id, sent_copy.tenant_id, message_id, sent_at, attempts
-          FROM sent_copy JOIN lease USING (account_id)
+          FROM sent_copy JOIN lease USING (account_id) JOIN account USING (account_id)
          WHERE filed_at IS NULL AND due_at <= now() AND lease.replica_id = $1
+           AND account.paused_at IS NULL
          ORDER BY due_at LIMIT 200
         """,
         replica_id,

@@ -9,10 +9,21 @@ import structlog
 
 from services.sync.actions.file_sent_copies import NotFiled, file_sent_copies
 from services.sync.actions.forget_account import forget_account
+from services.sync.actions.rethread_account import rethread_account
 from services.sync.actions.sign_in import sign_in
 from services.sync.actions.tell_again import tell_again
 from services.sync.imap.errors import ImapError
-from services.sync.store import accounts, messages, sent_copies
+from services.sync.metrics import OLDEST_PROOF_SECONDS, UNPROVEN
+from services.sync.store import (
+    accounts,
+    audits,
+    hosts,
+    messages,
+    rethreadings,
+    sent_copies,
+    standing,
+)
+from services.sync.store.leases import LeaseLost
 from services.sync.store.sent_copies import SentCopy
 from services.sync.workers.shepherd import Shepherd
 from services.sync.world import World
@@ -23,7 +34,10 @@ log = structlog.get_logger()
 
 _POLL_SECONDS = 5.0
 _TIDY_SECONDS = 10.0
+_MEASURE_SECONDS = 30.0
 _TOMBSTONE_DAYS = 90
+_USE_DAYS = 30
+_REST_DAYS = 7
 
 
 async def file_copies(world: World, shepherd: Shepherd) -> None:
@@ -71,15 +85,48 @@ async def retell(world: World) -> None:
     await _for_ever("retelling", once, world.retelling_asked, _POLL_SECONDS)
 
 
+async def rethread(world: World) -> None:
+    """Make threads anew where an operator asked for it, page by page."""
+
+    async def once() -> bool:
+        async with world.pool.acquire() as connection:
+            wish = await rethreadings.next_one(connection, world.replica_id)
+        if wish is None:
+            return False
+        try:
+            await rethread_account(wish, world.pool)
+        except LeaseLost:
+            log.info("lease lost", account_id=str(wish.lease.account_id))
+        world.relay.wake()
+        return True
+
+    await _for_ever("rethreading", once, asyncio.Event(), _POLL_SECONDS)
+
+
 async def tidy(world: World) -> None:
     """Rows of removed accounts, and tombstones that have done their work."""
 
     async def once() -> bool:
         async with world.pool.acquire() as connection:
             await messages.forget_tombstones(connection, _TOMBSTONE_DAYS)
+            await standing.forget_old_use(connection, _USE_DAYS)
+            await hosts.forget_old(connection, _REST_DAYS)
         return await forget_account(world.pool)
 
     await _for_ever("tidying", once, asyncio.Event(), _TIDY_SECONDS)
+
+
+async def measure(world: World) -> None:
+    """How well what is kept is proven, whoever keeps it."""
+
+    async def once() -> bool:
+        async with world.pool.acquire() as connection:
+            standing = await audits.standing(connection)
+        UNPROVEN.set(standing.unproven_messages)
+        OLDEST_PROOF_SECONDS.set(standing.oldest_proof_seconds)
+        return False
+
+    await _for_ever("measuring", once, asyncio.Event(), _MEASURE_SECONDS)
 
 
 async def _for_ever(

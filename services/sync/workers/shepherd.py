@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 
+from services.sync.domain.backoff import start_delay
 from services.sync.metrics import ACCOUNTS
-from services.sync.store import leases
+from services.sync.store import leases, standing
 from services.sync.store.leases import Lease, LeaseLost
 from services.sync.workers.keeper import Keeper
 from services.sync.world import World
@@ -21,7 +24,7 @@ class Shepherd:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._first_copies = asyncio.Semaphore(world.settings.first_copies_at_once)
+        self._checked: dict[UUID, datetime] = {}  # the wish for a look that was passed on
         self._kept: dict[UUID, tuple[Keeper, asyncio.Task[None]]] = {}
 
     @property
@@ -36,7 +39,7 @@ class Shepherd:
 
     async def run(self) -> None:
         """For ever: say that we live, take what is free, give back what is too much."""
-        settings = self._world.settings
+        beating = asyncio.create_task(self._beat(), name="heartbeat")
         try:
             while True:
                 self._world.accounts_changed.clear()
@@ -47,46 +50,74 @@ class Shepherd:
                         raise
                     log.warning("leases not seen to", error=str(error))
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(settings.heartbeat_seconds):
+                    async with asyncio.timeout(self._world.settings.heartbeat_seconds):
                         await self._world.accounts_changed.wait()
+                if beating.done():
+                    beating.result()
         finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
             await self._let_go()
+
+    async def _beat(self) -> None:
+        """A heart does not wait for anything else: not for a server that is slow to say goodbye."""
+        settings = self._world.settings
+        while True:
+            try:
+                async with self._world.pool.acquire() as connection:
+                    await leases.beat(connection, self._world.replica_id)
+                    await leases.bury_silent(connection, settings.lease_seconds)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("no heartbeat", error=str(error))
+            await asyncio.sleep(settings.heartbeat_seconds)
 
     async def _look(self) -> None:
         settings = self._world.settings
         me = self._world.replica_id
         async with self._world.pool.acquire() as connection:
             await leases.beat(connection, me)
-            await leases.bury_silent(connection, settings.lease_seconds)
-            share = min(await leases.fair_share(connection), settings.accounts_per_replica)
+            share = min(await leases.share(connection, me), settings.accounts_per_replica)
             held = await leases.held(connection, me)
             if len(held) < share:
                 await leases.claim(connection, me, share - len(held))
                 held = await leases.held(connection, me)
+            checks = await standing.checks_asked(connection, me)
         ours = {lease.account_id: lease for lease in held}
-        for account_id, (keeper, task) in list(self._kept.items()):
-            if task.done() or ours.get(account_id) != keeper.lease:
-                await self._end(account_id)
-        # One more than the share is kept, or accounts would wander whenever the count is odd.
-        for lease in held[share + 1 :]:
-            await self._end(lease.account_id)
+        await self._end(
+            account_id
+            for account_id, (keeper, task) in self._kept.items()
+            if task.done() or ours.get(account_id) != keeper.lease
+        )
+        if too_many := held[share:]:
+            await self._end(lease.account_id for lease in too_many)
             async with self._world.pool.acquire() as connection:
-                await leases.release(connection, lease)
-            ours.pop(lease.account_id)
-        for account_id, lease in ours.items():
-            if account_id not in self._kept:
-                self._begin(lease)
+                for lease in too_many:
+                    await leases.release(connection, lease)
+                    ours.pop(lease.account_id)
+        new = [lease for account_id, lease in ours.items() if account_id not in self._kept]
+        for lease in new:
+            # A thousand accounts taken over do not all sign in within one second.
+            never_kept = lease.fence == 1
+            self._begin(lease, start_delay(lease.account_id, len(new), new=never_kept))
+        for account_id, asked_at in checks.items():
+            if self._checked.get(account_id) != asked_at:
+                self._checked[account_id] = asked_at
+                self.wake(account_id)
+        for account_id in self._world.followed.take_new():
+            self.wake(account_id)
         ACCOUNTS.set(len(self._kept))
 
-    def _begin(self, lease: Lease) -> None:
-        keeper = Keeper(lease, self._world, self._first_copies)
-        task = asyncio.create_task(self._keep(keeper), name=f"keep {lease.account_id}")
+    def _begin(self, lease: Lease, delay: float) -> None:
+        keeper = Keeper(lease, self._world)
+        task = asyncio.create_task(self._keep(keeper, delay), name=f"keep {lease.account_id}")
         self._kept[lease.account_id] = (keeper, task)
 
-    async def _keep(self, keeper: Keeper) -> None:
+    async def _keep(self, keeper: Keeper, delay: float) -> None:
         """One account's trouble is not the others': whatever happens, it is begun anew."""
         try:
-            await keeper.run()
+            await keeper.run(delay)
         except LeaseLost:
             log.info("lease lost", account_id=str(keeper.lease.account_id))
         except Exception as error:
@@ -99,15 +130,15 @@ class Shepherd:
             # Not at once: what failed now would fail again.
             await asyncio.sleep(self._world.settings.retry_seconds)
 
-    async def _end(self, account_id: UUID) -> None:
-        kept = self._kept.pop(account_id, None)
-        if kept is not None:
-            kept[1].cancel()
-            await asyncio.gather(kept[1], return_exceptions=True)
+    async def _end(self, account_ids: Iterable[UUID]) -> None:
+        ending = [(one, self._kept.pop(one)[1]) for one in list(account_ids) if one in self._kept]
+        for account_id, task in ending:
+            self._checked.pop(account_id, None)
+            task.cancel()
+        await asyncio.gather(*(task for _, task in ending), return_exceptions=True)
 
     async def _let_go(self) -> None:
-        for account_id in list(self._kept):
-            await self._end(account_id)
+        await self._end(self._kept)
         try:
             async with asyncio.timeout(5), self._world.pool.acquire() as connection:
                 await leases.retire(connection, self._world.replica_id)

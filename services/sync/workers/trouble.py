@@ -1,7 +1,9 @@
-"""What an error means for the owner of an account: a state, a stable reason, the server's words."""
+"""What an error means: for the owner of an account a state, a stable reason and the server's words;
+for us who has to wait, and for what."""
 
-from msgspec import Struct
-
+from services.sync.domain.provider_limits import Limit, LimitKind, Scope, limit_of
+from services.sync.domain.reason import Reason, why_refused
+from services.sync.domain.trouble import Trouble
 from services.sync.imap.errors import (
     AuthFailed,
     Bye,
@@ -10,6 +12,8 @@ from services.sync.imap.errors import (
     ImapError,
     Insecure,
     Refused,
+    Silent,
+    TooLarge,
     Unavailable,
     Unreachable,
     Untrusted,
@@ -18,42 +22,94 @@ from shared.contracts.account import AccountState
 from shared.dial import DialError
 from shared.seal import SealError
 
+#: What dialling finds out about a server, whoever asks. A name that does not exist, an address
+#: that is refused here and a certificate that is not trusted are settings of one account.
+_OF_HOST = frozenset(
+    {
+        Reason.NAME_LOOKUP_FAILED,
+        Reason.CONNECT_REFUSED,
+        Reason.CONNECT_TIMED_OUT,
+        Reason.UNREACHABLE,
+    }
+)
+_OF_LIMITS = {
+    LimitKind.CONNECTIONS: (AccountState.UNREACHABLE, Reason.TOO_MANY_CONNECTIONS),
+    LimitKind.BANDWIDTH: (AccountState.UNREACHABLE, Reason.BANDWIDTH_EXCEEDED),
+    LimitKind.COMMANDS: (AccountState.UNREACHABLE, Reason.RATE_LIMITED),
+    LimitKind.BUSY: (AccountState.UNREACHABLE, Reason.SERVER_BUSY),
+    LimitKind.QUOTA: (AccountState.DEGRADED, Reason.OVER_QUOTA),
+    LimitKind.IN_USE: (AccountState.DEGRADED, Reason.MAILBOX_IN_USE),
+}
 
-class Trouble(Struct, frozen=True, kw_only=True):
-    """Why an account rests."""
 
-    state: AccountState
-    reason: str
-    server_said: str | None
+def trouble_of(error: ImapError | SealError, host: str = "") -> Trouble:
+    """Wrong passwords wait for a new one; everything else is tried again.
 
-
-def trouble_of(error: ImapError | SealError) -> Trouble:
-    """Wrong passwords wait for a new one; everything else is tried again."""
+    A server that wants less of us is believed first: it says so with the same NO as for a wrong
+    password, and in the same BYE as for a restart.
+    """
     said = str(error)[:500] or None
+    limit = _limit(error, host)
+    if limit is not None:
+        state, reason = _OF_LIMITS[limit.kind]
+        return Trouble(
+            state=state,
+            reason=reason,
+            server_said=said,
+            limit=limit,
+            of_host=limit.scope is Scope.HOST,
+        )
     state = AccountState.UNREACHABLE
     match error:
         case AuthFailed():
-            state, reason = AccountState.AUTH_FAILED, "auth_failed"
+            state, reason = AccountState.AUTH_FAILED, why_refused(error.code, error.server_said)
         case SealError():
-            state, reason = AccountState.AUTH_FAILED, "credential_unreadable"
+            state, reason = AccountState.AUTH_FAILED, Reason.CREDENTIAL_UNREADABLE
         case Untrusted():
-            reason = "certificate_invalid"
+            reason = Reason.CERTIFICATE_INVALID
         case Insecure():
-            reason = "encryption_refused"
+            reason = Reason.ENCRYPTION_REFUSED
         case Unreachable(__cause__=DialError() as cause):
-            reason = cause.reason
+            reason = Reason(cause.reason)
+        case Unreachable(__cause__=Silent()):
+            reason = Reason.CONNECT_TIMED_OUT  # somebody answered, and did not greet
         case Unreachable():
-            reason = "unreachable"
+            reason = Reason.UNREACHABLE
         case Unavailable():
-            reason = "server_busy"
+            reason = Reason.SERVER_BUSY
         case Refused():
-            reason = "command_refused"
+            reason = Reason.COMMAND_REFUSED
         case Bye():
-            reason = "server_said_bye"
+            reason = Reason.SERVER_SAID_BYE
+        case Silent():
+            reason = Reason.SERVER_SILENT
         case Disconnected():
-            reason = "connection_lost"
+            reason = Reason.CONNECTION_LOST
+        case TooLarge():
+            reason = Reason.ANSWER_TOO_LARGE
         case Garbled():
-            reason = "not_imap"
+            reason = Reason.NOT_IMAP
         case _:
-            reason = "imap_error"
-    return Trouble(state=state, reason=reason, server_said=said)
+            reason = Reason.IMAP_ERROR
+    return Trouble(state=state, reason=reason, server_said=said, of_host=_is_of_host(error, reason))
+
+
+def _limit(error: ImapError | SealError, host: str) -> Limit | None:
+    match error:
+        case AuthFailed():
+            return limit_of(error.code, error.server_said, host)
+        case Refused():
+            return limit_of(error.code, error.text, host)
+        case Bye():
+            return limit_of(error.code, error.said, host)
+        case _:
+            return None
+
+
+def _is_of_host(error: ImapError | SealError, reason: Reason) -> bool:
+    """Only what dialling and the greeting show: TLS that fails may be one account's setting."""
+    match error:
+        case Unreachable(__cause__=DialError() | Silent()):
+            return reason in _OF_HOST
+        case _:
+            return False

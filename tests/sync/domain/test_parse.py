@@ -93,7 +93,8 @@ def test_a_letter_is_understood():
             ),
             Attachment(number=2, name="Bär.pdf", content_type="application/pdf", size_bytes=4),
         ),
-        headers=parsed.headers,
+        header=parsed.header,
+        header_hint=parsed.header_hint,
     )
     assert dict(parsed.headers)["Subject"] == "Grüße"
     assert [name for name, _ in parsed.headers][:2] == ["Received", "From"]

@@ -3,29 +3,67 @@
 from uuid import UUID
 
 from services.sync.domain.content_id import content_id, fingerprint
-from services.sync.domain.reunion import Arrival, Seeker, reunite
+from services.sync.domain.reunion import Arrival, Looks, Seeker, reunite
 
 HERE, THERE = UUID(int=1), UUID(int=2)
 
 
-def seeker(number: int, like: bytes, mailbox: UUID | None = HERE) -> Seeker:
-    return Seeker(UUID(int=100 + number), mailbox, like)
+def key(text: bytes) -> Looks:
+    return Looks(match_key=text)
+
+
+def seeker(
+    number: int, looks: Looks, mailbox: UUID | None = HERE, uid: int | None = None
+) -> Seeker:
+    return Seeker(UUID(int=100 + number), mailbox, number if uid is None else uid, looks)
 
 
 def test_twins_are_paired_in_the_order_of_their_uids() -> None:
     found = reunite(
-        [Arrival(9, b"twin"), Arrival(4, b"twin"), Arrival(5, b"other")],
-        [seeker(2, b"twin"), seeker(1, b"twin"), seeker(3, b"stranger")],
+        [Arrival(9, key(b"twin")), Arrival(4, key(b"twin")), Arrival(5, key(b"other"))],
+        [seeker(2, key(b"twin")), seeker(1, key(b"twin")), seeker(3, key(b"stranger"))],
         HERE,
     )
     assert found == {4: UUID(int=101), 9: UUID(int=102)}
 
 
+def test_twins_that_come_in_two_batches_are_paired_in_the_order_of_their_uids_too() -> None:
+    seekers = [seeker(1, key(b"twin")), seeker(2, key(b"twin"))]
+    newest = reunite([Arrival(9, key(b"twin"))], seekers, HERE)
+    assert newest == {9: UUID(int=102)}
+    assert reunite([Arrival(4, key(b"twin"))], seekers[:1], HERE) == {4: UUID(int=101)}
+
+
 def test_who_was_last_seen_in_this_mailbox_comes_before_who_was_moved_here() -> None:
     found = reunite(
-        [Arrival(1, b"twin")], [seeker(1, b"twin", THERE), seeker(2, b"twin", HERE)], HERE
+        [Arrival(1, key(b"twin"))],
+        [seeker(3, key(b"twin"), THERE), seeker(2, key(b"twin"), HERE)],
+        HERE,
     )
     assert found == {1: UUID(int=102)}
+
+
+def test_what_the_server_calls_two_messages_is_two_however_alike_they_are() -> None:
+    here, there = (
+        Looks(email_id=name, match_key=b"same", fingerprint=b"same") for name in ("M1", "M2")
+    )
+    assert reunite([Arrival(1, here)], [seeker(1, there)], HERE) == {}
+    assert reunite([Arrival(1, here)], [seeker(1, here)], HERE) == {1: UUID(int=101)}
+
+
+def test_a_draft_is_not_known_by_its_listing_but_by_its_words() -> None:
+    listed = Looks(match_key=b"same", draft=True)
+    read = Looks(match_key=b"same", fingerprint=b"words", draft=True)
+    saved_before = Looks(match_key=b"same", fingerprint=b"other words", draft=True)
+    assert reunite([Arrival(1, listed)], [seeker(1, read)], HERE) == {}
+    assert reunite([Arrival(1, read)], [seeker(1, saved_before)], HERE) == {}
+    assert reunite([Arrival(1, read)], [seeker(1, read)], HERE) == {1: UUID(int=101)}
+
+
+def test_no_message_is_found_twice() -> None:
+    looks = Looks(email_id="M1", match_key=b"same", fingerprint=b"same")
+    found = reunite([Arrival(1, looks), Arrival(2, looks)], [seeker(1, looks)], HERE)
+    assert found == {2: UUID(int=101)}
 
 
 def test_a_draft_saved_again_is_another_message_although_its_header_is_the_same() -> None:

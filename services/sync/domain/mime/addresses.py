@@ -26,6 +26,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SPEC = r"[^\s<>@\"(),;:\\']+@[^\s<>@\"(),;:\\']+"
+#: How nearly everybody is written: `Ann <a@b>`, `"Ann" <a@b>`, `a@b`.
+_USUAL = re.compile(rf"(?:\"([^\"\\]*)\"\s*|([^\"(),;:<>@\\]*))<({_SPEC})>|({_SPEC})")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BRACKET = re.compile(r"[()\\]")
 _ADDRESS = re.compile(r"(?:\"[^\"]*\"|[^\s@<>\"(),;:]+)@[^\s@<>\"(),;:]+")
@@ -37,6 +40,32 @@ def parse_addresses(raw: bytes, *, hint: str | None = None) -> tuple[Address, ..
     An entry without an address keeps its name; one without either is nobody.
     """
     text = decode(raw, None, hint=hint)
+    usual = _usual(text)
+    return usual if usual is not None else _unusual(text)
+
+
+def _usual(text: str) -> tuple[Address, ...] | None:
+    """Everybody, where nobody is written in a way that has to be looked at closely."""
+    people: list[Address] = []
+    entries = text.split(",")
+    if len(entries) > MAX_ADDRESSES:
+        return None
+    for entry in entries:
+        found = _USUAL.fullmatch(entry.strip())
+        if found is None:
+            return None
+        quoted, name, angle, bare = found.groups()
+        email = angle or bare
+        if "=?" in email:
+            return None
+        name = (quoted or name or "").strip()[:MAX_LENGTH]
+        if name:
+            name = one_line(decode_words(name.encode("utf-8")))
+        people.append(Address(name=name[:MAX_LENGTH], email=email[:MAX_LENGTH]))
+    return tuple(people)
+
+
+def _unusual(text: str) -> tuple[Address, ...]:
     people: list[Address] = []
     words: list[str] = []  # display name or bare address, with the spaces between
     comments: list[str] = []

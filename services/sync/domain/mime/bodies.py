@@ -21,17 +21,20 @@ class Bodies:
 
 def bodies_of(root: Part) -> Bodies:
     """Sort the leaves, as RFC 8621 describes; its `null` is None here."""
+    if root.media_type in _READ and root.disposition.value != "attachment":
+        return Bodies([root], [root], [])  # a message of one part
     bodies = Bodies()
     _sort([root], "mixed", False, bodies.html, bodies.text)
     read = {id(part) for part in (*bodies.text, *bodies.html) if part.media_type in _READ}
-    bodies.attached = [part for part in _leaves(root) if id(part) not in read]
+    bodies.attached = [part for part in leaves_of(root) if id(part) not in read]
     return bodies
 
 
 _READ = ("text/plain", "text/html")
 
 
-def _leaves(root: Part) -> list[Part]:
+def leaves_of(root: Part) -> list[Part]:
+    """Every part that is no multipart, in order."""
     leaves: list[Part] = []
     waiting = [root]
     while waiting:

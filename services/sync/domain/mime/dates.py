@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 
 _MONTHS = {
@@ -38,15 +38,16 @@ def _usual(text: str) -> datetime | None:
     offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes or 0))
     if offset >= _DAY:
         offset = timedelta()
-    return datetime(
+    moment = datetime(
         int(year),
         _MONTHS[month.lower()],
         int(day),
         int(hour),
         int(minute),
         min(int(second or 0), 59),  # a leap second
-        tzinfo=timezone(-offset if sign == "-" else offset),
-    ).astimezone(UTC)
+        tzinfo=UTC,
+    )
+    return moment + offset if sign == "-" else moment - offset
 
 
 def _unusual(text: str) -> datetime | None:

@@ -10,7 +10,8 @@ MAX_HEADER_BYTES = 512 * 1024
 MAX_FIELDS = 2_000
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+#: The same one after the other; what is no field comes as one without a name.
+_FIELDS = re.compile(rb"([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n|(?s:.+)")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _ENVELOPE = re.compile(rb">?From [^\n]*\n")
 _WELL_KNOWN = re.compile(
@@ -31,6 +32,33 @@ class Header(NamedTuple):
 
 def read_header(raw: bytes, start: int, end: int) -> Header:
     """The header that begins at `start`."""
+    return _usual(raw, start, end) or _unusual(raw, start, end)
+
+
+def _usual(raw: bytes, start: int, end: int) -> Header | None:
+    """A header of fields and nothing else, and the blank line behind it: nearly every one."""
+    limit = min(end, start + MAX_HEADER_BYTES)
+    blank = raw.find(b"\n\r\n", start, limit)
+    bare = raw.find(b"\n\n", start, limit if blank < 0 else blank + 2)
+    last, body_at = (bare + 1, bare + 2) if bare >= 0 else (blank + 1, blank + 3)
+    if not last or raw.startswith((b"\n", b"\r\n", b"From ", b">From "), start):
+        return None
+    fields: list[tuple[str, bytes]] = []
+    first: dict[str, bytes] = {}
+    for name, value in _FIELDS.findall(raw, start, last):
+        if not name:
+            return None
+        if b"\n" in value:
+            value = _unfolded(value)
+        value = value.strip()
+        name = name.decode("ascii")
+        fields.append((name, value))
+        first.setdefault(name.lower(), value)
+    return Header(fields, first, body_at, []) if len(fields) < MAX_FIELDS else None
+
+
+def _unusual(raw: bytes, start: int, end: int) -> Header:
+    """A header with whatever in it."""
     fields: list[tuple[str, bytes]] = []
     first: dict[str, bytes] = {}
     defects: list[str] = []
@@ -48,7 +76,7 @@ def read_header(raw: bytes, start: int, end: int) -> Header:
         if field := match(raw, at, limit):
             name, value = field[1].decode("ascii"), field[2]
             if b"\n" in value:
-                value = _FOLD.sub(b"", value)
+                value = _unfolded(value)
             value = value.strip()
             fields.append((name, value))
             first.setdefault(name.lower(), value)
@@ -64,6 +92,11 @@ def read_header(raw: bytes, start: int, end: int) -> Header:
         defects.append("no_blank_line_after_header")
         return Header(fields, first, at, defects)
     return Header(fields, first, end, defects)
+
+
+def _unfolded(value: bytes) -> bytes:
+    """Without its line ends, behind each of which a blank follows."""
+    return value.replace(b"\r\n", b"").replace(b"\n", b"")
 
 
 def _after_blank_line(raw: bytes, at: int, end: int) -> int:

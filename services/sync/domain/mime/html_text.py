@@ -16,10 +16,13 @@ from services.sync.domain.mime.charset import clean
 MAX_HTML = 4_000_000
 
 _BREAK = "\x1e"  # a line end, once all other control characters are gone
-_SPACE = re.compile(r"[\s\x00-\x1f]+")
+_CONTROLS = [chr(code) for code in (*range(0x09), *range(0x0E, 0x1C))]  # the others are blanks
 _HIDDEN = re.compile(r"<!--|<(script|style|title|textarea|xmp|iframe|noframes)\b", re.IGNORECASE)
 #: A tag without angle brackets in its attributes: a try ends at the next bracket at the latest.
-_TAG = re.compile(r"<(?:/?([a-zA-Z][a-zA-Z0-9]*)|[!?])(?:[^<>\"']|\"[^\"<>]*\"|'[^'<>]*')*+>")
+_TAG = re.compile(
+    r"<(?:/?([a-zA-Z][a-zA-Z0-9]*)|[!?])"
+    r"[^<>\"']*+(?:(?:\"[^\"<>]*\"|'[^'<>]*')[^<>\"']*+)*+>"
+)
 _REST = re.compile(r"<(?:/?([a-zA-Z][a-zA-Z0-9]*)|[!?])")
 _ATTRIBUTES = re.compile(r"(?:[^>\"']|\"[^\"]*\"|'[^']*')*+>")
 _BLOCKS = frozenset(
@@ -29,26 +32,40 @@ _BLOCKS = frozenset(
     | {"section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul"}
 )
 _CELLS = frozenset({"td", "th"})
+#: What stands in the place of a tag, by its name; None is a comment or the like.
+_IN_PLACE_OF: dict[str | None, str] = {
+    **dict.fromkeys(_BLOCKS, _BREAK),
+    **dict.fromkeys(_CELLS, " "),
+}
 _HUGE_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}")
-_LINE_ENDS = re.compile(f" *{_BREAK}[ {_BREAK}]*")
-_SPACES = re.compile(r" {2,}")
 
 
 def text_of_html(html: str) -> str:
     """The text of a page, whatever was written there as HTML."""
-    html = _without_hidden(_SPACE.sub(" ", html[:MAX_HTML]))
-    text = _TAG.sub(_in_place_of, html)
+    html = html[:MAX_HTML]
+    for control in _CONTROLS:
+        if control in html:
+            html = html.replace(control, " ")
+    html = _without_hidden(" ".join(html.split()))
+    words, *rest = _TAG.split(html)
+    said = [words]
+    for name, words in zip(rest[::2], rest[1::2], strict=True):
+        said.append(_in_place_of(name))
+        said.append(words)
+    text = "".join(said)
     if "<" in text:
         text = _without_odd_tags(text)
     if "&" in text:
         text = unescape(_HUGE_NUMBER.sub("\ufffd", text))
-    text = _SPACES.sub(" ", text.replace("\u00a0", " "))
-    return clean(_LINE_ENDS.sub("\n", text).strip())
+    text = text.replace("\u00a0", " ")
+    while "  " in text:  # halves the longest run of them
+        text = text.replace("  ", " ")
+    lines = [line.strip(" ") for line in text.split(_BREAK)]
+    return clean("\n".join([line for line in lines if line]).strip())
 
 
-def _in_place_of(tag: re.Match[str]) -> str:
-    name = (tag[1] or "").lower()
-    return _BREAK if name in _BLOCKS else " " if name in _CELLS else ""
+def _in_place_of(name: str | None) -> str:
+    return _IN_PLACE_OF.get(name and name.lower(), "")
 
 
 def _without_hidden(html: str) -> str:
@@ -84,7 +101,7 @@ def _without_odd_tags(text: str) -> str:
         if end == 0:
             at = found.start()
             break
-        out.append(_in_place_of(found))
+        out.append(_in_place_of(found[1]))
         at = end
     out.append(text[at:])
     return "".join(out)

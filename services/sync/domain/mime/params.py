@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -10,6 +12,7 @@ from services.sync.domain.mime.charset import clean, decode
 from services.sync.domain.mime.words import decode_words, one_line
 
 MAX_PARAMETERS = 200
+_USUAL_BYTES = 50  # with a boundary it is longer, and never the same again
 
 _PARAMETER = re.compile(
     rb";\s*([^=;\s\"]{1,100})\s*=\s*(?:\"((?:[^\"\\]|\\.|\\\Z)*+)(?:\"|\Z)|([^;]*))", re.DOTALL
@@ -23,7 +26,7 @@ class Parameterized(NamedTuple):
     """A field such as `text/plain; charset=utf-8`."""
 
     value: str  # lower case
-    parameters: dict[str, bytes]  # names in lower case, with RFC 2231's stars; the first counts
+    parameters: Mapping[str, bytes]  # names in lower case, with RFC 2231's stars; the first counts
 
     def token(self, name: str) -> str:
         """A parameter that is a word for programs, in lower case."""
@@ -31,9 +34,11 @@ class Parameterized(NamedTuple):
 
     def text(self, name: str) -> str:
         """A parameter that people read, such as a file name, in whatever way it was encoded."""
+        if not self.parameters:
+            return ""
         sections: dict[int, tuple[bytes, bool]] = {}
         for key, raw in self.parameters.items():
-            found = _SECTION.fullmatch(key)
+            found = _SECTION.fullmatch(key) if "*" in key else None
             if found and found[1] == name and (found[2] or found[3]):
                 sections.setdefault(int(found[2] or 0), (raw, bool(found[3])))
         if not sections:
@@ -56,6 +61,16 @@ class Parameterized(NamedTuple):
 
 def parameterized(raw: bytes) -> Parameterized:
     """The parts of such a field, as far as they can be told apart."""
+    return _usual(raw) if len(raw) <= _USUAL_BYTES else _read(raw)
+
+
+@lru_cache(maxsize=1024)
+def _usual(raw: bytes) -> Parameterized:
+    """Half a dozen are in every message, and they are the same few everywhere."""
+    return _read(raw)
+
+
+def _read(raw: bytes) -> Parameterized:
     head, _, rest = raw.partition(b";")
     if b"(" in head:
         head = _COMMENT.sub(b"", head)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from services.sync.domain.mime.charset import clean
-from services.sync.domain.mime.fields import read_header
+from services.sync.domain.mime.fields import MAX_HEADER_BYTES, read_header
 from services.sync.domain.mime.params import Parameterized, parameterized
-from services.sync.domain.mime.transfer import decoded
+from services.sync.domain.mime.transfer import decoded, decoded_size
 
 #: Deeper, or more of them, is an attack; what lies beyond stays one part that is not looked into.
 MAX_DEPTH = 100
@@ -19,6 +19,7 @@ MAX_CANDIDATES = 200_000
 #: How many times the size of the message may be searched through for boundaries.
 MAX_PASSES = 120
 
+_NOTHING = Parameterized("", {})
 _PLAIN = Parameterized("text/plain", {})
 _GUESSED = re.compile(rb"^--([^\r\n]{1,100}?)(?:--)?[ \t]*\r?$", re.MULTILINE)
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*%-]+")
@@ -45,10 +46,14 @@ class Part:
         """The first field of this name (in lower case), empty when there is none."""
         return self.first.get(name, b"")
 
-    @cached_property
+    @property
     def disposition(self) -> Parameterized:
         """Content-Disposition (RFC 2183)."""
-        return parameterized(self.raw_field("content-disposition"))
+        return self._disposition if "content-disposition" in self.first else _NOTHING
+
+    @cached_property
+    def _disposition(self) -> Parameterized:
+        return parameterized(self.first["content-disposition"])
 
     @cached_property
     def file_name(self) -> str:
@@ -68,8 +73,16 @@ class Part:
 
     def decode(self) -> tuple[bytes, str | None]:
         """The body with its transfer encoding undone, and what was wrong with that."""
-        encoding = parameterized(self.raw_field("content-transfer-encoding")).value
-        return decoded(self.source[self.start : self.end], encoding)
+        return decoded(self.source[self.start : self.end], self.encoding)
+
+    def size(self) -> tuple[int, str | None]:
+        """How many bytes that is, without making them where they can be counted."""
+        return decoded_size(self.source[self.start : self.end], self.encoding)
+
+    @property
+    def encoding(self) -> str:
+        """Content-Transfer-Encoding (RFC 2045 §6), in lower case."""
+        return parameterized(self.raw_field("content-transfer-encoding")).value
 
 
 @dataclass
@@ -77,6 +90,7 @@ class Structure:
     """A whole message, taken apart."""
 
     root: Part
+    header: bytes  # of the whole
     defects: list[str]
 
 
@@ -87,6 +101,7 @@ def read_structure(source: bytes) -> Structure:
         source = source.replace(b"\r", b"\n")
         defects.append("lines_end_with_cr")
     root = _part(source, 0, len(source), _PLAIN, defects)
+    header = source[: min(root.start, MAX_HEADER_BYTES)]
     budget = _Budget(len(source))
     waiting = [(root, 0)]
     count = 1
@@ -110,7 +125,7 @@ def read_structure(source: bytes) -> Structure:
         if not part.children:
             defects.append("multipart_without_parts")
             part.type = _PLAIN  # so that what it says is not lost
-    return Structure(root, list(dict.fromkeys(defects)))
+    return Structure(root, header, list(dict.fromkeys(defects)))
 
 
 def _part(source: bytes, start: int, end: int, default: Parameterized, defects: list[str]) -> Part:
@@ -161,8 +176,7 @@ def _children(part: Part, budget: _Budget, defects: list[str]) -> list[tuple[int
 
 
 def _unwrapped(part: Part) -> bytes | None:
-    encoding = parameterized(part.raw_field("content-transfer-encoding")).value
-    return part.content if encoding in {"base64", "quoted-printable"} else None
+    return part.content if part.encoding in {"base64", "quoted-printable"} else None
 
 
 def _split(

@@ -31,6 +31,25 @@ def decoded(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
             return raw, "unknown_transfer_encoding"
 
 
+def decoded_size(raw: bytes, encoding: str) -> tuple[int, str | None]:
+    """How many bytes were encoded, and what was wrong."""
+    if encoding == "base64":
+        return size_of_base64(raw), None
+    content, defect = decoded(raw, encoding)
+    return len(content), defect
+
+
+def size_of_base64(raw: bytes) -> int:
+    """How long `from_base64` would be, without making it."""
+    end = raw.find(b"=")
+    if end < 0:
+        end = len(raw)
+    elif (rest := raw[end:].lstrip(b"=\r\n \t")) and _is_base64(rest):
+        return len(from_base64(raw))
+    letters = len(raw[:end].translate(None, delete=_NOT_BASE64))
+    return letters * 3 // 4
+
+
 def from_base64(raw: bytes) -> bytes:
     """What was encoded, also with line noise in it, without padding, or in padded pieces.
 
@@ -38,10 +57,14 @@ def from_base64(raw: bytes) -> bytes:
     """
     end = raw.find(b"=")
     if end >= 0 and (rest := raw[end:].lstrip(b"=\r\n \t")):
-        if len(rest) < 4 or not _ONLY_BASE64.fullmatch(rest):
+        if not _is_base64(rest):
             return _base64_piece(raw[:end])
         return b"".join(map(_base64_piece, _PADDING.split(raw, maxsplit=MAX_PIECES)))
     return _base64_piece(raw)
+
+
+def _is_base64(rest: bytes) -> bool:
+    return len(rest) >= 4 and _ONLY_BASE64.fullmatch(rest) is not None
 
 
 def _base64_piece(raw: bytes) -> bytes:

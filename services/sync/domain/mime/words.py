@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from services.sync.domain.mime.charset import clean, codec_for, decode
 from services.sync.domain.mime.transfer import from_base64
@@ -11,6 +12,7 @@ from services.sync.domain.mime.transfer import from_base64
 _WORD = re.compile(
     rb"=\?([A-Za-z0-9][^?\s\"<>()]{0,60})\?([bBqQ])\?([^?\r\n]*(?:\?(?!=)[^?\r\n]*){0,8}?)\?="
 )
+_USUAL_BYTES = 500
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
@@ -24,6 +26,16 @@ def decode_words(raw: bytes, *, hint: str | None = None) -> str:
         if raw.isascii() and b"\x1b" not in raw and b"\0" not in raw:
             return raw.decode("ascii")  # nearly every field
         return decode(raw, None, hint=hint)
+    return _usual(raw, hint) if len(raw) <= _USUAL_BYTES else _joined(raw, hint)
+
+
+@lru_cache(maxsize=512)
+def _usual(raw: bytes, hint: str | None) -> str:
+    """The same people and subjects come again and again, twice already in one message."""
+    return _joined(raw, hint)
+
+
+def _joined(raw: bytes, hint: str | None) -> str:
     out: list[str] = []
     waiting = b""  # decoded bytes of words in `charset`
     charset = ""

@@ -1,0 +1,18 @@
+"""A server let an account in."""
+
+from services.sync.store import hosts, quarantine
+from services.sync.store.accounts import Account
+from shared.db import Connection, Pool, in_transaction
+
+
+async def note_signed_in(account: Account, release: str, pool: Pool) -> None:
+    """The server is well, for all who use it; whether the account is, a round will show.
+
+    What an older release of this software could not keep, this one tries once more.
+    """
+
+    async def work(connection: Connection) -> None:
+        await hosts.note_success(connection, account.endpoint.host, account.endpoint.port)
+        await quarantine.retry(connection, account.account_id, release)
+
+    await in_transaction(pool, work)

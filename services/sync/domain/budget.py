@@ -1,0 +1,96 @@
+"""How much one account may use of its server: connections at a time, bytes and commands a day.
+
+Whoever goes beyond what a provider allows is shut out, mostly for a day, and the account's owner
+with them, on every device. So the first copy of a large account stops in time and goes on the
+next day, while new mail comes as ever.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+_MB = 1_000_000
+#: Of a day's bytes a first copy may use this much; the rest is for new mail, for messages that
+#: are opened, and for the owner's other devices, which the provider counts with ours.
+_FILL_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What an account may use. None: nobody says."""
+
+    connections: int
+    bytes_per_day: int | None = None
+    commands_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What an account has used on one day (UTC)."""
+
+    bytes: int = 0
+    commands: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Profile:
+    """What a provider is known to allow one account."""
+
+    suffixes: frozenset[str]
+    connections: int | None = None
+    bytes_per_day: int | None = None
+
+
+_PROFILES = (
+    # support.google.com/a/answer/1071518: 2,500 MB a day by IMAP; .../mail/answer/7126229:
+    # 15 connections, the owner's devices among them.
+    _Profile(frozenset({"gmail.com", "googlemail.com"}), 15, 2500 * _MB),
+    # Exchange: MaxConnectionsPerUser is 16, ImapMaxConcurrency 20 in Microsoft 365; bytes are
+    # not counted, but time, and it says when it has had enough.
+    _Profile(frozenset({"outlook.com", "office365.com", "hotmail.com", "live.com"}), 16),
+    # Not published. Observed to refuse at five, the owner's devices among them.
+    _Profile(frozenset({"yahoo.com", "yahoo.co.jp", "aol.com", "verizon.net"}), 3),
+    _Profile(frozenset({"mail.me.com", "icloud.com"}), 3),
+)
+
+
+def budget_of(
+    host: str, *, connections: int, bytes_per_day: int | None = None, learnt: int | None = None
+) -> Budget:
+    """What an account on this server may use.
+
+    `connections` and `bytes_per_day` are the operator's word: of connections the fewest that
+    anybody allows count, with `learnt`, what the server itself was found to allow; of bytes the
+    operator's word replaces the provider's, and 0 is no limit.
+    """
+    profile = _profile_of(host)
+    allowed = [connections]
+    if profile is not None and profile.connections is not None:
+        allowed.append(profile.connections)
+    if learnt is not None:
+        allowed.append(learnt)
+    if bytes_per_day is None and profile is not None:
+        bytes_per_day = profile.bytes_per_day
+    return Budget(connections=max(1, min(allowed)), bytes_per_day=bytes_per_day or None)
+
+
+def may_fill(used: Used, budget: Budget, now: datetime) -> datetime | None:
+    """Until when a first copy rests; None when it may go on. New mail always may."""
+    spent = (
+        budget.bytes_per_day is not None and used.bytes >= budget.bytes_per_day * _FILL_SHARE
+    ) or (
+        budget.commands_per_day is not None
+        and used.commands >= budget.commands_per_day * _FILL_SHARE
+    )
+    return renews_at(now) if spent else None
+
+
+def renews_at(now: datetime) -> datetime:
+    """When the next day's budget begins: midnight UTC, whatever day the provider counts by."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=1)
+
+
+def _profile_of(host: str) -> _Profile | None:
+    labels = host.lower().rstrip(".").split(".")
+    names = {".".join(labels[first:]) for first in range(len(labels))}
+    return next((profile for profile in _PROFILES if profile.suffixes & names), None)
