@@ -1,8 +1,9 @@
 """indexer, the memory: finds messages by what is in them.
 
 Hears:   AccountRemoved, AccountRetold, MessagesSynced, MessagesFilled, MessagesRetold,
-         MessagesChanged, MessagesVanished
-Answers: SearchMessages
-Commands: RetellAccount
-Owns:    account, document, words_live, document_text, retelling, outbox
+         MessagesChanged, MessagesVanished, MailboxAudited
+Answers: SearchMessages, CountSearchable
+Commands: RetellAccount, AuditMailbox
+Owns:    account, document, words_live, words_arriving, document_text, retelling,
+         audit_difference, outbox
 """

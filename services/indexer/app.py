@@ -1,12 +1,15 @@
 """The memory put together: settings, pools, bus, ears, workers, probes."""
 
 import asyncio
+import gc
 from uuid import UUID
 
 from services.indexer.actions.ask_retell import ask_retell
+from services.indexer.actions.reading import Reader, read_in_thread
 from services.indexer.settings import Settings
+from services.indexer.store.codec import teach_tsvector
 from services.indexer.subscribers import LISTENER, ears
-from services.indexer.workers import keep_tidy
+from services.indexer.workers import keep_in_order, keep_tidy
 from services.indexer.world import World
 from shared.bus import Relay, open_bus
 from shared.db import open_pool
@@ -17,10 +20,16 @@ async def main(stop: asyncio.Event) -> None:
     """Serve until told to stop; an error in any part ends the process."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     configure(LISTENER, settings.log_level, settings.log_format)
+    # Pages are many small objects without cycles: to look for cycles took a tenth of the time.
+    gc.set_threshold(20_000, 20, 20)
     async with (
         open_bus(settings, service=LISTENER) as bus,
         open_pool(
-            settings.database_url, settings, name=LISTENER, size=settings.database_pool_size
+            settings.database_url,
+            settings,
+            name=LISTENER,
+            size=settings.database_pool_size,
+            lesson=teach_tsvector,
         ) as pool,
         open_pool(
             settings.request_database_url,
@@ -28,8 +37,13 @@ async def main(stop: asyncio.Event) -> None:
             name=f"{LISTENER}_request",
             size=settings.request_database_pool_size,
         ) as request_pool,
+        Reader() as reader,
     ):
-        world = World(pool=pool, request_pool=request_pool)
+        world = World(
+            pool=pool,
+            request_pool=request_pool,
+            read_fill=reader.read if settings.readers else read_in_thread,
+        )
 
         async def database_is_there() -> bool:
             return await pool.fetchval("SELECT 1") == 1
@@ -44,9 +58,13 @@ async def main(stop: asyncio.Event) -> None:
             serve_probes(settings.probe_host, settings.probe_port, checks),
             asyncio.TaskGroup() as workers,
         ):
-            tidying = workers.create_task(keep_tidy(world, settings), name="keep tidy")
+            behind = [
+                workers.create_task(keep_tidy(world, settings), name="keep tidy"),
+                workers.create_task(keep_in_order(world, settings), name="keep in order"),
+            ]
             await stop.wait()
-            tidying.cancel()
+            for task in behind:
+                task.cancel()
 
 
 async def retell(account_id: UUID | None) -> UUID:

@@ -1,6 +1,6 @@
 """What the memory shows of itself. Names are public; no label ever names a tenant or account."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 DOCUMENT_SECONDS = Histogram(
     "postbus_indexer_document_duration_seconds",
@@ -24,6 +24,15 @@ LAG_SECONDS = Histogram(
     "From the moment a message was told to the moment it can be found.",
     buckets=(0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60, 300, 3600),
 )
+ARRIVING = Gauge(
+    "postbus_indexer_arriving_documents",
+    "Messages of first syncs and retellings whose words wait to be put into the index.",
+)
+AUDITS = Counter(
+    "postbus_indexer_audits_total",
+    "Proofs of mailboxes that were compared with what can be found.",
+    ["result"],  # agrees, differs, retold
+)
 
 for _result in ("ok", "failed"):
     DOCUMENT_SECONDS.labels(_result)
@@ -31,3 +40,5 @@ for _told in ("synced", "retold", "changed", "vanished"):
     DOCUMENTS.labels(_told)
 for _result in ("found", "nothing", "refused", "failed"):
     QUERY_SECONDS.labels(_result)
+for _result in ("agrees", "differs", "retold"):
+    AUDITS.labels(_result)

@@ -25,3 +25,24 @@ class Settings(DatabaseSettings, BusSettings, TelemetrySettings):
     sweep_seconds: float = Field(
         default=60.0, gt=0, description="How often to look for rows that are to go."
     )
+    arriving_rows: int = Field(
+        default=4_000,
+        ge=1,
+        le=5_000,
+        description="Messages of a first sync that may wait to be put into the search index while"
+        " more of them come. A search looks at 5,000 of an account.",
+    )
+    arriving_rows_at_once: int = Field(
+        default=2_000, ge=1, description="How many of them are put into the index at a time."
+    )
+    arriving_pause_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="When none came for so long, all that wait are put into the index.",
+    )
+    readers: int = Field(
+        default=1,
+        ge=0,
+        le=1,
+        description="Processes in which messages of a first sync are read; 0: in a thread.",
+    )

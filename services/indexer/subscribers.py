@@ -6,16 +6,21 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from services.indexer.actions.change_messages import change_messages
+from services.indexer.actions.compare_audits import compare_audits
+from services.indexer.actions.count_searchable import count_searchable
 from services.indexer.actions.end_retell import end_retell
 from services.indexer.actions.forget_messages import forget_messages
 from services.indexer.actions.index_messages import index_messages
 from services.indexer.actions.index_retold import index_retold
+from services.indexer.actions.reading import read_in_thread
 from services.indexer.actions.remove_accounts import remove_accounts
 from services.indexer.actions.search_messages import search_messages
 from services.indexer.metrics import DOCUMENT_SECONDS, DOCUMENTS, LAG_SECONDS, QUERY_SECONDS
+from services.indexer.store.documents import Shelf
 from services.indexer.world import World
 from shared.bus import Ears
 from shared.contracts.account import AccountRemoved, AccountRetold
+from shared.contracts.audit import CountSearchable, MailboxAudited, SearchableAnswer
 from shared.contracts.mail import (
     MessagesChanged,
     MessagesFilled,
@@ -34,7 +39,8 @@ ears: Ears[World] = Ears(LISTENER)
 async def on_messages_synced(events: list[MessagesSynced], world: World) -> None:
     """News can be found."""
     with _timed():
-        DOCUMENTS.labels("synced").inc(await index_messages(events, world.pool))
+        count = await index_messages(events, Shelf.LIVE, read_in_thread, world.pool)
+        DOCUMENTS.labels("synced").inc(count)
     now = datetime.now(UTC)
     for event in events:
         LAG_SECONDS.observe(max(0.0, (now - event.occurred_at).total_seconds()))
@@ -44,7 +50,9 @@ async def on_messages_synced(events: list[MessagesSynced], world: World) -> None
 async def on_messages_filled(events: list[MessagesFilled], world: World) -> None:
     """What was there before us can be found."""
     with _timed():
-        DOCUMENTS.labels("synced").inc(await index_messages(events, world.pool))
+        count = await index_messages(events, Shelf.ARRIVING, world.read_fill, world.pool)
+        DOCUMENTS.labels("synced").inc(count)
+    world.arrivals.note()
 
 
 @ears.hear(MessagesRetold)
@@ -53,7 +61,9 @@ async def on_messages_retold(events: list[MessagesRetold], world: World) -> None
     ours = [event for event in events if event.listener == LISTENER]
     if ours:
         with _timed():
-            DOCUMENTS.labels("retold").inc(await index_retold(ours, world.pool))
+            count = await index_retold(ours, world.read_fill, world.pool)
+            DOCUMENTS.labels("retold").inc(count)
+        world.arrivals.note()
 
 
 @ears.hear(AccountRetold)
@@ -78,6 +88,12 @@ async def on_messages_vanished(events: list[MessagesVanished], world: World) -> 
         DOCUMENTS.labels("vanished").inc(await forget_messages(events, world.pool))
 
 
+@ears.hear(MailboxAudited)
+async def on_mailbox_audited(events: list[MailboxAudited], world: World) -> None:
+    """What can be found is held against what was proven."""
+    await compare_audits(events, world.pool)
+
+
 @ears.hear(AccountRemoved)
 async def on_account_removed(events: list[AccountRemoved], world: World) -> None:
     """Nothing of a removed account is found; its rows go in the background."""
@@ -96,6 +112,12 @@ async def answer_search_messages(query: SearchMessages, world: World) -> SearchA
         return answer
     finally:
         QUERY_SECONDS.labels(result).observe(time.perf_counter() - begun)
+
+
+@ears.answer(CountSearchable)
+async def answer_count_searchable(query: CountSearchable, world: World) -> SearchableAnswer:
+    """How many messages can be found."""
+    return await count_searchable(query, world.request_pool)
 
 
 @contextmanager

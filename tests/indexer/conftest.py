@@ -10,8 +10,11 @@ import asyncpg
 import pytest_asyncio
 
 from services.indexer import subscribers
+from services.indexer.actions.move_arrived import move_arrived
+from services.indexer.store.codec import teach_tsvector
 from services.indexer.world import World
 from shared.contracts.account import AccountRemoved, AccountRetold
+from shared.contracts.audit import MailboxAudited
 from shared.contracts.envelope import Caller, Event
 from shared.contracts.mail import (
     MessagesChanged,
@@ -32,6 +35,13 @@ _HEARD: dict[type, Any] = {
     MessagesChanged: subscribers.on_messages_changed,
     MessagesVanished: subscribers.on_messages_vanished,
     AccountRemoved: subscribers.on_account_removed,
+    MailboxAudited: subscribers.on_mailbox_audited,
+}
+
+_KEPT = {
+    "document": "SELECT * FROM indexer.document",
+    "words": "SELECT * FROM indexer.words_live UNION ALL SELECT * FROM indexer.words_arriving",
+    "document_text": "SELECT * FROM indexer.document_text",
 }
 
 
@@ -78,21 +88,34 @@ class Indexer:
     async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that is known of messages."""
         return {
-            table: [
-                tuple(row)
-                for row in await self.admin.fetch(
-                    f"SELECT * FROM indexer.{table} ORDER BY message_id"
-                )
-            ]
-            for table in ("document", "words_live", "document_text")
+            kind: [tuple(row) for row in rows] for kind, rows in (await self.kept("true")).items()
         }
+
+    async def kept(self, where: str, *values: Any) -> dict[str, list[asyncpg.Record]]:
+        """Rows by what they are for; words may stand in one of two tables, never in both."""
+        kept = {
+            kind: await self.admin.fetch(
+                f"SELECT * FROM ({rows}) AS kept WHERE {where} ORDER BY message_id", *values
+            )
+            for kind, rows in _KEPT.items()
+        }
+        assert len({row["message_id"] for row in kept["words"]}) == len(kept["words"])
+        return kept
+
+    async def waiting(self) -> int:
+        """How many messages wait to be put into the index."""
+        return await self.admin.fetchval("SELECT count(*) FROM indexer.words_arriving")
+
+    async def puts_in_order(self, rows_at_once: int = 10_000) -> int:
+        """One step of putting what waits into the index."""
+        return await move_arrived(self.world.pool, rows_at_once=rows_at_once)
 
     async def forgets_everything(self) -> None:
         """A loss of all rows; what is on the bus stays there."""
         await self.admin.execute(
             """
-            TRUNCATE indexer.document, indexer.words_live, indexer.document_text,
-                     indexer.account, indexer.retelling
+            TRUNCATE indexer.document, indexer.words_live, indexer.words_arriving,
+                     indexer.document_text, indexer.account, indexer.retelling
             """
         )
 
@@ -101,7 +124,9 @@ class Indexer:
 async def indexer(platform: Platform) -> AsyncIterator[Indexer]:
     admin = await asyncpg.connect(platform.admin_database_url)
     async with (
-        asyncpg.create_pool(platform.database_url("indexer"), min_size=1, max_size=4) as pool,
+        asyncpg.create_pool(
+            platform.database_url("indexer"), min_size=1, max_size=4, init=teach_tsvector
+        ) as pool,
         asyncpg.create_pool(
             platform.database_url("indexer_request"), min_size=1, max_size=4
         ) as request_pool,

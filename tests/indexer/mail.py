@@ -15,6 +15,7 @@ from shared.contracts.mail import (
     ChangeReason,
     Content,
     MessagesChanged,
+    MessagesFilled,
     MessagesRetold,
     MessagesSynced,
     MessagesVanished,
@@ -87,6 +88,13 @@ def a_page(
     *messages: SyncedMessage, account: UUID = ACCOUNT, tenant: UUID = TENANT
 ) -> MessagesSynced:
     return MessagesSynced(tenant_id=tenant, account_id=account, messages=messages)
+
+
+def a_filled_page(
+    *messages: SyncedMessage, account: UUID = ACCOUNT, tenant: UUID = TENANT
+) -> MessagesFilled:
+    """The same, of a first sync."""
+    return MessagesFilled(tenant_id=tenant, account_id=account, messages=messages)
 
 
 def a_change(

@@ -11,7 +11,16 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from shared.contracts.envelope import Event
-from tests.indexer.mail import a_change, a_message, a_page, a_retold_page, gone, retold
+from shared.contracts.mail import MessagesSynced
+from tests.indexer.mail import (
+    a_change,
+    a_filled_page,
+    a_message,
+    a_page,
+    a_retold_page,
+    gone,
+    retold,
+)
 
 
 def starred(account: UUID, one: UUID, two: UUID) -> list[Event]:
@@ -82,23 +91,45 @@ HISTORIES = [
 ]
 
 
-async def outcome(indexer: Any, history: History, order: tuple[int, ...], batched: bool) -> Any:
+def live(event: Event, chance: random.Random) -> Event:
+    """News come as they came."""
+    return event
+
+
+def filled(event: Event, chance: random.Random) -> Event:
+    """What comes live and what a first sync brings may be the same messages."""
+    if not isinstance(event, MessagesSynced) or chance.random() < 0.3:
+        return event
+    return a_filled_page(*event.messages, account=event.account_id)
+
+
+Path = Callable[[Event, random.Random], Event]
+PATHS = [live, filled]
+
+
+async def outcome(
+    indexer: Any,
+    history: History,
+    order: tuple[int, ...],
+    path: Path,
+    *,
+    batched: bool,
+) -> Any:
     """What is known of an account of its own after this order of events."""
     account, one, two = uuid7(), uuid7(), uuid7()
     names = {account: "account", one: "one", two: "two"}
     told = history(account, one, two)
-    events = [told[index] for index in order]
+    chance = random.Random(f"{history.__name__} {order}")
+    events = [path(told[index], chance) for index in order]
+    batches = [[event] for event in events]
     if batched:
-        for _, several in groupby(events, key=type):
-            await indexer.hears_at_once(*several)
-    else:
-        await indexer.hears(*events)
-    known = {
-        table: await indexer.admin.fetch(
-            f"SELECT * FROM indexer.{table} WHERE account_id = $1 ORDER BY message_id", account
-        )
-        for table in ("document", "words_live", "document_text")
-    }
+        batches = [list(several) for _, several in groupby(events, key=type)]
+    for batch in batches:
+        await indexer.hears_at_once(*batch)
+        # At any moment words may go from one table to the other.
+        if path is filled and chance.random() < 0.5:
+            await indexer.puts_in_order()
+    known = await indexer.kept("account_id = $1", account)
     return {
         table: [
             tuple(
@@ -113,24 +144,27 @@ async def outcome(indexer: Any, history: History, order: tuple[int, ...], batche
     }
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.__name__)
-async def test_every_order_of_a_messages_facts_gives_one_result(indexer, history):
+async def test_every_order_of_a_messages_facts_gives_one_result(indexer, history, path):
     count = len(history(uuid7(), uuid7(), uuid7()))
     orders = list(permutations(range(count)))
-    expected = await outcome(indexer, history, orders[0], batched=False)
+    expected = await outcome(indexer, history, orders[0], live, batched=False)
     for order in orders:
-        assert await outcome(indexer, history, order, batched=False) == expected, order
+        assert await outcome(indexer, history, order, path, batched=False) == expected, order
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.__name__)
-async def test_repeated_facts_in_batches_of_any_cut_change_nothing(indexer, history):
+async def test_repeated_facts_in_batches_of_any_cut_change_nothing(indexer, history, path):
     count = len(history(uuid7(), uuid7(), uuid7()))
-    expected = await outcome(indexer, history, tuple(range(count)), batched=False)
+    expected = await outcome(indexer, history, tuple(range(count)), live, batched=False)
     chance = random.Random(history.__name__)
     for _ in range(100):
         order = [*range(count), *chance.choices(range(count), k=chance.randint(1, 6))]
         chance.shuffle(order)
-        assert await outcome(indexer, history, tuple(order), batched=True) == expected, order
+        known = await outcome(indexer, history, tuple(order), path, batched=True)
+        assert known == expected, order
 
 
 async def test_a_star_that_arrives_before_its_message_is_not_lost(indexer):
@@ -157,7 +191,7 @@ async def test_batches_worked_on_at_the_same_time_give_the_result_of_one_after_t
     mail = [a_message(f"mail {n}", revision=n, minutes=n) for n in range(60)]
     events: list[Event] = []
     for start in range(0, 60, 10):
-        events += [a_page(*mail[start : start + 20])] * 2
+        events += [a_page(*mail[start : start + 20]), a_filled_page(*mail[start : start + 20])]
         events += [a_change(one.message_id, 1000 + start, ["\\Seen"]) for one in mail[::7]]
         events += [gone(one.message_id, 5000) for one in mail[::9]]
     generation = uuid7()
@@ -168,5 +202,9 @@ async def test_batches_worked_on_at_the_same_time_give_the_result_of_one_after_t
 
     await indexer.forgets_everything()
     chance.shuffle(events)
-    await asyncio.gather(*(indexer.hears_at_once(event) for event in events))
+    async with asyncio.TaskGroup() as working:
+        for n, event in enumerate(events):
+            working.create_task(indexer.hears_at_once(event))
+            if n % 5 == 0:
+                working.create_task(indexer.puts_in_order(7))
     assert await indexer.rows() == expected

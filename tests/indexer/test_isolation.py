@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.envelope import Caller
 from shared.db import tenant_transaction
-from tests.indexer.mail import ACCOUNT, TENANT, a_message, a_page
+from tests.indexer.mail import ACCOUNT, TENANT, a_filled_page, a_message, a_page
 
 RIVAL = UUID("0190a000-0000-7000-8000-000000000666")
 RIVAL_ACCOUNT = UUID("0190a000-0000-7000-8000-00000000066a")
@@ -23,11 +23,12 @@ FORGED = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-async def victim(indexer):
+@pytest.fixture(params=[a_page, a_filled_page], ids=["in the index", "arriving"])
+async def victim(indexer, request):
     """A message of one tenant, and a rival's whose text forges what holds tenants apart."""
+    told = request.param
     secret = a_message("secret plan", "the secret", header_id="s@example.com")
-    await indexer.hears(a_page(secret))
+    await indexer.hears(told(secret))
     decoys = [
         a_message(
             forged,
@@ -39,7 +40,7 @@ async def victim(indexer):
         )
         for forged in FORGED
     ]
-    await indexer.hears(a_page(*decoys, account=RIVAL_ACCOUNT, tenant=RIVAL))
+    await indexer.hears(told(*decoys, account=RIVAL_ACCOUNT, tenant=RIVAL))
     return secret
 
 
@@ -66,7 +67,10 @@ async def test_no_random_query_finds_mail_of_another_tenant(indexer, victim, tex
 
 async def test_an_account_that_the_caller_may_not_see_stays_unseen_in_his_own_tenant(indexer):
     private = UUID(int=5)
-    await indexer.hears(a_page(a_message("secret"), account=private))
+    await indexer.hears(
+        a_page(a_message("secret"), account=private),
+        a_filled_page(a_message("secret"), account=private),
+    )
     assert await indexer.finds("secret") == []
     assert await indexer.finds("-zebra") == []
     assert await indexer.finds("is:unread") == []
@@ -89,10 +93,15 @@ async def test_the_index_takes_tenant_and_accounts_from_the_session_alone(indexe
             assert await connection.fetchval(ask, asked) == 1
 
 
-@pytest.mark.parametrize("table", ["account", "document", "words_live", "document_text"])
+@pytest.mark.parametrize(
+    "table", ["account", "document", "words_live", "words_arriving", "document_text"]
+)
 async def test_a_request_reads_only_rows_of_its_tenant_and_accounts_and_writes_none(
     indexer, victim, table
 ):
+    for account, tenant in ((ACCOUNT, TENANT), (RIVAL_ACCOUNT, RIVAL)):
+        for told in (a_page, a_filled_page):
+            await indexer.hears(told(a_message("more"), account=account, tenant=tenant))
     pool = indexer.world.request_pool
     rival = Caller(tenant_id=RIVAL, account_ids=(ACCOUNT, RIVAL_ACCOUNT))
     async with tenant_transaction(pool, rival) as connection:

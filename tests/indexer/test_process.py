@@ -81,6 +81,7 @@ async def test_the_memory_finds_what_the_bus_told_and_ends_cleanly(platform):
             metrics = (await http.get("/metrics")).text
         assert 'postbus_indexer_documents_total{told="synced"} 1.0' in metrics
         assert "postbus_indexer_lag_seconds_count 1.0" in metrics
+        assert "postbus_indexer_arriving_documents 0.0" in metrics
 
         async with a_process(platform, "retell", "--account", str(ACCOUNT)) as retell:
             said, _ = await retell.communicate()

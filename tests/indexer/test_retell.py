@@ -105,7 +105,7 @@ async def test_a_wiped_memory_told_again_under_live_traffic_equals_one_that_lost
 
     assert readable(told_again) == readable(lost_nothing)
     assert len(readable(told_again)) == len(sync.mail)
-    for table in ("words_live", "document_text"):
+    for table in ("words", "document_text"):
         assert told_again[table] == lost_nothing[table]
 
 
@@ -127,7 +127,7 @@ async def test_a_late_page_does_not_bring_back_what_a_complete_retell_left_out(i
     ghost = a_message("ghost", revision=3)
     await indexer.hears(retold(uuid7(), 5, 0))
     await indexer.hears(a_page(ghost), a_change(ghost.message_id, 4), gone(ghost.message_id, 4))
-    assert await indexer.rows() == {"document": [], "words_live": [], "document_text": []}
+    assert await indexer.rows() == {"document": [], "words": [], "document_text": []}
 
 
 async def test_a_retell_for_another_listener_is_not_ours(indexer):

@@ -16,6 +16,7 @@ from tests.indexer.mail import (
     BEGINNING,
     TENANT,
     a_change,
+    a_filled_page,
     a_message,
     a_page,
     a_retold_page,
@@ -23,14 +24,15 @@ from tests.indexer.mail import (
     removed,
 )
 
-NOTHING = {"document": [], "words_live": [], "document_text": []}
+NOTHING = {"document": [], "words": [], "document_text": []}
 
 
 async def test_the_rows_of_a_removed_account_go_in_steps_and_those_of_others_stay(indexer):
     stays = a_message("lunch")
     other = uuid7()
     await indexer.hears(
-        a_page(*[a_message(f"mail {n}") for n in range(25)]),
+        a_page(*[a_message(f"mail {n}") for n in range(15)]),
+        a_filled_page(*[a_message(f"mail {n}") for n in range(10)]),
         a_change(uuid7(), 3),
         gone(uuid7(), 4),
         a_retold_page(uuid7(), 0, 1),

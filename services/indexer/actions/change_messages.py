@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.indexer.domain.told import account_of, told_by_changes
 from services.indexer.store.accounts import share_accounts
-from services.indexer.store.documents import put_documents
+from services.indexer.store.documents import Shelf, put_documents
 from shared.contracts.mail import MessagesChanged
 from shared.db import Connection, Pool, in_transaction
 
@@ -16,7 +16,10 @@ async def change_messages(changes: Sequence[MessagesChanged], pool: Pool) -> int
     async def store(connection: Connection) -> None:
         standing = await share_accounts(connection, map(account_of, changes))
         await put_documents(
-            connection, [one for one in told if one.account.account_id in standing], []
+            connection,
+            [one for one in told if one.account.account_id in standing],
+            [],
+            Shelf.LIVE,
         )
 
     await in_transaction(pool, store)

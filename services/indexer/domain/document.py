@@ -1,11 +1,11 @@
 """A message as what can be found of it: sections of words, and the tsvector made of them.
 
-The tsvector is written as a literal, so that PostgreSQL's own parser never reads mail. Words of
-mail hold letters, digits and the joiners of addresses only; lexemes that begin with a colon are
-ours, and no text can produce them.
+The tsvector is written as PostgreSQL sends it (its binary form), so that its parser never reads
+mail: to read a literal took it longer than all of the words' reading here. Words of mail hold
+letters, digits and the joiners of addresses only; lexemes that begin with a colon are ours, and no
+text can produce them.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -15,9 +15,9 @@ from services.indexer.domain.tokenise import Reading, cut, read
 from shared.contracts.mail import Address, Content
 
 MAX_POSITION = 16_383  # what a tsvector can tell apart
-_POSITION_LABELS = [str(position) for position in range(MAX_POSITION + 1)]
-_LEXEME_BYTES = 900_000  # of 1 MiB that a tsvector may hold
+_TSVECTOR_BYTES = 1_000_000  # of 1 MiB that a tsvector may hold
 _POSITIONS = 255  # that a lexeme may keep
+_COUNTS = [b"\0" + count.to_bytes(2) for count in range(_POSITIONS + 1)]  # behind a lexeme
 
 HAS_ATTACHMENT = ":has:attachment"
 PARTIAL = ":partial"  # not every position is in the tsvector: the text has to be looked at
@@ -40,6 +40,10 @@ WEIGHT = {Field.SUBJECT: "A", Field.FILENAME: "C", Field.BODY: "D"}
 """Fields that a weight tells apart. The others have lexemes of their own, as `:from:alice`."""
 
 _PEOPLE_WEIGHT = "B"
+_PLACES = {
+    weight: [(bits << 14 | position).to_bytes(2) for position in range(MAX_POSITION + 1)]
+    for bits, weight in enumerate("DCBA")
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +71,19 @@ class Document:
     marks: list[str]
 
     @cached_property
-    def _literal(self) -> tuple[str, bool]:
+    def _lexemes(self) -> tuple[list[bytes], bool]:
         return _write(self.sections, self.marks)
 
     @property
     def is_whole(self) -> bool:
         """Whether the tsvector knows the place of every word; else phrases are checked here."""
-        return self._literal[1]
+        return self._lexemes[1]
 
-    def tsvector(self, tenant_id: UUID, account_id: UUID) -> str:
-        """The literal, with the lexemes by which a query stays inside its tenant and accounts."""
-        words, _ = self._literal
-        return f"{words} '{tenant_lexeme(tenant_id)}' '{account_lexeme(account_id)}'"
+    def tsvector(self, tenant_id: UUID, account_id: UUID) -> bytes:
+        """The words, with the lexemes by which a query stays inside its tenant and accounts."""
+        lexemes, _ = self._lexemes
+        inside = (_mark(tenant_lexeme(tenant_id)), _mark(account_lexeme(account_id)))
+        return b"".join([(len(lexemes) + len(inside)).to_bytes(4), *lexemes, *inside])
 
 
 def tenant_lexeme(tenant_id: UUID) -> str:
@@ -135,7 +140,7 @@ def document_of(kept: Kept) -> Document:
 
 
 def quoted(lexeme: str) -> str:
-    """A lexeme as tsvector and tsquery literals quote it."""
+    """A lexeme as a tsquery literal quotes it."""
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
@@ -151,39 +156,46 @@ def _people(people: tuple[Address, ...]) -> list[str]:
     return [_line(f"{person.name} <{person.email}>") for person in people]
 
 
-def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[str, bool]:
-    """The words as a literal, and whether each of them is there with each of its positions."""
-    places: defaultdict[str, list[str]] = defaultdict(list)
+def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[list[bytes], bool]:
+    """The lexemes, each with its places, and whether all are there with each of their places.
+
+    A lexeme is its text, a NUL, the number of its places and the places in order, each two bytes
+    of weight and position (PostgreSQL's tsvectorrecv).
+    """
+    places: dict[str, bytes] = {}
     position = 1
     for field, reading in sections:
-        labels = _labels(position, len(reading.words), WEIGHT.get(field, _PEOPLE_WEIGHT))
+        at = _PLACES[WEIGHT.get(field, _PEOPLE_WEIGHT)][position : position + len(reading.words)]
         for prefix in _prefixes(field):
             words = [prefix + word for word in reading.words] if prefix else reading.words
-            for word, label in zip(words, labels, strict=True):
-                places[word].append(label)
+            for word, place in zip(words, at, strict=False):
+                if word in places:
+                    places[word] += place
+                else:
+                    places[word] = place
+            for word in words[len(at) :]:  # beyond the last place
+                places.setdefault(word, b"")
             for index, address in reading.addresses:
-                places[prefix + address].append(labels[index])
+                place = at[index] if index < len(at) else b""
+                places[prefix + address] = places.get(prefix + address, b"") + place
         position += len(reading.words) + 1  # no phrase reaches from one section into the next
-    crowded = [lexeme for lexeme, at in places.items() if len(at) > _POSITIONS]
-    for lexeme in crowded:
-        del places[lexeme][_POSITIONS:]
-    whole = position <= MAX_POSITION and not crowded
-    lexemes = list(places)
-    while sum(map(len, lexemes)) * 4 > _LEXEME_BYTES:  # 4: bytes of a character at most
+    whole = position <= MAX_POSITION
+    if max(map(len, places.values()), default=0) > 2 * _POSITIONS:
+        whole = False
+        places = {word: at[: 2 * _POSITIONS] for word, at in places.items()}
+    lexemes = [word.encode() + _COUNTS[len(at) // 2] + at for word, at in places.items()]
+    while sum(map(len, lexemes)) > _TSVECTOR_BYTES:
         whole = False
         lexemes = lexemes[: len(lexemes) * 3 // 4]
-    written = [f"'{lexeme}':{','.join(places[lexeme])}" for lexeme in lexemes]
-    written += [quoted(mark) for mark in marks]
+    lexemes += map(_mark, marks)
     if not whole:
-        written.append(quoted(PARTIAL))
-    return " ".join(written), whole
+        lexemes.append(_mark(PARTIAL))
+    return lexemes, whole
 
 
-def _labels(start: int, count: int, weight: str) -> list[str]:
-    """Positions as a literal writes them; D, the weight of most words, has no letter."""
-    labels = _POSITION_LABELS[start : start + count]
-    labels += _POSITION_LABELS[-1:] * (count - len(labels))
-    return labels if weight == "D" else [label + weight for label in labels]
+def _mark(lexeme: str) -> bytes:
+    """A lexeme without a place."""
+    return lexeme.encode() + _COUNTS[0]
 
 
 def _prefixes(field: Field) -> tuple[str, ...]:

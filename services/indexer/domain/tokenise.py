@@ -8,6 +8,7 @@ is one word as a whole and several by its parts.
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 WORD_BYTES = 200  # a longer word is found by its beginning; a lexeme over 2,046 bytes is an error
 
@@ -54,8 +55,9 @@ _WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
 
 
 _ASCII_RUN = re.compile(r"\w+(?:[.+\-@]\w+)*", re.ASCII)
-# Takes what is too long together with its end, and gives only the beginning.
-_ASCII_WORD = re.compile(rf"([a-z0-9]{{1,{WORD_BYTES}}})[a-z0-9]*")
+# Each ASCII character as it is compared; what belongs to no word is a space.
+_ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
+_REMEMBERED_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +72,82 @@ def fold(text: str) -> str:
     """The text as it is compared: NFKC, without case and accents."""
     if text.isascii():
         return text.lower()
+    if _ALPHABETIC.fullmatch(text):
+        return text.translate(_FOLDED)
+    return _fold(text)
+
+
+def _fold(text: str) -> str:
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = _SILENT.sub("", apart).translate(_PLAIN)
     return unicodedata.normalize("NFKC", plain)
 
 
+# The letters of Latin, Greek and Cyrillic fold one by one: no two of them become one.
+_ALPHABETIC = re.compile("[\\0-\u052f]*")
+_FOLDED = {code: _fold(chr(code)) for code in range(0x530)}
+
+
 def read(text: str) -> Reading:
     """The words of a text, in order. No text is refused."""
+    if _is_plain(text):
+        return Reading(_plain_words(text), [])
     words: list[str] = []
     addresses: list[tuple[int, str]] = []
-    for line in fold(text).splitlines():
-        if not line.isascii():
-            _read_runs(_RUN.findall(line), words, addresses)
-        elif "@" in line:
-            _read_runs(_ASCII_RUN.findall(line), words, addresses)
-        else:
-            words += _ASCII_WORD.findall(line)
+    plain: list[str] = []  # lines not yet read
+    for line in text.splitlines():
+        if _is_plain(line):
+            plain.append(line)
+            continue
+        if plain:
+            words += _plain_words(" ".join(plain))
+            plain.clear()
+        # White space ends every word, so that what stands between is read by itself.
+        for piece in line.split():
+            read_so = _read_piece if len(piece) > _REMEMBERED_CHARACTERS else _known
+            found = read_so(piece)
+            if found.addresses:
+                addresses += [(len(words) + index, whole) for index, whole in found.addresses]
+            words += found.words
+    words += _plain_words(" ".join(plain))
     return Reading(words, addresses)
 
 
-def _read_runs(runs: list[str], words: list[str], addresses: list[tuple[int, str]]) -> None:
-    for run in runs:
+def _is_plain(text: str) -> bool:
+    """Whether a text has no letters but those of ASCII, and no address."""
+    return text.isascii() and "@" not in text
+
+
+def _plain_words(text: str) -> list[str]:
+    words = text.translate(_ASCII_WORDS).split()
+    if len(text) > WORD_BYTES and max(map(len, words), default=0) > WORD_BYTES:
+        return [word[:WORD_BYTES] for word in words]
+    return words
+
+
+def _read_piece(piece: str) -> Reading:
+    folded = fold(piece)
+    if "@" not in folded:
+        return Reading(_words(folded), [])
+    words: list[str] = []
+    addresses: list[tuple[int, str]] = []
+    runs = _ASCII_RUN if folded.isascii() else _RUN
+    for run in runs.findall(folded):
         start = len(words)
-        if run.isascii():
-            words += _ASCII_WORD.findall(run)
-        else:
-            for word in _WORD.findall(run):
-                words.extend(_parts(word))
+        words += _words(run)
         if run.count("@") == 1 and len(words) > start:
             addresses.append((start, cut(run)))
+    return Reading(words, addresses)
+
+
+def _words(folded: str) -> list[str]:
+    if folded.isascii():
+        return _plain_words(folded)
+    return [part for word in _WORD.findall(folded) for part in _parts(word)]
+
+
+# Mail says the same words over and over; to fold them is most of the work.
+_known = lru_cache(maxsize=16_384)(_read_piece)
 
 
 def is_open(word: str) -> bool:
@@ -118,7 +167,7 @@ def cut(word: str) -> str:
 
 
 def _parts(word: str) -> list[str]:
-    if word.isascii():
+    if word.isascii() or not _UNSPACED_CHARACTER.search(word):
         return [cut(word)]
     parts: list[str] = []
     for script in _SCRIPTS.findall(word):

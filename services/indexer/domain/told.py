@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.indexer.domain.document import Kept, document_of, kept_of
+from services.indexer.domain.document import Kept
 from shared.contracts.mail import (
     Content,
     MessagesChanged,
@@ -55,7 +55,7 @@ class Readable:
     received_at: datetime
     size_bytes: int
     kept: Kept
-    tsvector: str
+    tsvector: bytes  # as PostgreSQL sends it
     is_whole: bool
 
 
@@ -121,26 +121,19 @@ def gone_by(pages: Iterable[MessagesVanished]) -> list[Gone]:
     return sorted(newest.values(), key=lambda gone: gone.message_id)
 
 
-def readable(told: Iterable[Told]) -> list[Readable]:
-    """The words of what has content. Work for a processor: call it off the event loop."""
-    rows: list[Readable] = []
-    for one in told:
-        if one.content is None:
-            continue
-        kept = kept_of(one.content)
-        document = document_of(kept)
-        rows.append(
-            Readable(
-                message_id=one.message_id,
-                account=one.account,
-                received_at=_storable(one.content.received_at),
-                size_bytes=one.content.size_bytes,
-                kept=kept,
-                tsvector=document.tsvector(one.account.tenant_id, one.account.account_id),
-                is_whole=document.is_whole,
-            )
-        )
-    return rows
+def readable(
+    told: Told, content: Content, kept: Kept, *, tsvector: bytes, is_whole: bool
+) -> Readable:
+    """The row of a message's content, once its words were read."""
+    return Readable(
+        message_id=told.message_id,
+        account=told.account,
+        received_at=_storable(content.received_at),
+        size_bytes=content.size_bytes,
+        kept=kept,
+        tsvector=tsvector,
+        is_whole=is_whole,
+    )
 
 
 def account_of(

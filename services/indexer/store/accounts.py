@@ -111,7 +111,11 @@ async def sweep(connection: Connection, account_id: UUID, limit: int) -> int:
     )
     await delete_words(connection, [row["message_id"] for row in rows])
     if len(rows) < limit:
-        await connection.execute("DELETE FROM retelling WHERE account_id = $1", account_id)
+        for table in ("retelling", "audit_difference"):
+            await connection.execute(
+                f"DELETE FROM {table} WHERE account_id = $1",  # noqa: S608 - a name of ours
+                account_id,
+            )
         await connection.execute(
             "UPDATE account SET swept_at = now() WHERE account_id = $1", account_id
         )

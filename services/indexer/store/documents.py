@@ -1,12 +1,29 @@
 """What is known of each message: its state, its words, its text."""
 
+from enum import StrEnum
 from uuid import UUID
 
 from services.indexer.domain.told import Gone, Readable, Told, keywords_of
 from shared.db import Connection
 
 
-async def put_documents(connection: Connection, told: list[Told], contents: list[Readable]) -> None:
+class Shelf(StrEnum):
+    """The table that takes in the words of a message not yet known."""
+
+    LIVE = "words_live"
+    ARRIVING = "words_arriving"  # on their way to the other, in bulk
+
+
+# In the order in which a message's words go from one to the other.
+_OF_WORDS = (Shelf.ARRIVING, Shelf.LIVE)
+
+
+async def put_documents(
+    connection: Connection,
+    told: list[Told],
+    contents: list[Readable],
+    shelf: Shelf,
+) -> None:
     """Store what was told of messages, one row each, sorted by id.
 
     Content comes once: the first writer wins. State follows the newest word, and so does existence:
@@ -69,23 +86,43 @@ async def put_documents(connection: Connection, told: list[Told], contents: list
         [content.is_whole if content else True for content in found],
     )
     if contents:
-        await _put_words(connection, contents)
-        await _put_texts(connection, contents)
+        await _put_contents(connection, contents, shelf)
 
 
-async def _put_words(connection: Connection, contents: list[Readable]) -> None:
-    await connection.execute(
+async def _put_contents(connection: Connection, contents: list[Readable], shelf: Shelf) -> None:
+    """Store what is not there yet. Whoever upserted a message's row keeps others from it."""
+    lacking = await connection.fetch(
         """
-        INSERT INTO words_live (message_id, tenant_id, account_id, received_at, words)
-        SELECT told.message_id, told.tenant_id, told.account_id, told.received_at,
-               told.words::tsvector
-          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[])
-            AS told (message_id, tenant_id, account_id, received_at, words)
+        SELECT message_id, words, texts
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
+            AS told (message_id, tenant_id, account_id)
           JOIN document USING (message_id, tenant_id, account_id)
-         WHERE document.has_content
-         ORDER BY told.message_id
-        ON CONFLICT (message_id) DO NOTHING
+         CROSS JOIN LATERAL (SELECT
+             NOT EXISTS (SELECT FROM words_live AS held WHERE held.message_id = told.message_id)
+             AND NOT EXISTS (
+                 SELECT FROM words_arriving AS held WHERE held.message_id = told.message_id),
+             NOT EXISTS (SELECT FROM document_text AS held WHERE held.message_id = told.message_id)
+         ) AS lacks (words, texts)
+         WHERE document.has_content AND (lacks.words OR lacks.texts)
         """,
+        [one.message_id for one in contents],
+        [one.account.tenant_id for one in contents],
+        [one.account.account_id for one in contents],
+    )
+    without_words = {row["message_id"] for row in lacking if row["words"]}
+    without_text = {row["message_id"] for row in lacking if row["texts"]}
+    words = [one for one in contents if one.message_id in without_words]
+    await _put_words(connection, words, shelf)
+    texts = [one for one in contents if one.message_id in without_text]
+    await _put_texts(connection, texts)
+
+
+async def _put_words(connection: Connection, contents: list[Readable], shelf: Shelf) -> None:
+    await connection.execute(
+        f"""
+        INSERT INTO {shelf} (message_id, tenant_id, account_id, received_at, words)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::tsvector[])
+        """,  # noqa: S608 - a name of ours
         [one.message_id for one in contents],
         [one.account.tenant_id for one in contents],
         [one.account.account_id for one in contents],
@@ -101,22 +138,17 @@ async def _put_texts(connection: Connection, contents: list[Readable]) -> None:
         INSERT INTO document_text (
             message_id, tenant_id, account_id, subject, sender, recipients_to, recipients_cc,
             recipients_bcc, filenames, list_id, header_id, preview, body, attachment_count)
-        SELECT told.message_id, told.tenant_id, told.account_id, told.subject,
-               string_to_array(told.sender, E'\\n'), string_to_array(told.recipients_to, E'\\n'),
-               string_to_array(told.recipients_cc, E'\\n'),
-               string_to_array(told.recipients_bcc, E'\\n'),
-               string_to_array(told.filenames, E'\\n'), told.list_id, told.header_id,
-               told.preview, told.body, told.attachment_count
+        SELECT message_id, tenant_id, account_id, subject,
+               string_to_array(sender, E'\\n'), string_to_array(recipients_to, E'\\n'),
+               string_to_array(recipients_cc, E'\\n'), string_to_array(recipients_bcc, E'\\n'),
+               string_to_array(filenames, E'\\n'), list_id, header_id, preview, body,
+               attachment_count
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
                       $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
                       $13::text[], $14::integer[])
             AS told (message_id, tenant_id, account_id, subject, sender, recipients_to,
                      recipients_cc, recipients_bcc, filenames, list_id, header_id, preview, body,
                      attachment_count)
-          JOIN document USING (message_id, tenant_id, account_id)
-         WHERE document.has_content
-         ORDER BY told.message_id
-        ON CONFLICT (message_id) DO NOTHING
         """,
         [one.message_id for one in contents],
         [one.account.tenant_id for one in contents],
@@ -163,7 +195,8 @@ async def put_tombstones(connection: Connection, gone: list[Gone]) -> None:
         [one.revision for one in gone],
         [one.vanished_at for one in gone],
     )
-    for table in ("words_live", "document_text"):
+    # Arriving first: what is moved on while we wait for it is met in the next table.
+    for table in (*_OF_WORDS, "document_text"):
         await connection.execute(
             f"""
             DELETE FROM {table} AS held USING document
@@ -177,5 +210,8 @@ async def put_tombstones(connection: Connection, gone: list[Gone]) -> None:
 
 async def delete_words(connection: Connection, message_ids: list[UUID]) -> None:
     """Let go of what was readable of these messages."""
-    await connection.execute("DELETE FROM words_live WHERE message_id = ANY($1)", message_ids)
-    await connection.execute("DELETE FROM document_text WHERE message_id = ANY($1)", message_ids)
+    for table in (*_OF_WORDS, "document_text"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE message_id = ANY($1)",  # noqa: S608 - a name of ours
+            message_ids,
+        )

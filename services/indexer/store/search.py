@@ -68,7 +68,11 @@ async def verdicts(
                ARRAY(SELECT words @@ asked::tsquery
                        FROM unnest($4::text[]) WITH ORDINALITY AS leaf (asked, n)
                       ORDER BY n) AS found
-          FROM words_live
+          FROM (
+            SELECT message_id, tenant_id, account_id, words FROM words_live
+            UNION ALL
+            SELECT message_id, tenant_id, account_id, words FROM words_arriving
+          ) AS held
          WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
         """,
         caller.tenant_id,
