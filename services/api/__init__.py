@@ -2,11 +2,12 @@
 
 Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
           MessagesSynced, MessagesFilled, MessagesRetold, MessagesChanged, MessagesVanished,
-          SubmissionChanged
-Commands: ConnectSync, RemoveSync, RetellAccount, ConnectSender, RemoveSender, SendMessage
-Asks:     SearchMessages, ReadContent
+          MailboxRenumbered, MailboxAudited, SubmissionChanged
+Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
+          ConnectSender, RemoveSender, SendMessage
+Asks:     SearchMessages, CountSearchable, ReadContent, ReadProofs, ReadStanding, ListQuarantine
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, account, mailbox, message,
-          retelling, submission, log_position, event_log, outbox
+          retelling, audit_difference, submission, log_position, event_log, outbox
 Speaks:   HTTP, under /api/v1
 """

@@ -21,6 +21,13 @@ EVENT_STREAMS = Gauge(
     "postbus_api_event_streams",
     "Event streams that are open now.",
 )
+AUDITS = Counter(
+    "postbus_api_audits_total",
+    "Proofs of mailboxes that were compared with what is listed.",
+    ["result"],  # agrees, differs, retold
+)
 
+for _result in ("agrees", "differs", "retold"):
+    AUDITS.labels(_result)
 for _result in ("ok", "refused", "throttled"):
     SIGN_INS.labels(_result)

@@ -2,12 +2,14 @@
 
 from services.api.actions.bury_accounts import bury_accounts
 from services.api.actions.bury_messages import bury_messages
+from services.api.actions.compare_audits import compare_audits
 from services.api.actions.end_retelling import end_retelling
 from services.api.actions.keep_account_states import keep_account_states, keep_progress
 from services.api.actions.keep_mailboxes import keep_mailboxes
 from services.api.actions.keep_messages import keep_messages
 from services.api.actions.keep_retold_messages import keep_retold_messages
 from services.api.actions.keep_submission_states import keep_submission_states
+from services.api.actions.log_renumberings import log_renumberings
 from services.api.actions.mark_messages import mark_messages
 from services.api.world import World
 from shared.bus import Ears
@@ -17,9 +19,11 @@ from shared.contracts.account import (
     AccountRemoved,
     AccountRetold,
 )
+from shared.contracts.audit import MailboxAudited
 from shared.contracts.hints import LogGrew
 from shared.contracts.mail import (
     MailboxesSynced,
+    MailboxRenumbered,
     MessagesChanged,
     MessagesFilled,
     MessagesRetold,
@@ -64,6 +68,19 @@ async def on_account_retold(events: list[AccountRetold], world: World) -> None:
 async def on_mailboxes_synced(events: list[MailboxesSynced], world: World) -> None:
     """Show mailboxes."""
     await world.committed(await keep_mailboxes(world.pool, events))
+
+
+@ears.hear(MailboxRenumbered)
+async def on_mailbox_renumbered(events: list[MailboxRenumbered], world: World) -> None:
+    """Say that mailboxes were numbered anew."""
+    await world.committed(await log_renumberings(world.pool, events))
+
+
+@ears.hear(MailboxAudited)
+async def on_mailbox_audited(events: list[MailboxAudited], world: World) -> None:
+    """Hold what is shown against what was proven."""
+    if await compare_audits(world.pool, events):
+        world.relay.wake()
 
 
 @ears.hear(MessagesSynced)

@@ -31,10 +31,12 @@ from shared.contracts.account import (
     AccountRemoved,
     AccountRetold,
 )
+from shared.contracts.audit import MailboxAudited
 from shared.contracts.envelope import Event, Query, decode, encode
 from shared.contracts.ids import Kind, read
 from shared.contracts.mail import (
     MailboxesSynced,
+    MailboxRenumbered,
     MessagesChanged,
     MessagesFilled,
     MessagesRetold,
@@ -55,6 +57,8 @@ _HEARD: dict[type, Any] = {
     AccountProgressed: subscribers.on_account_progressed,
     AccountRemoved: subscribers.on_account_removed,
     AccountRetold: subscribers.on_account_retold,
+    MailboxAudited: subscribers.on_mailbox_audited,
+    MailboxRenumbered: subscribers.on_mailbox_renumbered,
     MailboxesSynced: subscribers.on_mailboxes_synced,
     MessagesSynced: subscribers.on_messages_synced,
     MessagesFilled: subscribers.on_messages_filled,

@@ -64,11 +64,14 @@ class Ground:
             ),
         )
 
-    def state(self, mailbox_id: UUID | None = None, *keywords: str) -> State:
+    def state(
+        self, mailbox_id: UUID | None = None, *keywords: str, labels: tuple[str, ...] = ()
+    ) -> State:
         return State(
             mailbox_id=mailbox_id or self.inbox,
             keywords=frozenset(keywords),
             thread_id=UUID(int=7),
+            labels=frozenset(labels),
         )
 
     def message(

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from services.api.actions.forget_account import forget_account
 from services.api.workers import work
@@ -19,7 +20,7 @@ from shared.contracts.envelope import decode
 from shared.contracts.ids import Kind, shown
 from shared.seal import Destination, open_sealed
 from tests.api.conftest import Api, Person, an_account, running_api
-from tests.api.mail import Ground
+from tests.api.mail import NOON, Ground
 from tests.platform import Platform
 
 SECRET = "open-sesame"
@@ -78,18 +79,26 @@ async def test_an_account_shows_its_state_and_progress(
         done=10,
         total=200,
         mailbox="INBOX",
+        ends_at=NOON,
     )
     await api.hears(
         ground.is_in(AccountState.SYNCING, 2), progress, ground.is_in(AccountState.CONNECTING, 1)
     )
     now = (await ada.http.get(path)).json()
     assert now["state"] == "syncing"
-    assert now["progress"] == {"done": 10, "total": 200, "mailbox": "INBOX"}
-    assert [event["type"] for event in await ada.events()] == [
+    told = {"done": 10, "total": 200, "mailbox": "INBOX", "ends_at": "2026-11-20T12:00:00Z"}
+    assert now["progress"] == told
+    events = await ada.events()
+    assert [event["type"] for event in events] == [
         "account.created",
         "account.state_changed",
         "account.progress",
     ]
+    assert events[-1]["data"] == told | {"id": shown(Kind.ACCOUNT, ground.account_id)}
+    # The last that is told of a copy has nothing to guess any more.
+    await api.hears(structs.replace(progress, revision=4, done=200, mailbox=None, ends_at=None))
+    whole = (await ada.http.get(path)).json()["progress"]
+    assert whole == {"done": 200, "total": 200, "mailbox": None, "ends_at": None}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from shared.contracts.envelope import Event
+from shared.contracts.mail import State
 from tests.api.conftest import Api
 from tests.api.mail import Ground
 
@@ -88,6 +89,28 @@ def two_retellings_and_two_ends(ground: Ground, message: UUID) -> list[Event]:
     ]
 
 
+def labelled_one_way_and_another(ground: Ground, message: UUID) -> list[Event]:
+    def so(*labels: str) -> State:
+        return ground.state(None, labels=labels)
+
+    return [
+        ground.page(ground.message(message_id=message, revision=1, state=so("\\Inbox", "Work"))),
+        ground.changed(message, 2, so("Work", "Ørsted")),
+        ground.retold(
+            ground.message(message_id=message, revision=2, state=so("Work", "Ørsted")), as_of=3
+        ),
+        ground.changed(message, 4, ground.state(None, "\\Deleted", labels=("Work",))),
+        ground.changed(message, 5, so("Work", "\\Starred")),
+    ]
+
+
+def labelled_and_gone(ground: Ground, message: UUID) -> list[Event]:
+    return [
+        *labelled_one_way_and_another(ground, message)[:2],
+        ground.vanished(message, 3),
+    ]
+
+
 def as_it_stands(row: dict[str, Any]) -> dict[str, Any]:
     """A row without what differs from message to message: its id, and when it was written."""
     return {
@@ -96,7 +119,7 @@ def as_it_stands(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def counts_are_right(api: Api) -> None:
-    """The numbers beside mailboxes are those of the rows a list would return."""
+    """The numbers beside mailboxes, and the rows of labels, are those of what a list returns."""
     rows = await api.rows("message", "message_id")
     assert not [row for row in rows if row["listed"] and "\\Deleted" in row["keywords"]]
     listed: Counter[UUID] = Counter()
@@ -108,6 +131,13 @@ async def counts_are_right(api: Api) -> None:
     for mailbox in await api.rows("mailbox", "mailbox_id"):
         assert mailbox["message_count"] == listed[mailbox["mailbox_id"]]
         assert mailbox["unread_count"] == unread[mailbox["mailbox_id"]]
+    labelled = await api.rows("message_label", "message_id")
+    assert {(row["message_id"], row["label"], row["received_at"]) for row in labelled} == {
+        (row["message_id"], label, row["received_at"])
+        for row in rows
+        if row["listed"]
+        for label in row["labels"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -121,6 +151,8 @@ async def counts_are_right(api: Api) -> None:
         (retold_after_it_was_wrongly_buried, False),
         (gone_after_a_retelling_saw_it, True),
         (two_retellings_and_two_ends, True),
+        (labelled_one_way_and_another, False),
+        (labelled_and_gone, True),
     ],
 )
 async def test_whatever_the_order_and_however_often_told_a_message_ends_the_same(

@@ -14,10 +14,12 @@ from shared.db import tenant_transaction
 from tests.api.conftest import Api, Person, an_account
 from tests.api.mail import NOON, Ground
 
+TABLES = ("account", "mailbox", "message", "message_label", "submission", "event_log")
+
 
 async def ids_of(api: Api, person: Person, ground: Ground) -> dict[str, str]:
     """One of everything that belongs to somebody."""
-    message = ground.message("Private")
+    message = ground.message("Private", state=ground.state(None, labels=("Mine",)))
     await api.hears(ground.mailboxes(), ground.page(message))
     sent = await person.http.post(
         "/submissions",
@@ -42,6 +44,7 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             ("GET", "/mailboxes", {"params": {"account_id": ids["account"]}}),
             ("GET", "/messages", {"params": {"mailbox_id": ids["mailbox"]}}),
             ("GET", "/messages", {"params": {"account_id": ids["account"]}}),
+            ("GET", "/messages", {"params": {"account_id": ids["account"], "label": "Mine"}}),
             ("GET", f"/messages/{ids['message']}", {}),
             ("GET", f"/submissions/{ids['submission']}", {}),
             ("GET", "/submissions", {"params": {"account_id": ids["account"]}}),
@@ -84,7 +87,7 @@ async def test_a_query_that_forgets_to_say_whose_leaks_nothing(
         hers = await eve.connects()
         caller = Caller(tenant_id=eve.tenant_id, account_ids=(hers.account_id, ground.account_id))
         async with tenant_transaction(api.world.request_pool, caller) as connection:
-            for table in ("account", "mailbox", "message", "submission", "event_log"):
+            for table in TABLES:
                 rows = await connection.fetch(f"SELECT tenant_id FROM {table}")
                 assert {row["tenant_id"] for row in rows} <= {eve.tenant_id}, table
             assert await connection.fetchval("SELECT count(*) FROM log_position") == 1
@@ -100,7 +103,7 @@ async def test_an_account_the_caller_may_not_see_is_hidden_within_the_tenant_too
     await ids_of(api, ada, ground)
     caller = Caller(tenant_id=ada.tenant_id, account_ids=(other.account_id,))
     async with tenant_transaction(api.world.request_pool, caller) as connection:
-        for table in ("account", "mailbox", "message", "submission", "event_log"):
+        for table in TABLES:
             rows = await connection.fetch(f"SELECT account_id FROM {table}")
             assert {row["account_id"] for row in rows} <= {other.account_id}, table
 

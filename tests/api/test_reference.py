@@ -16,7 +16,7 @@ from services.api.http.bodies import Body
 from services.api.http.examples import ANSWERS, BODIES
 from shared.contracts.account import AccountChanged, AccountProgressed, AccountState
 from shared.contracts.ids import Kind, shown
-from shared.contracts.mail import Arrival, MailboxRole
+from shared.contracts.mail import Arrival, MailboxRenumbered, MailboxRole
 from shared.contracts.submission import Fate, SubmissionChanged, SubmissionState
 from tests.api.conftest import Api, Person, an_account
 from tests.api.mail import NOON, Ground
@@ -344,6 +344,11 @@ def test_the_event_document_shows_what_events_carry() -> None:
                 state=SubmissionState.DEFERRED,
                 message_id="a@b",
                 recipients=(),
+            )
+        ),
+        logbook.of_renumbering(
+            MailboxRenumbered(
+                **whose, mailbox_id=ground.inbox, revision=1, matched=1, fetched=0, vanished=0
             )
         ),
         *(

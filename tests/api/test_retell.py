@@ -57,7 +57,7 @@ async def what_is_shown(admin: asyncpg.Connection) -> dict[str, list[dict[str, A
     """All that a list could return, and the numbers beside it."""
     messages = await admin.fetch(
         """
-        SELECT message_id, account_id, mailbox_id, thread_id, keywords, revision, subject,
+        SELECT message_id, account_id, mailbox_id, thread_id, keywords, labels, revision, subject,
                received_at, preview, details::text
           FROM api.message WHERE listed ORDER BY message_id
         """

@@ -1,6 +1,15 @@
 """Delete what is kept of deleted accounts, some rows at a time."""
 
-from services.api.store import accounts, log, mailboxes, messages, retellings, submissions
+from services.api.store import (
+    accounts,
+    audits,
+    labels,
+    log,
+    mailboxes,
+    messages,
+    retellings,
+    submissions,
+)
 from shared.db import Connection, Pool, in_transaction
 
 _AT_A_TIME = 2000
@@ -17,11 +26,12 @@ async def forget_account(pool: Pool) -> bool:
         if found is None:
             return False
         tenant_id, account_id = found
-        for forget in (messages.forget, submissions.forget, log.silence):
+        for forget in (labels.forget, messages.forget, submissions.forget, log.silence):
             if await forget(connection, tenant_id, account_id, _AT_A_TIME):
                 return True
         await mailboxes.forget(connection, tenant_id, account_id)
         await retellings.forget(connection, tenant_id, account_id)
+        await audits.forget(connection, tenant_id, account_id)
         await accounts.forget(connection, tenant_id, account_id)
         return True
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.api.domain.told import one_each, tally
-from services.api.store import accounts, mailboxes, messages, retellings
+from services.api.store import accounts, labels, mailboxes, messages, retellings
 from shared.contracts.mail import MessagesRetold
 from shared.db import Connection, Pool, in_transaction
 
@@ -22,6 +22,7 @@ async def keep_retold_messages(pool: Pool, pages: Sequence[MessagesRetold]) -> b
         if told := one_each(kept):
             transitions = await messages.keep(connection, told)
             await mailboxes.count(connection, tally(transitions.values()))
+            await labels.follow(connection, transitions.values())
         complete = False
         for page in sorted(kept, key=lambda page: (page.account_id, page.generation, page.page)):
             complete |= await retellings.note_page(

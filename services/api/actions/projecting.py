@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.api.domain.logbook import Entry
 from services.api.domain.told import M, Page, Told, Transition, one_each, tally
-from services.api.store import accounts, log, mailboxes
+from services.api.store import accounts, labels, log, mailboxes
 from shared.db import Connection, Pool, in_transaction
 
 Transitions: TypeAlias = Mapping[tuple[UUID, UUID], Transition]
@@ -33,6 +33,7 @@ async def project(
             return {}
         transitions = await write(connection, told)
         await mailboxes.count(connection, tally(transitions.values()))
+        await labels.follow(connection, transitions.values())
         news = await log.unlogged(connection, entries(told, transitions))
         return await log.append(connection, news)
 

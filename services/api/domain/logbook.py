@@ -22,6 +22,7 @@ from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import (
     Arrival,
     ChangedMessage,
+    MailboxRenumbered,
     SyncedMailbox,
     SyncedMessage,
     VanishedMessage,
@@ -48,6 +49,7 @@ class EventType(StrEnum):
     MAILBOX_CREATED = "mailbox.created"
     MAILBOX_UPDATED = "mailbox.updated"
     MAILBOX_DELETED = "mailbox.deleted"
+    MAILBOX_RENUMBERED = "mailbox.renumbered"
     SUBMISSION_CREATED = "submission.created"
     # One for each SubmissionState.
     SUBMISSION_HELD = "submission.held"
@@ -161,7 +163,11 @@ def _of_move(one: Told[Any], moved: Transition) -> list[Entry]:
         return []
     if before.mailbox_id != after.mailbox_id:
         kind = EventType.MESSAGE_MOVED
-    elif (before.keywords, before.thread_id) != (after.keywords, after.thread_id):
+    elif (before.keywords, before.thread_id, before.labels) != (
+        after.keywords,
+        after.thread_id,
+        after.labels,
+    ):
         kind = EventType.MESSAGE_UPDATED
     else:
         return []
@@ -196,6 +202,7 @@ def _state(moved: Transition) -> dict[str, Any]:
         "mailbox_id": after.mailbox_id and shown(Kind.MAILBOX, after.mailbox_id),
         "thread_id": after.thread_id and shown(Kind.THREAD, after.thread_id),
         "keywords": after.keywords,
+        "labels": after.labels,
         "unread": after.unread,
     }
 
@@ -263,6 +270,7 @@ def of_progress(event: AccountProgressed) -> Entry:
             "done": event.done,
             "total": event.total,
             "mailbox": event.mailbox and event.mailbox[:500],
+            "ends_at": event.ends_at,
         },
     )
 
@@ -294,7 +302,26 @@ def of_mailbox(
                 "path": mailbox.path[:1000],
                 "name": mailbox.name[:300],
                 "role": mailbox.role and mailbox.role.value,
+                "subscribed": mailbox.subscribed,
             },
+        ),
+    )
+
+
+def of_renumbering(event: MailboxRenumbered) -> Entry:
+    """A server numbered a mailbox anew."""
+    return Entry(
+        tenant_id=event.tenant_id,
+        account_id=event.account_id,
+        event_id=event.event_id,
+        type=EventType.MAILBOX_RENUMBERED,
+        occurred_at=event.occurred_at,
+        body=body_of(
+            {
+                "id": shown(Kind.MAILBOX, event.mailbox_id),
+                "account_id": shown(Kind.ACCOUNT, event.account_id),
+            },
+            {"matched": event.matched, "fetched": event.fetched, "vanished": event.vanished},
         ),
     )
 

@@ -16,6 +16,7 @@ Refused
 ├── QueryInvalid        a search query that cannot be read
 ├── ContentUnavailable  the message's words cannot be had now
 ├── SearchUnavailable   nothing can be found now
+├── SyncUnavailable     how an account stands cannot be said now
 ├── TooManyAttempts     slow down
 └── TooManyReaders      a tenant follows its log too often at once
 
@@ -133,6 +134,12 @@ class SearchUnavailable(Refused):
     """Search does not answer at the moment."""
 
     code = "search_unavailable"
+
+
+class SyncUnavailable(Refused):
+    """How this account stands cannot be said at the moment."""
+
+    code = "sync_unavailable"
 
 
 class TooManyAttempts(Refused):

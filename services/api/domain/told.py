@@ -6,10 +6,13 @@ Sorted by id, so that two batches which meet lock rows in the same order.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.contracts.mail import MessagesRetold, State
 
@@ -41,8 +44,7 @@ class Page(Protocol[M_co]):
     def messages(self) -> Sequence[M_co]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told(Generic[M]):
+class Told(Struct, Generic[M], frozen=True, kw_only=True):
     """One message of a page, and which page it was."""
 
     tenant_id: UUID
@@ -94,8 +96,7 @@ def _attested(page: object) -> int:
     return page.as_of_revision if isinstance(page, MessagesRetold) else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """A message's row as far as lists, counts and the log care."""
 
     known: bool  # its content has come and it is not gone
@@ -104,10 +105,15 @@ class Standing:
     mailbox_id: UUID | None
     thread_id: UUID | None
     keywords: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def shown_labels(self) -> tuple[str, ...]:
+        """The labels in whose lists it is."""
+        return self.labels if self.listed else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
+class Transition(Struct, frozen=True, kw_only=True):
     """What one statement did to one row."""
 
     tenant_id: UUID
@@ -117,8 +123,7 @@ class Transition:
     after: Standing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class MailboxCount:
+class MailboxCount(Struct, frozen=True, kw_only=True):
     """By how much the numbers beside a mailbox change."""
 
     tenant_id: UUID
@@ -160,7 +165,32 @@ _SYSTEM_FLAGS = {
 
 def keywords_of(state: State) -> list[str]:
     """How a message is marked, the system flags as the RFC writes them, sorted."""
-    return sorted({storable(_SYSTEM_FLAGS.get(word.lower(), word)) for word in state.keywords})
+    return list(_sorted(state.keywords))
+
+
+@lru_cache(maxsize=1024)
+def _sorted(keywords: frozenset[str]) -> tuple[str, ...]:
+    # Nearly all messages are marked in one of a few ways.
+    return tuple(sorted({storable(_SYSTEM_FLAGS.get(word.lower(), word)) for word in keywords}))
+
+
+#: Between labels in one text; Gmail allows no control characters in them, nor so many characters.
+LABEL_SEPARATOR = "\x1f"
+LONGEST_LABEL = 255
+
+
+def labels_of(state: State) -> list[str]:
+    """The labels of a message, sorted."""
+    return sorted({label_of(label) for label in state.labels} - {""}) if state.labels else []
+
+
+def label_of(text: str) -> str:
+    """A label as it is kept and asked for: exactly as it is written, but for the server's own.
+
+    Those (`\\Inbox`, `\\Starred`) are the same in any case, as flags are.
+    """
+    text = storable(text).replace(LABEL_SEPARATOR, "")
+    return text[0] + text[1:].capitalize() if text.startswith("\\") else text
 
 
 def storable(text: str) -> str:

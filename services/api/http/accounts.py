@@ -13,6 +13,7 @@ from services.api.actions.create_account import create_account
 from services.api.actions.remove_account import remove_account
 from services.api.domain.refusals import NotFound, PlaintextRefused
 from services.api.http.bodies import Body, EmailAddress, Host, Line, Name
+from services.api.http.integrity import integrity
 from services.api.http.moments import Moment
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.signed_in import Asking, id_of, world_of
@@ -99,6 +100,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     done: int
     total: int
     mailbox: str | None
+    ends_at: Moment | None  # when it will be whole, as far as can be told
 
 
 class ShownAccount(Struct, frozen=True, kw_only=True):
@@ -110,6 +112,7 @@ class ShownAccount(Struct, frozen=True, kw_only=True):
     state: AccountState
     reason: str | None
     server_said: str | None
+    paused: bool
     progress: Progress | None
     imap: Server
     smtp: Server
@@ -202,7 +205,9 @@ async def remove(request: Asking, account_id: FromPath[str]) -> None:
 
 def router() -> Router:
     return Router(
-        "/accounts", route_handlers=[create, list_all, get_one, change, remove], tags=["accounts"]
+        "/accounts",
+        route_handlers=[create, list_all, get_one, change, remove, integrity],
+        tags=["accounts"],
     )
 
 
@@ -213,6 +218,7 @@ def shown_account(account: Account) -> ShownAccount:
             done=account.progress_done,
             total=account.progress_total,
             mailbox=account.progress_mailbox,
+            ends_at=account.progress_ends_at,
         )
     return ShownAccount(
         id=shown(Kind.ACCOUNT, account.account_id),
@@ -221,6 +227,7 @@ def shown_account(account: Account) -> ShownAccount:
         state=AccountState(account.state),
         reason=account.reason,
         server_said=account.server_said,
+        paused=account.paused,
         progress=progress,
         imap=_server(account.imap),
         smtp=_server(account.smtp),

@@ -1,6 +1,7 @@
 """/events: the event log, as a stream (Server-Sent Events) or a page at a time."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +25,7 @@ from services.api.http.signed_in import Asking, id_of, request_id_of, world_of
 from services.api.metrics import EVENT_STREAMS
 from services.api.store.log import LoggedEvent
 from services.api.world import World
+from shared.contracts.hints import AccountsFollowed
 from shared.contracts.ids import Kind, shown
 from shared.db import is_away
 
@@ -34,6 +36,7 @@ _JSON = "application/json"
 _AT_A_TIME = 200
 _LONGEST_WAIT_SECONDS = 60.0
 _RETRY_MILLISECONDS = 2000
+_MOST_FOLLOWED = 100  # accounts by one stream: nobody watches more at once
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -151,6 +154,7 @@ async def _stream(
     try:
         with _following(world, identity) as grew:
             spoken, named = loop.time(), cursor
+            hinted = -math.inf
             while not world.closing.is_set():
                 grew.clear()
                 try:
@@ -168,6 +172,9 @@ async def _stream(
                         raise
                     _log.info("event stream ends", reason="database away")
                     return
+                if loop.time() - hinted >= settings.event_poll_seconds:
+                    hinted = loop.time()
+                    await _say_followed(world, identity, wanted)
                 for row in page.events:
                     yield _sse(_event(row, page.cursor.epoch))
                 if page.events:
@@ -185,6 +192,17 @@ async def _stream(
                     named = cursor
     finally:
         EVENT_STREAMS.dec()
+
+
+async def _say_followed(world: World, identity: Identity, wanted: Wanted) -> None:
+    """Where a server is near, sync asks it more often while somebody is watching."""
+    followed = (
+        (wanted.account_id,)
+        if wanted.account_id is not None
+        else identity.reader.account_ids[:_MOST_FOLLOWED]
+    )
+    if followed:
+        await world.bus.hint(AccountsFollowed(account_ids=tuple(followed)))
 
 
 def _refuse_a_crowd(world: World, identity: Identity) -> None:

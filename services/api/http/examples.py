@@ -16,9 +16,19 @@ from services.api.http.accounts import (
 )
 from services.api.http.auth import Credentials, Named, Registration, Renewal, Tokens
 from services.api.http.bodies import Body
+from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.mailboxes import Mailbox, Mailboxes
 from services.api.http.messages import Header, Message, MessagePage, OpenMessage, Person
 from services.api.http.search import FoundMessage, FoundPage
+from services.api.http.standing import (
+    AccountStanding,
+    Connections,
+    Day,
+    Quarantined,
+    QuarantinePage,
+    Resting,
+    Total,
+)
 from services.api.http.submissions import (
     NewSubmission,
     RecipientFate,
@@ -76,6 +86,7 @@ _MESSAGE_LISTED = Message(
     sent_at=_NOON,
     preview="Shall we?",
     keywords=["$important"],
+    labels=["\\Inbox", "Family"],
     unread=True,
     size_bytes=2048,
     has_html=False,
@@ -88,7 +99,13 @@ _ACCOUNT_SHOWN = ShownAccount(
     state=AccountState.SYNCING,
     reason=None,
     server_said=None,
-    progress=Progress(done=1200, total=5400, mailbox="INBOX"),
+    paused=False,
+    progress=Progress(
+        done=1200,
+        total=5400,
+        mailbox="INBOX",
+        ends_at=datetime(2026, 11, 20, 12, 0, 3, tzinfo=UTC),
+    ),
     imap=Server(
         host="imap.example.org",
         port=993,
@@ -144,6 +161,70 @@ ANSWERS: tuple[Struct, ...] = (
     ),
     _ACCOUNT_SHOWN,
     Accounts(items=[_ACCOUNT_SHOWN]),
+    AccountIntegrity(
+        account_id=_ACCOUNT,
+        server=5400,
+        kept=5399,
+        listed=5399,
+        marked_deleted=2,
+        searchable=5399,
+        quarantined=1,
+        proven_at=_NOON,
+        agrees=True,
+        mailboxes=[
+            ShownMailboxIntegrity(
+                mailbox_id=_MAILBOX,
+                path="INBOX",
+                server=5400,
+                kept=5399,
+                listed=5399,
+                marked_deleted=2,
+                searchable=5399,
+                quarantined=1,
+                proven_at=_NOON,
+                agrees=True,
+            )
+        ],
+        problems=[],
+    ),
+    AccountStanding(
+        account_id=_ACCOUNT,
+        state=AccountState.UNREACHABLE,
+        reason="rate_limited",
+        server_said="Request is throttled. Suggested Backoff Time: 92415 milliseconds",
+        state_since=_NOON,
+        paused=False,
+        resting=Resting(
+            until=datetime(2026, 11, 20, 12, 1, 33, tzinfo=UTC),
+            reason="rate_limited",
+            asked_by_server=True,
+        ),
+        connections=Connections(open=1, allowed=4),
+        today=Day(
+            bytes=180_000_000,
+            bytes_allowed=2_500_000_000,
+            commands=5200,
+            renews_at=datetime(2026, 11, 21, tzinfo=UTC),
+        ),
+        first_copy_rests_until=None,
+        last_check_asked_at=None,
+        quarantined=1,
+    ),
+    QuarantinePage(
+        items=[
+            Quarantined(
+                id=shown(Kind.QUARANTINED, UUID("01936d34-2c11-7e05-9d3a-4b8e6f0c1a27")),
+                mailbox_id=_MAILBOX,
+                reason="too_large",
+                detail="83 MB, of at most 67 MB.",
+                size_bytes=83_000_000,
+                attempts=1,
+                noticed_at=_NOON,
+                last_tried_at=_NOON,
+            )
+        ],
+        totals=[Total(reason="too_large", count=1)],
+    ),
     Mailboxes(
         items=[
             Mailbox(
@@ -154,6 +235,7 @@ ANSWERS: tuple[Struct, ...] = (
                 delimiter="/",
                 role=MailboxRole.INBOX,
                 selectable=True,
+                subscribed=True,
                 message_count=5400,
                 unread_count=12,
             )

@@ -16,6 +16,7 @@ from services.api.http import (
     messages,
     problems,
     search,
+    standing,
     submissions,
 )
 from services.api.http.bodies import ApiRequest
@@ -37,6 +38,7 @@ def gateway(world: World) -> Surroundings:
         guards=[signed_in],
         route_handlers=[
             accounts.router(),
+            standing.router(),
             mailboxes.router(),
             messages.router(),
             search.router(),

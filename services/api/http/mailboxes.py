@@ -25,6 +25,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     delimiter: str | None
     role: MailboxRole | None
     selectable: bool
+    subscribed: bool
     message_count: int
     unread_count: int
 
@@ -56,6 +57,7 @@ async def list_all(
                 delimiter=one.delimiter,
                 role=MailboxRole(one.role) if one.role else None,
                 selectable=one.selectable,
+                subscribed=one.subscribed,
                 message_count=one.message_count,
                 unread_count=one.unread_count,
             )

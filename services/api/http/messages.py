@@ -10,6 +10,7 @@ from msgspec import Struct
 from services.api.actions.read_message import read_message
 from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
+from services.api.domain.told import LONGEST_LABEL, label_of
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
@@ -42,6 +43,7 @@ class Message(Struct, frozen=True, kw_only=True):
     sent_at: Moment | None
     preview: str
     keywords: list[str]
+    labels: list[str]
     unread: bool
     size_bytes: int
     has_html: bool
@@ -93,11 +95,21 @@ async def list_some(
     request: Asking,
     mailbox_id: Annotated[str | None, QueryParameter(description="Of this mailbox.")] = None,
     account_id: Annotated[str | None, QueryParameter(description="Of this account.")] = None,
+    label: Annotated[
+        str | None,
+        QueryParameter(
+            min_length=1,
+            max_length=LONGEST_LABEL,
+            description="Only those that have this label, written exactly so; the server's own,"
+            " as `\\\\Inbox`, in any case.",
+        ),
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> MessagePage:
     caller = request.user.caller
     behind = after(cursor)
+    wanted = None if label is None else label_of(label)
     if (mailbox_id is None) == (account_id is None):
         raise Invalid(
             [
@@ -114,14 +126,14 @@ async def list_some(
             if not await mailboxes.exists(connection, caller.tenant_id, mailbox):
                 raise NotFound
             found = await reading.in_mailbox(
-                connection, caller.tenant_id, mailbox, behind, limit + 1
+                connection, caller.tenant_id, mailbox, wanted, behind, limit + 1
             )
         else:
             account = id_of(Kind.ACCOUNT, account_id or "")
             if not await accounts.by_id(connection, caller.tenant_id, account):
                 raise NotFound
             found = await reading.in_account(
-                connection, caller.tenant_id, account, behind, limit + 1
+                connection, caller.tenant_id, account, wanted, behind, limit + 1
             )
     return MessagePage(
         items=[listed(message) for message in found[:limit]],
@@ -161,6 +173,7 @@ def listed(message: ShownMessage) -> Message:
         sent_at=message.sent_at,
         preview=message.preview,
         keywords=message.keywords,
+        labels=message.labels,
         unread=message.unread,
         size_bytes=message.size_bytes,
         has_html=message.has_html,

@@ -33,6 +33,7 @@ STATUS = {
     "query_invalid": 400,
     "content_unavailable": 503,
     "search_unavailable": 503,
+    "sync_unavailable": 503,
     "too_many_attempts": 429,
     "too_many_readers": 429,
 }

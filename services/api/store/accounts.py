@@ -28,15 +28,18 @@ class Account(Struct, frozen=True, kw_only=True):
     progress_done: int | None
     progress_total: int | None
     progress_mailbox: str | None
+    progress_ends_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
+    paused: bool = False  # wanted; sync tells when it is so
 
 
 _ACCOUNT = """
     SELECT account_id, name, email, version, state, reason, server_said,
            imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
            smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
-           progress_done, progress_total, progress_mailbox, created_at, updated_at
+           progress_done, progress_total, progress_mailbox, progress_ends_at,
+           created_at, updated_at, paused
       FROM account
 """
 _ONE = f"{_ACCOUNT} WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL"
@@ -111,6 +114,22 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
     )
 
 
+async def switch(
+    connection: Connection, tenant_id: UUID, account_id: UUID, *, paused: bool
+) -> int | None:
+    """Want an account paused, or not; the version of that wish, or None when it is not there."""
+    return await connection.fetchval(
+        """
+        UPDATE account SET paused = $3, pause_version = pause_version + 1
+         WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL
+        RETURNING pause_version
+        """,
+        tenant_id,
+        account_id,
+        paused,
+    )
+
+
 async def bury(connection: Connection, tenant_id: UUID, account_id: UUID, now: datetime) -> bool:
     """Mark an account deleted; False when there was none. Waits for pages being written to it."""
     return bool(
@@ -153,6 +172,15 @@ async def hold_living(
         [account_id for _, account_id in keys],
     )
     return {(row["tenant_id"], row["account_id"]) for row in rows}
+
+
+async def hold_alone(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
+    """Let nobody else write the account's mail before the commit."""
+    await connection.execute(
+        "SELECT FROM account WHERE tenant_id = $1 AND account_id = $2 FOR UPDATE",
+        tenant_id,
+        account_id,
+    )
 
 
 async def put_states(
@@ -201,13 +229,14 @@ async def put_progress(
         """
         UPDATE account AS known
            SET progress_done = told.done, progress_total = told.total,
-               progress_mailbox = told.mailbox, progress_revision = told.revision
+               progress_mailbox = told.mailbox, progress_ends_at = told.ends_at,
+               progress_revision = told.revision
           FROM (SELECT account.tenant_id, account.account_id, heard.revision,
-                       heard.done, heard.total, heard.mailbox
+                       heard.done, heard.total, heard.mailbox, heard.ends_at
                   FROM account
                   JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[],
-                              $4::bigint[], $5::bigint[], $6::text[])
-                    AS heard (tenant_id, account_id, revision, done, total, mailbox)
+                              $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[])
+                    AS heard (tenant_id, account_id, revision, done, total, mailbox, ends_at)
                  USING (tenant_id, account_id)
                  WHERE deleted_at IS NULL AND heard.revision > account.progress_revision
                  ORDER BY tenant_id, account_id
@@ -221,6 +250,7 @@ async def put_progress(
         [event.done for event in told],
         [event.total for event in told],
         [event.mailbox and storable(event.mailbox) for event in told],
+        [event.ends_at for event in told],
     )
     return {(row["tenant_id"], row["account_id"]) for row in rows}
 
@@ -247,7 +277,7 @@ async def forget(connection: Connection, tenant_id: UUID, account_id: UUID) -> N
         UPDATE account
            SET forgotten_at = now(), name = '', email = '', reason = NULL, server_said = NULL,
                imap_host = '', imap_username = '', smtp_host = '', smtp_username = '',
-               progress_mailbox = NULL
+               progress_mailbox = NULL, progress_ends_at = NULL
          WHERE tenant_id = $1 AND account_id = $2
         """,
         tenant_id,
@@ -285,8 +315,10 @@ def _account(row: asyncpg.Record) -> Account:
         progress_done=row["progress_done"],
         progress_total=row["progress_total"],
         progress_mailbox=row["progress_mailbox"],
+        progress_ends_at=row["progress_ends_at"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        paused=row["paused"],
     )
 
 

@@ -21,6 +21,7 @@ class ShownMailbox(Struct, frozen=True, kw_only=True):
     delimiter: str | None
     role: str | None
     selectable: bool
+    subscribed: bool
     message_count: int
     unread_count: int
 
@@ -42,18 +43,19 @@ async def put(connection: Connection, told: Sequence[ToldMailbox]) -> dict[tuple
     rows = await connection.fetch(
         """
         INSERT INTO mailbox AS known (tenant_id, mailbox_id, account_id, revision, path, name,
-                                      delimiter, role, selectable, gone)
+                                      delimiter, role, selectable, subscribed, gone)
         SELECT tenant_id, mailbox_id, account_id, revision, path, name, delimiter, role,
-               selectable, gone
+               selectable, subscribed, gone
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[],
-                      $7::text[], $8::text[], $9::boolean[], $10::boolean[])
+                      $7::text[], $8::text[], $9::boolean[], $10::boolean[], $11::boolean[])
             AS told (tenant_id, mailbox_id, account_id, revision, path, name, delimiter, role,
-                     selectable, gone)
+                     selectable, subscribed, gone)
          ORDER BY tenant_id, mailbox_id
         ON CONFLICT (tenant_id, mailbox_id) DO UPDATE
            SET revision = excluded.revision, path = excluded.path, name = excluded.name,
                delimiter = excluded.delimiter, role = excluded.role,
-               selectable = excluded.selectable, gone = known.gone OR excluded.gone
+               selectable = excluded.selectable, subscribed = excluded.subscribed,
+               gone = known.gone OR excluded.gone
          WHERE known.account_id = excluded.account_id AND excluded.revision > known.revision
         RETURNING WITH (OLD AS before, NEW AS after)
                   after.tenant_id, after.mailbox_id,
@@ -62,9 +64,9 @@ async def put(connection: Connection, told: Sequence[ToldMailbox]) -> dict[tuple
                        WHEN after.gone THEN NULL
                        WHEN before.path IS NULL THEN 'created'
                        WHEN (before.path, before.name, before.delimiter, before.role,
-                             before.selectable)
+                             before.selectable, before.subscribed)
                             IS DISTINCT FROM (after.path, after.name, after.delimiter, after.role,
-                                              after.selectable)
+                                              after.selectable, after.subscribed)
                        THEN 'updated' END AS became
         """,
         [one.tenant_id for one in told],
@@ -76,6 +78,7 @@ async def put(connection: Connection, told: Sequence[ToldMailbox]) -> dict[tuple
         [one.mailbox.delimiter for one in told],
         [one.mailbox.role and one.mailbox.role.value for one in told],
         [one.mailbox.selectable for one in told],
+        [one.mailbox.subscribed for one in told],
         [one.mailbox.gone for one in told],
     )
     return {(row["tenant_id"], row["mailbox_id"]): row["became"] for row in rows if row["became"]}
@@ -105,13 +108,33 @@ async def count(connection: Connection, counts: Sequence[MailboxCount]) -> None:
     )
 
 
+async def recount(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
+    """Let the numbers beside an account's mailboxes be what lists show; nobody else may write."""
+    await connection.execute(
+        """
+        UPDATE mailbox SET message_count = counted.messages, unread_count = counted.unread
+          FROM (SELECT mailbox.mailbox_id, count(message_id) AS messages,
+                       count(message_id) FILTER (WHERE unread) AS unread
+                  FROM mailbox
+                  LEFT JOIN message ON message.tenant_id = mailbox.tenant_id
+                                   AND message.mailbox_id = mailbox.mailbox_id AND listed
+                 WHERE mailbox.tenant_id = $1 AND mailbox.account_id = $2
+                 GROUP BY mailbox.mailbox_id) AS counted
+         WHERE mailbox.tenant_id = $1 AND mailbox.mailbox_id = counted.mailbox_id
+           AND (message_count, unread_count) IS DISTINCT FROM (counted.messages, counted.unread)
+        """,
+        tenant_id,
+        account_id,
+    )
+
+
 async def of_account(
     connection: Connection, tenant_id: UUID, account_id: UUID | None
 ) -> list[ShownMailbox]:
     """The mailboxes of an account, or of all that the caller may see, by path."""
     rows = await connection.fetch(
         """
-        SELECT mailbox_id, account_id, path, name, delimiter, role, selectable,
+        SELECT mailbox_id, account_id, path, name, delimiter, role, selectable, subscribed,
                message_count, unread_count
           FROM mailbox
          WHERE tenant_id = $1 AND ($2::uuid IS NULL OR account_id = $2)

@@ -15,10 +15,12 @@ import msgspec
 from msgspec import Struct
 
 from services.api.domain.told import (
+    LABEL_SEPARATOR,
     Standing,
     Told,
     Transition,
     keywords_of,
+    labels_of,
     storable,
     storable_time,
 )
@@ -65,6 +67,9 @@ _CONTENT = {
 _NAMES = ", ".join(_CONTENT)
 _NO_CONTENT = ", ".join(f"{name} = NULL" for name in _CONTENT)
 
+# Lists travel as texts, since arrays of arrays are no type.
+_LISTS = f"string_to_array(keywords, ' '), string_to_array(labels, '{LABEL_SEPARATOR}')"
+
 _STANDING = """
         RETURNING WITH (OLD AS before, NEW AS after)
                   after.tenant_id, after.account_id, after.message_id,
@@ -72,11 +77,11 @@ _STANDING = """
                   before.received_at IS NOT NULL AS was_known,
                   before.listed AS was_listed, before.unread AS was_unread,
                   before.mailbox_id AS was_mailbox_id, before.thread_id AS was_thread_id,
-                  before.keywords AS was_keywords,
+                  before.keywords AS was_keywords, before.labels AS was_labels,
                   after.received_at IS NOT NULL AS is_known,
                   after.listed AS is_listed, after.unread AS is_unread,
                   after.mailbox_id AS is_mailbox_id, after.thread_id AS is_thread_id,
-                  after.keywords AS is_keywords
+                  after.keywords AS is_keywords, after.labels AS is_labels
 """
 
 # What is gone stays gone for ordinary pages; a retelling that saw it later brings it back.
@@ -92,14 +97,14 @@ _NEWER = """
 _KEEP = f"""
     INSERT INTO message AS known
            (tenant_id, message_id, account_id, attested_revision,
-            revision, mailbox_id, thread_id, keywords, {_NAMES})
+            revision, mailbox_id, thread_id, keywords, labels, {_NAMES})
     SELECT tenant_id, message_id, account_id, attested_revision,
-           revision, mailbox_id, thread_id, string_to_array(keywords, ' '), {_NAMES}
+           revision, mailbox_id, thread_id, {_LISTS}, {_NAMES}
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[],
-                  $5::bigint[], $6::uuid[], $7::uuid[], $8::text[],
-                  {", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_CONTENT.values(), 9))})
+                  $5::bigint[], $6::uuid[], $7::uuid[], $8::text[], $9::text[],
+                  {", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_CONTENT.values(), 10))})
         AS told (tenant_id, message_id, account_id, attested_revision,
-                 revision, mailbox_id, thread_id, keywords, {_NAMES})
+                 revision, mailbox_id, thread_id, keywords, labels, {_NAMES})
      ORDER BY tenant_id, message_id
     ON CONFLICT (tenant_id, message_id) DO UPDATE
        SET attested_revision = greatest(known.attested_revision, excluded.attested_revision),
@@ -108,6 +113,7 @@ _KEEP = f"""
            mailbox_id = CASE WHEN {_NEWER} THEN excluded.mailbox_id ELSE known.mailbox_id END,
            thread_id = CASE WHEN {_NEWER} THEN excluded.thread_id ELSE known.thread_id END,
            keywords = CASE WHEN {_NEWER} THEN excluded.keywords ELSE known.keywords END,
+           labels = CASE WHEN {_NEWER} THEN excluded.labels ELSE known.labels END,
            {
     ", ".join(
         f'''{name} = CASE
@@ -158,7 +164,7 @@ async def _as_they_stand(
         """
         SELECT tenant_id, account_id, message_id, received_at IS NOT NULL AS is_known,
                listed AS is_listed, unread AS is_unread, mailbox_id AS is_mailbox_id,
-               thread_id AS is_thread_id, keywords AS is_keywords
+               thread_id AS is_thread_id, keywords AS is_keywords, labels AS is_labels
           FROM message
           JOIN unnest($1::uuid[], $2::uuid[], $3::uuid[])
             AS told (tenant_id, message_id, account_id)
@@ -191,18 +197,20 @@ async def mark(
     rows = await connection.fetch(
         f"""
         INSERT INTO message AS known
-               (tenant_id, message_id, account_id, revision, mailbox_id, thread_id, keywords)
-        SELECT tenant_id, message_id, account_id, revision, mailbox_id, thread_id,
-               string_to_array(keywords, ' ')
+               (tenant_id, message_id, account_id, revision, mailbox_id, thread_id, keywords,
+                labels)
+        SELECT tenant_id, message_id, account_id, revision, mailbox_id, thread_id, {_LISTS}
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[],
-                      $5::uuid[], $6::uuid[], $7::text[])
-            AS told (tenant_id, message_id, account_id, revision, mailbox_id, thread_id, keywords)
+                      $5::uuid[], $6::uuid[], $7::text[], $8::text[])
+            AS told (tenant_id, message_id, account_id, revision, mailbox_id, thread_id, keywords,
+                     labels)
          ORDER BY tenant_id, message_id
         ON CONFLICT (tenant_id, message_id) DO UPDATE
            SET revision = excluded.revision,
                mailbox_id = excluded.mailbox_id,
                thread_id = excluded.thread_id,
-               keywords = excluded.keywords
+               keywords = excluded.keywords,
+               labels = excluded.labels
          WHERE known.account_id = excluded.account_id AND excluded.revision > known.revision
         {_STANDING}
         """,  # noqa: S608 - text of our own
@@ -316,12 +324,15 @@ async def forget_tombstones(connection: Connection, *, before: Any, limit: int) 
     )
 
 
-def _state(states: Sequence[State]) -> tuple[list[UUID | None], list[UUID], list[str]]:
+def _state(
+    states: Sequence[State],
+) -> tuple[list[UUID | None], list[UUID], list[str], list[str]]:
     return (
         [state.mailbox_id for state in states],
         [state.thread_id for state in states],
         # A keyword is an atom and holds no blank (RFC 9051 §9, flag-keyword).
         [" ".join(keywords_of(state)) for state in states],
+        [LABEL_SEPARATOR.join(labels_of(state)) for state in states],
     )
 
 
@@ -378,4 +389,5 @@ def _standing(row: asyncpg.Record, tense: str) -> Standing:
         mailbox_id=row[f"{tense}_mailbox_id"],
         thread_id=row[f"{tense}_thread_id"],
         keywords=tuple(row[f"{tense}_keywords"]),
+        labels=tuple(row[f"{tense}_labels"]),
     )

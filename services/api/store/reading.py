@@ -22,6 +22,7 @@ class ShownMessage(Struct, frozen=True, kw_only=True):
     mailbox_id: UUID | None
     thread_id: UUID | None
     keywords: list[str]
+    labels: list[str]
     unread: bool
     received_at: datetime
     sent_at: datetime | None
@@ -37,26 +38,45 @@ class ShownMessage(Struct, frozen=True, kw_only=True):
 
 
 _SHOWN = """
-    SELECT message_id, account_id, mailbox_id, thread_id, keywords, unread, received_at, sent_at,
-           subject, sender_name, sender_email, rfc_message_id, size_bytes, preview, has_html,
-           attachment_count, details
+    SELECT message_id, account_id, mailbox_id, thread_id, keywords, labels, unread, received_at,
+           sent_at, subject, sender_name, sender_email, rfc_message_id, size_bytes, preview,
+           has_html, attachment_count, details
       FROM message
 """
+_LABELLED = "SELECT tenant_id, message_id, received_at AS labelled_at FROM message_label"
+_OF_LABEL = {
+    "account_id": f"{_LABELLED} WHERE tenant_id = $1 AND account_id = $2 AND label = $4",
+    "mailbox_id": f"""
+        {_LABELLED} WHERE tenant_id = $1 AND label = $4
+           AND account_id = (SELECT account_id FROM mailbox
+                              WHERE tenant_id = $1 AND mailbox_id = $2)
+        """,  # noqa: S608 - text of our own
+}
 _details = msgspec.json.Decoder(Details)
 
 
 async def in_mailbox(
-    connection: Connection, tenant_id: UUID, mailbox_id: UUID, after: After | None, limit: int
+    connection: Connection,
+    tenant_id: UUID,
+    mailbox_id: UUID,
+    label: str | None,
+    after: After | None,
+    limit: int,
 ) -> list[ShownMessage]:
     """The newest messages of a mailbox, those behind `after`."""
-    return await _newest(connection, "mailbox_id", tenant_id, mailbox_id, after, limit)
+    return await _newest(connection, "mailbox_id", tenant_id, mailbox_id, label, after, limit)
 
 
 async def in_account(
-    connection: Connection, tenant_id: UUID, account_id: UUID, after: After | None, limit: int
+    connection: Connection,
+    tenant_id: UUID,
+    account_id: UUID,
+    label: str | None,
+    after: After | None,
+    limit: int,
 ) -> list[ShownMessage]:
     """The newest messages of an account, those behind `after`."""
-    return await _newest(connection, "account_id", tenant_id, account_id, after, limit)
+    return await _newest(connection, "account_id", tenant_id, account_id, label, after, limit)
 
 
 async def by_ids(
@@ -86,25 +106,33 @@ async def _newest(
     place: str,
     tenant_id: UUID,
     place_id: UUID,
+    label: str | None,
     after: After | None,
     limit: int,
 ) -> list[ShownMessage]:
-    behind: tuple[Any, ...] = ()
+    more: list[Any] = []
+    labelled, at, row_id = "", "received_at", "message_id"
+    if label is not None:
+        # The rows of a label are in the order wanted, and there are none of what no list shows.
+        labelled = f"JOIN ({_OF_LABEL[place]}) AS labelled USING (tenant_id, message_id)"
+        at, row_id = "labelled_at", "labelled.message_id"
+        more.append(label)
     condition = ""
     if after is not None:
-        condition = "AND (received_at, message_id) < ($4, $5)"
-        behind = (after.at, after.id)
+        first = len(more) + 4
+        condition = f"AND ({at}, {row_id}) < (${first}, ${first + 1})"
+        more += (after.at, after.id)
     rows = await connection.fetch(
         f"""
-        {_SHOWN}
+        {_SHOWN} {labelled}
          WHERE tenant_id = $1 AND {place} = $2 AND listed {condition}
-         ORDER BY received_at DESC, message_id DESC
+         ORDER BY {at} DESC, {row_id} DESC
          LIMIT $3
         """,
         tenant_id,
         place_id,
         limit,
-        *behind,
+        *more,
     )
     return [_shown(row) for row in rows]
 
