@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/sync.py`: mail, servers, peers, and what is measured of each."""
