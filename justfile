@@ -30,12 +30,23 @@ status: install
 # Run every check and every test that takes seconds
 [group('check')]
 test *PYTEST: check servers
-    @exec {{ python }} -m pytest -n 2 --dist loadgroup -m "not long" "$@"
+    @exec {{ python }} -m pytest -n 2 --dist loadgroup -m "not long and not interop" "$@"
 
 # Run the tests that take minutes, too
 [group('check')]
 test-all *PYTEST: check servers
-    @exec {{ python }} -m pytest -n 2 --dist loadgroup "$@"
+    @exec {{ python }} -m pytest -n 2 --dist loadgroup -m "not interop" "$@"
+
+# Tell the stories of tests/interop to every server, and write docs/standards.md's table
+[group('check')]
+interop *PYTEST: install-test servers
+    @infra/scripts/interop-servers
+    @exec {{ python }} -m pytest tests/interop {{ if PYTEST == "" { "--interop-table docs/standards.md" } else { "" } }} "$@"
+
+# Break everything at random, and prove the copy, for MINUTES (60) from SEED (random)
+[group('check')]
+chaos *ARGS: install-test servers
+    @exec {{ python }} -m tests.chaos "$@"
 
 # Check style, types, import rules, generated documents and the lock
 [group('check')]
@@ -107,6 +118,11 @@ replay *CONSUMER: install
 [group('operate')]
 retell SERVICE *ARGS: install
     @service="$1"; shift; exec {{ python }} -m infra.dev run "services.$service" retell "$@"
+
+# Have the threads of ACCOUNT (acc_…), or of all accounts, made anew from what is kept
+[group('operate')]
+rethread *ACCOUNT: install
+    @exec {{ python }} -m infra.dev run services.sync rethread "$@"
 
 # Make the passwords that compose.yaml asks for, once, in .env
 [group('operate')]

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 # Before they are imported: what they assert shows its values, as in a test.
-pytest.register_assert_rewrite("tests.stories", "tests.servers", "tests.sync")
+pytest.register_assert_rewrite("tests.chaos", "tests.stories", "tests.servers", "tests.sync")
 
 from tests.platform import Platform, running_platform  # noqa: E402
 
@@ -34,5 +34,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side (pytest-xdist), what starts the whole platform is left to one worker."""
     for item in items:
         folder = item.path.relative_to(ROOT).parts[0]
-        if folder in {"stories", "dev"}:
+        if folder in {"stories", "dev"} or item.path.stem == "test_model":
             item.add_marker(pytest.mark.xdist_group("the whole platform"))

@@ -8,7 +8,6 @@ import pwd
 import re
 import shutil
 import subprocess
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,17 +17,9 @@ from typing import Any
 
 from tests.corpora import message_id
 from tests.servers.certificate import self_signed
-from tests.servers.process import (
-    LOOPBACK,
-    ServerFailed,
-    ServerProcess,
-    ServerUnavailable,
-    free_ports,
-    program,
-)
+from tests.servers.imap_server import DOMAIN, PASSWORD, ImapServer
+from tests.servers.process import LOOPBACK, ServerFailed, ServerUnavailable, free_ports, program
 
-DOMAIN = "postbus.test"
-PASSWORD = "open-sesame"
 SPECIAL_MAILBOXES = ("Sent", "Drafts", "Trash", "Junk", "Archive")
 
 BATCH = 500  # messages in one MULTIAPPEND
@@ -145,7 +136,7 @@ class Mail:
     received_at: datetime | None = None
 
 
-class Dovecot(ServerProcess):
+class Dovecot(ImapServer):
     """A private Dovecot: any address is a user, the password is PASSWORD.
 
     `storage` is sdbox, maildir or mdbox. `capability` replaces what CAPABILITY announces, to
@@ -166,8 +157,8 @@ class Dovecot(ServerProcess):
         self.imap_port, self.imaps_port, self.lmtp_port = free_ports(3)
         self._began = False
 
-    @staticmethod
-    def require() -> None:
+    @classmethod
+    def require(cls) -> None:
         """Say why this machine cannot run Dovecot, when it cannot."""
         version = subprocess.run(
             [program("dovecot"), "--version"], capture_output=True, text=True, check=False
@@ -239,9 +230,10 @@ class Dovecot(ServerProcess):
             )
         )
 
-    def new_user(self, name: str = "user") -> str:
-        """An address nobody else in this session uses, whose mailboxes are empty."""
-        return f"{name}-{uuid.uuid4().hex[:12]}@{DOMAIN}"
+    def version(self) -> str:
+        command = [program("dovecot"), "--version"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return f"Dovecot {answer.split()[0]}"
 
     def doveadm(self, *arguments: str) -> str:
         """What the administrator's command prints, e.g. `mailbox status -u USER messages INBOX`."""
@@ -255,11 +247,13 @@ class Dovecot(ServerProcess):
             raise ServerFailed(f"doveadm {' '.join(arguments)}: {result.stderr}")
         return result.stdout
 
-    def imap(self, user: str) -> imaplib.IMAP4:
-        """A logged-in connection; as a context manager it logs out at the end."""
-        connection = imaplib.IMAP4(LOOPBACK, self.imap_port, timeout=60)
-        connection.login(user, PASSWORD)
-        return connection
+    def renumber(self, user: str, mailbox: str) -> None:
+        with self.imap(user) as connection:
+            (status,) = _must(connection.status(quote(mailbox), "(UIDVALIDITY)"))
+        found = re.search(rb"UIDVALIDITY (\d+)", status)
+        assert found is not None
+        number = str(int(found[1]) + 1)
+        self.doveadm("mailbox", "update", "-u", user, "--uid-validity", number, mailbox)
 
     def append(self, user: str, mailbox: str, messages: Iterable[bytes | Mail]) -> list[int]:
         """Put the messages into the mailbox, made when missing; answers their UIDs in order.

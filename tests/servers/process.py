@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -94,13 +94,22 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def _spawn(self, command: list[str], greeting_ports: list[int]) -> None:
+    def _spawn(
+        self,
+        command: list[str],
+        greeting_ports: list[int],
+        *,
+        environment: Mapping[str, str] | None = None,
+        talks: bool = False,
+    ) -> None:
+        """Start the server; one that `talks` is given orders on stdin and answers on stdout."""
         with (self.directory / "output").open("ab") as output:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talks else output,
                 stderr=output,
+                env=environment,
                 start_new_session=True,
             )
         self._process = process
@@ -147,6 +156,9 @@ class ServerProcess:
             if time.monotonic() > deadline:
                 _signal_group(process.pid, signal.SIGKILL)
             time.sleep(0.02)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process = None
 
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from services.indexer.domain.document import document_of, kept_of
 from services.indexer.domain.told import keywords_of
+from services.indexer.store.codec import teach_tsvector
 from shared.contracts.ids import Kind, read, shown
 from shared.contracts.mail import State
 from tests.servers.dovecot import Dovecot
@@ -66,6 +67,7 @@ async def ground(stack: Stack, dovecot: Dovecot) -> AsyncIterator[Ground]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def admin(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(stack.superuser_url)
+    await teach_tsvector(connection)
     try:
         yield connection
     finally:
@@ -108,17 +110,21 @@ async def lose(admin: asyncpg.Connection, service: str, keep: Sequence[str]) -> 
 # --- What the indexer has, and what it would have had it lost nothing ----------------------------
 
 
+# A message's words stand in one of two tables.
+WORDS = "(TABLE indexer.words_live UNION ALL TABLE indexer.words_arriving)"
+
+
 async def documents(admin: asyncpg.Connection, *accounts: str) -> Rows:
     """All the indexer knows of the messages of these accounts that can be found or will be."""
     rows = await admin.fetch(
-        """
+        f"""
         SELECT message_id, document.tenant_id, document.account_id, revision, mailbox_id,
                thread_id, keywords, has_content, document.received_at, size_bytes, is_whole,
-               words::text AS words, words_live.received_at AS words_at,
+               words::text AS words, held.received_at AS words_at,
                subject, sender, recipients_to, recipients_cc, recipients_bcc, filenames, list_id,
                header_id, preview, body, attachment_count
           FROM indexer.document
-          LEFT JOIN indexer.words_live USING (message_id)
+          LEFT JOIN {WORDS} AS held USING (message_id)
           LEFT JOIN indexer.document_text USING (message_id)
          WHERE document.account_id = ANY($1) AND vanished_at IS NULL
         """,
@@ -149,7 +155,7 @@ async def documents_of(admin: asyncpg.Connection, truth: dict[UUID, KeptMessage]
             "received_at": message.content.received_at,
             "size_bytes": message.content.size_bytes,
             "is_whole": document.is_whole,
-            "words": await admin.fetchval("SELECT $1::text::tsvector::text", words),
+            "words": await admin.fetchval("SELECT $1::tsvector::text", words),
             "words_at": message.content.received_at,
             "subject": text.subject,
             "sender": text.sender,
@@ -210,8 +216,8 @@ async def test_a_lost_index_is_told_again_in_the_middle_of_life(
     assert_same({key: after[key] for key in same}, same)
     # Of what is gone nothing can be read, and nothing waits for a content that never comes.
     orphans = await admin.fetchval(
-        """
-        SELECT count(*) FROM indexer.words_live FULL JOIN indexer.document_text USING (message_id)
+        f"""
+        SELECT count(*) FROM {WORDS} AS held FULL JOIN indexer.document_text USING (message_id)
          WHERE message_id NOT IN (SELECT message_id FROM indexer.document WHERE has_content)
         """
     )
@@ -239,7 +245,14 @@ async def test_one_account_is_told_again_and_no_row_of_another_is_touched(
 
     untouched = await versions()
     before = await documents(admin, ground.busy, ground.quiet)
-    for table in ("document", "words_live", "document_text", "retelling", "account"):
+    for table in (
+        "document",
+        "words_arriving",
+        "words_live",
+        "document_text",
+        "retelling",
+        "account",
+    ):
         await admin.execute(
             f"DELETE FROM indexer.{table} WHERE account_id = $1", *uuids(ground.busy)
         )

@@ -9,6 +9,7 @@ import nats
 import pytest
 from nats.aio.msg import Msg
 
+from shared.contracts.envelope import unpack
 from tests.servers.dovecot import Dovecot
 from tests.stories.stack import Stack
 from tests.stories.walk import connect, until_state
@@ -41,7 +42,7 @@ async def test_a_password_is_nowhere_in_the_clear(
     said: list[bytes] = []
 
     async def tap(message: Msg) -> None:
-        said.append(message.data + repr(message.headers).encode())
+        said.append(unpack(message.data) + repr(message.headers).encode())
 
     client = await nats.connect(stack.bus_admin_url)
     try:

@@ -1,0 +1,1 @@
+"""The same stories against every mail server there is a recipe for."""

@@ -1,0 +1,97 @@
+"""Gmail: one message, one residence; labels are labels."""
+
+import pytest
+
+from shared.contracts.mail import MailboxRole
+from tests.interop.conftest import PATIENCE, Story
+from tests.interop.servers import GMAIL
+from tests.interop.test_stories import letter
+from tests.servers.hoodiecrow import Hoodiecrow
+from tests.stories.stack import until
+
+pytestmark = pytest.mark.server(GMAIL)
+
+
+def gmail(story: Story) -> Hoodiecrow:
+    assert isinstance(story.server, Hoodiecrow)
+    return story.server
+
+
+def lives(story: Story) -> dict[str, list[tuple[str, frozenset[str]]]]:
+    """Where every message that is shown lives, and its labels, by Message-ID."""
+    listener = story.sync.listener
+    found: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for message_id, message in listener.whole.items():
+        state = listener.states[message_id][1]
+        if message_id not in listener.gone and state.mailbox_id is not None:
+            place = (listener.boxes[state.mailbox_id].path, state.labels)
+            found.setdefault(message.content.message_id or "", []).append(place)
+    return found
+
+
+async def until_lives(story: Story, truth: dict[str, list[tuple[str, frozenset[str]]]]) -> None:
+    async def settled() -> bool:
+        return lives(story) == truth
+
+    try:
+        await until("every message lives where it should", settled, seconds=PATIENCE)
+    except AssertionError:
+        assert lives(story) == truth
+        raise
+
+
+async def test_a_message_with_labels_is_one_message_in_all_mail(story: Story) -> None:
+    server = gmail(story)
+    server.put(letter("read"), "\\Inbox", "Work", flags=("\\Seen",))
+    server.put(letter("archived"))
+    server.put(letter("worked"), "Work")
+    home = server.all_mail
+    async with story.running():
+        await until_lives(
+            story,
+            {
+                "read@example.org": [(home, frozenset({"\\Inbox", "Work"}))],
+                "archived@example.org": [(home, frozenset())],
+                "worked@example.org": [(home, frozenset({"Work"}))],
+            },
+        )
+        assert story.sync.listener.states[story.ids()["read@example.org"]][1].keywords == {"\\Seen"}
+    roles = {box.path: box.role for box in story.sync.listener.boxes.values()}
+    assert roles[home] == MailboxRole.ALL
+    assert roles["[Gmail]/Spam"] == MailboxRole.JUNK
+    assert roles[server.trash_mailbox] == MailboxRole.TRASH
+
+
+async def test_labels_that_change_are_told_and_the_id_stays(story: Story) -> None:
+    server = gmail(story)
+    one = server.put(letter("one"), "\\Inbox")
+    home = server.all_mail
+    async with story.running():
+        await until_lives(story, {"one@example.org": [(home, frozenset({"\\Inbox"}))]})
+        before = story.ids()
+        server.label(one, "Work")
+        await until_lives(story, {"one@example.org": [(home, frozenset({"Work"}))]})
+        server.put(letter("two"), "\\Inbox", "Work")
+        await until_lives(
+            story,
+            {
+                "one@example.org": [(home, frozenset({"Work"}))],
+                "two@example.org": [(home, frozenset({"\\Inbox", "Work"}))],
+            },
+        )
+        assert story.ids()["one@example.org"] == before["one@example.org"]
+    assert story.sync.listener.gone == set()
+
+
+async def test_a_message_thrown_away_lives_in_trash_under_its_id(story: Story) -> None:
+    server = gmail(story)
+    one = server.put(letter("one"), "\\Inbox", "Work")
+    async with story.running():
+        await until_lives(
+            story, {"one@example.org": [(server.all_mail, frozenset({"\\Inbox", "Work"}))]}
+        )
+        before = story.ids()
+        server.trash(one)
+        await until_lives(story, {"one@example.org": [(server.trash_mailbox, frozenset())]})
+        assert story.ids() == before
+    assert story.sync.listener.gone == set()
