@@ -7,6 +7,7 @@ import sys
 from contextlib import asynccontextmanager
 
 import httpx
+import psutil
 import pytest
 
 from infra.dev.process import free_port
@@ -14,7 +15,7 @@ from shared.bus import BusSettings, NoAnswer, open_bus
 from shared.contracts.account import RetellAccount
 from shared.contracts.envelope import Caller, decode, encode
 from shared.contracts.search import SearchAnswer, SearchMessages
-from tests.indexer.mail import ACCOUNT, TENANT, a_message, a_page, gone
+from tests.indexer.mail import ACCOUNT, TENANT, a_filled_page, a_message, a_page, gone
 
 
 @asynccontextmanager
@@ -69,6 +70,15 @@ async def test_the_memory_finds_what_the_bus_told_and_ends_cleanly(platform):
         answer = await the_answer(api, "canteen", lambda answer: bool(answer.found))
         assert [found.message_id for found in answer.found] == [lunch.message_id]
 
+        # What a first sync brings is read in a process of its own.
+        old = a_message("Lunch of last year", "kiosk")
+        filled = a_filled_page(old)
+        await admin.jetstream().publish(filled.channel, encode(filled))
+        answer = await the_answer(api, "kiosk", lambda answer: bool(answer.found))
+        assert [found.message_id for found in answer.found] == [old.message_id]
+        readers = psutil.Process(process.pid).children()
+        assert len(readers) == 1
+
         refused = await the_answer(api, "form:ann", lambda answer: answer.problem is not None)
         assert refused.problem.position == 0
 
@@ -79,9 +89,9 @@ async def test_the_memory_finds_what_the_bus_told_and_ends_cleanly(platform):
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
             assert (await http.get("/ready")).status_code == 200
             metrics = (await http.get("/metrics")).text
-        assert 'postbus_indexer_documents_total{told="synced"} 1.0' in metrics
+        assert 'postbus_indexer_documents_total{told="synced"} 2.0' in metrics
         assert "postbus_indexer_lag_seconds_count 1.0" in metrics
-        assert "postbus_indexer_arriving_documents 0.0" in metrics
+        assert "postbus_indexer_arriving_documents " in metrics
 
         async with a_process(platform, "retell", "--account", str(ACCOUNT)) as retell:
             said, _ = await retell.communicate()
@@ -99,6 +109,7 @@ async def test_the_memory_finds_what_the_bus_told_and_ends_cleanly(platform):
         process.send_signal(signal.SIGTERM)
         out, _ = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 0, out.decode()
+        assert not any(reader.is_running() for reader in readers)
 
 
 @pytest.mark.parametrize("given", ["acc_nonsense", "42"])

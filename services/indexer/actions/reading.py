@@ -65,7 +65,10 @@ class Reader:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        process = self._process
         self._end()
+        if process is not None:
+            await process.wait()
 
     async def read(self, told: Sequence[Told]) -> list[Readable]:
         """What these messages say, read in the process or, where that fails, here."""

@@ -16,7 +16,6 @@ from services.sync.actions.comparing import changed, tell_changes
 from services.sync.domain.mailbox_role import role_of
 from services.sync.domain.match_key import match_key
 from services.sync.domain.pages import change_pages
-from services.sync.domain.survey import SurveyOutdated
 from services.sync.imap.errors import Refused, Unavailable
 from services.sync.imap.list import ListedMailbox
 from services.sync.imap.names import MailboxName
@@ -44,13 +43,10 @@ class Surveyed(Struct, frozen=True, kw_only=True):
     counters: Mapping[MailboxName, StatusOf]
 
 
-async def refresh_mailboxes(
-    lease: Lease, session: Session, pool: Pool, *, believed: bool
-) -> Surveyed:
+async def refresh_mailboxes(lease: Lease, session: Session, pool: Pool) -> Surveyed:
     """Bring our list of mailboxes up to date and return it.
 
-    What is missing is asked for again, unless the list is to be believed as it is. Raises
-    SurveyOutdated when it is there after all.
+    A mailbox that is not in the list is asked for by name before it is believed to be gone.
     """
     entries, counters = await session.survey()
     names = {one.path for one in entries}
@@ -61,10 +57,12 @@ async def refresh_mailboxes(
     async with pool.acquire() as connection:
         known = await mailboxes.mailboxes(connection, lease.account_id)
     renamed = await _renamed(known, listed, counters, session, pool)
-    missed = {one.path for one in known if one.mailbox_id not in renamed} - names
-    # Absent from one list may be the list's fault: believed when absent twice.
-    if missed and not believed and missed & {one.path for one in await session.list_mailboxes()}:
-        raise SurveyOutdated
+    missed = [
+        one.raw_name
+        for one in known
+        if one.selectable and one.path not in names and one.mailbox_id not in renamed
+    ]
+    unlisted = await session.status(missed) if missed else {}
 
     async def work(connection: Connection) -> list[Mailbox]:
         await leases.hold(connection, lease)
@@ -73,7 +71,9 @@ async def refresh_mailboxes(
         # A mailbox whose old name another one has now, and that is nowhere else, is gone.
         owners |= {renamed[one.mailbox_id]: one for one in before if one.mailbox_id in renamed}
         stay = {one.mailbox_id for path, one in owners.items() if path in listed}
-        gone = [one for one in before if one.mailbox_id not in stay]
+        gone = [
+            one for one in before if one.mailbox_id not in stay and one.raw_name not in unlisted
+        ]
         differ = [
             now
             for path, entry in listed.items()
@@ -91,7 +91,7 @@ async def refresh_mailboxes(
             )
         return await mailboxes.mailboxes(connection, lease.account_id)
 
-    return Surveyed(mailboxes=await in_transaction(pool, work), counters=counters)
+    return Surveyed(mailboxes=await in_transaction(pool, work), counters={**counters, **unlisted})
 
 
 async def _put(

@@ -7,7 +7,7 @@ from services.sync.imap.wire import Wire
 
 _EVENTS = (
     b"(SELECTED (MessageNew MessageExpunge FlagChange)) "
-    b"(PERSONAL (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))"
+    b"(PERSONAL (MessageNew MessageExpunge FlagChange))"
 )
 
 
@@ -24,3 +24,13 @@ async def notify(wire: Wire) -> bool:
         wire.notifying = False
         return False
     return True
+
+
+async def unnotify(wire: Wire) -> None:
+    """Be told of nothing but the open mailbox again (NOTIFY NONE)."""
+    if not wire.notifying:
+        return
+    async with wire.exchange() as exchange:
+        await exchange.send("NOTIFY", b"NONE")
+        await exchange.finish()
+    wire.notifying = False

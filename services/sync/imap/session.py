@@ -46,7 +46,7 @@ from services.sync.imap.logout import logout
 from services.sync.imap.names import MailboxName
 from services.sync.imap.news import News
 from services.sync.imap.noop import noop
-from services.sync.imap.notify import notify
+from services.sync.imap.notify import notify, unnotify
 from services.sync.imap.search import search_message_id, uids
 from services.sync.imap.sections import beginning, sections
 from services.sync.imap.select import Selected, select
@@ -151,6 +151,10 @@ class Session:
         there was more than the server can tell.
         """
         return await notify(self._wire)
+
+    async def unnotify(self) -> None:
+        """Be told of the open mailbox only, as without `notify`."""
+        await unnotify(self._wire)
 
     async def list_mailboxes(self) -> list[ListedMailbox]:
         """Every mailbox, each once."""

@@ -92,7 +92,6 @@ class Rounds:
 
     async def run(self, well: Callable[[], Awaitable[None]]) -> None:
         """For ever; `well` is called after each round that went through."""
-        await self._session.notify()
         while True:
             self._wake.clear()
             try:
@@ -199,12 +198,10 @@ class Rounds:
         self._selected = None  # the survey may open mailboxes
         # Dovecot counts the open mailbox as this session has seen it: let it see what came.
         await self._session.noop()
-        surveyed = await refresh_mailboxes(
-            self._lease,
-            self._session,
-            self._world.pool,
-            believed=self._outdated >= _OUTDATED,
-        )
+        # Where names change while a session of Dovecot 2.3 is to be notified, its LIST goes blind.
+        await self._session.unnotify()
+        surveyed = await refresh_mailboxes(self._lease, self._session, self._world.pool)
+        await self._session.notify()
         self._surveyed = surveyed.counters
         self._world.relay.wake()
         order = [one for one in reading_order(surveyed.mailboxes) if one.selectable]

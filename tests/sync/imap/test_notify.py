@@ -8,7 +8,7 @@ from tests.sync.imap.scripted import Peer, talking_to
 
 SET = (
     r"NOTIFY SET \(SELECTED \(MessageNew MessageExpunge FlagChange\)\) \(PERSONAL "
-    r"\(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange\)\)"
+    r"\(MessageNew MessageExpunge FlagChange\)\)"
 )
 
 
