@@ -9,8 +9,9 @@ import imaplib
 import random
 import re
 import subprocess
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from tests.servers.dovecot import Dovecot, quote
@@ -58,21 +59,14 @@ class Residence:
 Truth: TypeAlias = dict[str, dict[int, Residence]]  # by path, by UID
 
 
-@dataclass
-class Meddled:
-    """Messages of which more than place and marks changed in a round, by token."""
-
-    copied: set[str] = field(default_factory=set[str])
-    removed: set[str] = field(default_factory=set[str])
-
-
 class Life:
     """Somebody at work in their mailboxes, by chance."""
 
     def __init__(self, dovecot: Dovecot, user: str, chance: random.Random) -> None:
         self.dovecot = dovecot
         self.user = user
-        self.meddled = Meddled()
+        self.removed: set[str] = set()  # messages of which one went, since somebody asked
+        self._copied: dict[str, float] = {}  # when a message was last copied
         self._chance = chance
         self._count = 0
         self._imap: imaplib.IMAP4 | None = None
@@ -104,6 +98,10 @@ class Life:
         """What the server has."""
         return truth_of(self.dovecot, self.user)
 
+    def copied_since(self, moment: float) -> set[str]:
+        """Messages that were copied since this moment (of time.monotonic)."""
+        return {token for token, at in self._copied.items() if at >= moment}
+
     def end(self) -> None:
         self._close()
 
@@ -122,7 +120,7 @@ class Life:
             return "nothing"
         token = self._chance.choice(list(self._raws))
         path = self._mailbox()
-        self.meddled.copied.add(token)
+        self._note_copied({token})
         self._put(path, self._raws[token])
         return f"{token} to {path}"
 
@@ -148,7 +146,7 @@ class Life:
         to = self._mailbox()
         if not uids:
             return f"nothing in {path}"
-        self.meddled.copied |= self._tokens(uids)
+        self._note_copied(self._tokens(uids))
         _ok(self._connection.uid("COPY", _set(uids), quote(to)))
         return f"{path} {_set(uids)} to {to}"
 
@@ -158,9 +156,9 @@ class Life:
         to = self._mailbox()
         if not uids or to == path:
             return f"nothing in {path}"
-        self.meddled.copied |= (tokens := self._tokens(uids))
+        self._note_copied(tokens := self._tokens(uids))
         _ok(self._connection.uid("COPY", _set(uids), quote(to)))
-        self.meddled.removed |= tokens
+        self.removed |= tokens
         self._remove(uids)
         return f"{path} {_set(uids)} to {to}"
 
@@ -168,7 +166,7 @@ class Life:
         path, uids = self._some()
         if not uids:
             return f"nothing in {path}"
-        self.meddled.removed |= self._tokens(uids)
+        self.removed |= self._tokens(uids)
         self._remove(uids)
         return f"{path} {_set(uids)}"
 
@@ -285,6 +283,9 @@ class Life:
         flags = " ".join(self._chance.sample(FLAGS[:2], self._chance.randrange(0, 2)))
         _ok(self._connection.append(quote(path), f"({flags})", None, raw))  # type: ignore[arg-type]
 
+    def _note_copied(self, tokens: set[str]) -> None:
+        self._copied |= dict.fromkeys(tokens, time.monotonic())
+
     def _names(self) -> list[str]:
         return self.dovecot.mailboxes(self.user)
 
@@ -316,7 +317,7 @@ class Life:
 
     def _meddle_with_all(self, path: str) -> None:
         if uids := self._uids(path, readonly=True):
-            self.meddled.removed |= self._tokens(uids)
+            self.removed |= self._tokens(uids)
 
     def _remove(self, uids: list[int]) -> None:
         _ok(self._connection.uid("STORE", _set(uids), "+FLAGS", "(\\Deleted)"))

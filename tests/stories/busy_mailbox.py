@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import nats
 
-from services.sync.domain.kept import unpack_content
+from services.sync.domain.kept import content_json
 from shared.contracts.ids import Kind, read
 from shared.contracts.mail import Content
 from tests import corpora
@@ -125,22 +126,23 @@ async def kept(connection: asyncpg.Connection, *accounts: str) -> dict[UUID, Kep
     rows = await connection.fetch(
         """
         SELECT message_id, message.tenant_id, message.account_id, mailbox_id, thread_id, revision,
-               keywords, arrival, content
+               keywords, arrival, content, body
           FROM sync.message JOIN sync.message_content USING (message_id)
          WHERE message.account_id = ANY($1)
         """,
         uuids(*accounts),
     )
-    return {
-        row["message_id"]: KeptMessage(
+    messages: dict[UUID, KeptMessage] = {}
+    for row in map(dict, rows):
+        content = content_json(row.pop("content"), row.pop("body"))
+        messages[row["message_id"]] = KeptMessage(
             **{
-                **dict(row),
+                **row,
                 "keywords": frozenset(row["keywords"]),
-                "content": unpack_content(row["content"]),
+                "content": msgspec.json.decode(content, type=Content),
             }
         )
-        for row in rows
-    }
+    return messages
 
 
 async def until_all_is_told(stack: Stack, dovecot: Dovecot, accounts: Mapping[str, str]) -> None:
