@@ -53,6 +53,8 @@ userdb {{
 
 mail_location = {storage}
 mail_fsync = never
+# Where the machine has no inotify instance left for it, IDLE looks by itself.
+mailbox_idle_check_interval = 1 secs
 mail_max_userip_connections = 0
 lmtp_rcpt_check_quota = no
 recipient_delimiter = +

@@ -109,6 +109,8 @@ async def list_some(
 ) -> MessagePage:
     caller = request.user.caller
     behind = after(cursor)
+    if label is not None and "\0" in label:
+        raise Invalid([FieldProblem(parameter="label", message="NUL is not allowed.", code="nul")])
     wanted = None if label is None else label_of(label)
     if (mailbox_id is None) == (account_id is None):
         raise Invalid(

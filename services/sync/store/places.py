@@ -323,7 +323,7 @@ async def twins_since(
         _first_id_of(since),
     )
     twins: dict[UUID, Twin] = {}
-    for row in rows:
+    for row in reversed(rows):  # of several copies the last one is the move
         twins.setdefault(
             row["lost_id"],
             Twin(
