@@ -12,6 +12,7 @@ from services.sync.settings import Role, Settings, release
 from services.sync.store import accounts, leases
 from services.sync.subscribers import ears
 from services.sync.workers import chores
+from services.sync.workers.ending import end
 from services.sync.workers.shepherd import Shepherd
 from services.sync.world import World
 from shared.bus import Relay, open_bus
@@ -113,9 +114,7 @@ async def _work(world: World, stop: asyncio.Event) -> None:
             task.result()
     finally:
         stopping.cancel()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
 
 async def _all_keys_here(pool: Pool, keys: OpeningKeys) -> None:

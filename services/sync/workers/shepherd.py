@@ -12,6 +12,7 @@ from services.sync.domain.backoff import start_delay
 from services.sync.metrics import ACCOUNTS
 from services.sync.store import leases, standing
 from services.sync.store.leases import Lease, LeaseLost
+from services.sync.workers.ending import end
 from services.sync.workers.keeper import Keeper
 from services.sync.world import World
 from shared.db import is_away
@@ -55,8 +56,7 @@ class Shepherd:
                 if beating.done():
                     beating.result()
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            await end([beating])
             await self._let_go()
 
     async def _beat(self) -> None:
@@ -132,10 +132,9 @@ class Shepherd:
 
     async def _end(self, account_ids: Iterable[UUID]) -> None:
         ending = [(one, self._kept.pop(one)[1]) for one in list(account_ids) if one in self._kept]
-        for account_id, task in ending:
+        for account_id, _ in ending:
             self._checked.pop(account_id, None)
-            task.cancel()
-        await asyncio.gather(*(task for _, task in ending), return_exceptions=True)
+        await end(task for _, task in ending)
 
     async def _let_go(self) -> None:
         await self._end(self._kept)
