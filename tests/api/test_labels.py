@@ -101,7 +101,6 @@ async def test_a_label_is_exactly_as_written_but_the_servers_own_are_so_in_any_c
         "\\inbox": ["Two", "One"],
         "\\Inbox": ["Two", "One"],
         "Wor%": [],
-        "\0": [],
     }
     for label, expected in asked.items():
         assert await subjects(ada, in_account(ground, label)) == expected, label
