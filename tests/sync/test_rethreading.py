@@ -54,12 +54,13 @@ class Threads:
 
     async def until(self, *groups: set[str]) -> None:
         async def so() -> bool:
-            return self.groups() == sorted(groups, key=min)
+            kept = await self.sync.database.fetch("SELECT message_id, thread_id FROM message")
+            told = self.sync.listener.states
+            return self.groups() == sorted(groups, key=min) and all(
+                told[row["message_id"]][1].thread_id == row["thread_id"] for row in kept
+            )
 
-        await until(f"threads are {groups}", so)
-        kept = await self.sync.database.fetch("SELECT message_id, thread_id FROM message")
-        told = self.sync.listener.states
-        assert all(told[row["message_id"]][1].thread_id == row["thread_id"] for row in kept)
+        await until(f"threads are {groups}, kept as they are told", so)
 
     def told_again(self) -> list[str]:
         """The subjects of messages whose thread was told again, as often as it was."""
