@@ -220,7 +220,7 @@ class Session:
 
         Several FETCH commands are on their way at once. When the consumer is slow the server
         waits: not more than Limits.queued_bytes and one message are held. A message larger than
-        Limits.literal_bytes raises TooLarge and ends the connection: ask for `sizes` first.
+        Limits.literal_bytes raises TooLarge and ends the connection: ask for `heads` first.
         Use `contextlib.aclosing` if you may stop early; stopping early ends the connection.
         """
         return fetch(self._wire, uids, batch=batch, in_flight=in_flight)
