@@ -1,7 +1,7 @@
 """Fixtures every test may ask for. Nothing is started for a test that does not ask."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,8 +10,6 @@ import pytest_asyncio
 pytest.register_assert_rewrite("tests.chaos", "tests.stories", "tests.servers", "tests.sync")
 
 from tests.platform import Platform, running_platform  # noqa: E402
-
-ROOT = Path(__file__).parent
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -30,9 +28,11 @@ async def platform(shared_platform: Platform) -> Platform:
     return shared_platform
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (pytest-xdist), what starts the whole platform is left to one worker."""
-    for item in items:
-        folder = item.path.relative_to(ROOT).parts[0]
-        if folder in {"stories", "dev"} or item.path.stem == "test_model":
-            item.add_marker(pytest.mark.xdist_group("the whole platform"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Side by side, what needs the same large servers is left to one process."""
+    if config.getoption("dist") != "load":
+        return None
+    from tests.side_by_side import SideBySide
+
+    return SideBySide(config, log)

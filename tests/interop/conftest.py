@@ -156,10 +156,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.param(
                 name,
                 id=name.replace(" ", "-"),
-                marks=[
-                    pytest.mark.xdist_group(name),
-                    *([pytest.mark.interop] if CANDIDATES[name].installed_apart else []),
-                ],
+                marks=[pytest.mark.interop] if CANDIDATES[name].installed_apart else [],
             )
             for name in names
         ],
