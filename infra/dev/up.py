@@ -19,6 +19,7 @@ from infra.dev.supervision import UNREACHABLE, State, Supervisor, stop_all
 from infra.own_database import own_database
 from shared.bus.nats_config import nats_config
 from shared.contracts.catalogue import SERVICES
+from shared.telemetry import end
 
 READY_SECONDS = 120.0
 LOOK_SECONDS = 2.0
@@ -54,8 +55,7 @@ async def _serve(home: Home, show: Progress) -> int:
             running.result()
         return 0
     finally:
-        running.cancel()
-        await asyncio.wait({running})
+        await end([running])
         with show.step("Stopping"):
             await asyncio.to_thread(stop_all, home)
 

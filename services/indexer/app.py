@@ -13,7 +13,7 @@ from services.indexer.workers import keep_in_order, keep_tidy
 from services.indexer.world import World
 from shared.bus import Relay, open_bus
 from shared.db import open_pool
-from shared.telemetry import configure, serve_probes
+from shared.telemetry import configure, serve_probes, until_one_ends
 
 
 async def main(stop: asyncio.Event) -> None:
@@ -56,15 +56,10 @@ async def main(stop: asyncio.Event) -> None:
             Relay(bus, pool).running(),
             ears.open(bus, world),
             serve_probes(settings.probe_host, settings.probe_port, checks),
-            asyncio.TaskGroup() as workers,
         ):
-            behind = [
-                workers.create_task(keep_tidy(world, settings), name="keep tidy"),
-                workers.create_task(keep_in_order(world, settings), name="keep in order"),
-            ]
-            await stop.wait()
-            for task in behind:
-                task.cancel()
+            await until_one_ends(
+                stop.wait(), keep_tidy(world, settings), keep_in_order(world, settings)
+            )
 
 
 async def retell(account_id: UUID | None) -> UUID:

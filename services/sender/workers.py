@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from services.sender import store
@@ -24,7 +23,8 @@ from services.sender.metrics import (
 )
 from services.sender.world import World
 from shared.contracts.submission import SubmissionState
-from shared.db import is_away
+from shared.db import putting_off
+from shared.telemetry import end
 
 log = structlog.get_logger()
 
@@ -44,24 +44,25 @@ _FATE_LABELS = {
 async def work(world: World, stop: asyncio.Event) -> None:
     """Work until told to stop; then begin nothing and end what was begun."""
     sending = Sending(world)
-    async with asyncio.TaskGroup() as tasks:
-        loops = [
-            tasks.create_task(_every(seconds, each, world), name=each.__name__)
-            for seconds, each in (
-                (_SETTLE_EVERY_SECONDS, _settle),
-                (_TIDY_EVERY_SECONDS, _tidy),
-                (_COUNT_EVERY_SECONDS, _count),
-            )
-        ]
-        loops.append(
-            tasks.create_task(
-                _every(world.settings.lease_seconds / 4, sending.keep_leases, world),
-                name="leases",
-            )
+    loops = [
+        asyncio.create_task(_every(seconds, each, world))
+        for seconds, each in (
+            (world.settings.lease_seconds / 4, sending.keep_leases),
+            (_SETTLE_EVERY_SECONDS, _settle),
+            (_TIDY_EVERY_SECONDS, _tidy),
+            (_COUNT_EVERY_SECONDS, _count),
         )
+    ]
+    for loop in loops:
+        # One that fails ends the process, in good order: what is being handed over is.
+        loop.add_done_callback(lambda _: stop.set())
+    try:
         await sending.run(stop)
         for loop in loops:
-            loop.cancel()
+            if loop.done():
+                loop.result()
+    finally:
+        await end(loops)
 
 
 class Sending:
@@ -105,7 +106,8 @@ class Sending:
         free = settings.attempts_at_once - len(self._running)
         if not settings.sending_enabled or free <= 0:
             return
-        try:
+        claimed: list[Submission] = []
+        with putting_off("looking for due submissions"):
             async with self._world.pool.acquire() as connection, connection.transaction():
                 claimed = await store.claim(
                     connection,
@@ -114,11 +116,6 @@ class Sending:
                     per_account=settings.attempts_at_once_per_account,
                     lease=self._hand.lease,
                 )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            if not is_away(error):
-                raise
-            log.warning("cannot look for due submissions", error=str(error))
-            return
         for submission in claimed:
             task = asyncio.create_task(
                 self._attempt(submission), name=f"attempt {submission.submission_id}"
@@ -170,21 +167,16 @@ class Sending:
         if not running:
             return
         _, late = await asyncio.wait(running, timeout=self._world.settings.stop_seconds)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await end(late)
 
 
 async def _every(seconds: float, each: Callable[[World], Awaitable[None]], world: World) -> None:
     """Do this again and again, also after the database was away."""
     while True:
-        pause = seconds
-        try:
+        pause = _AWAY_SECONDS
+        with putting_off(each.__name__):
             await each(world)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            if not is_away(error):
-                raise
-            pause = _AWAY_SECONDS
+            pause = seconds
         await asyncio.sleep(pause)
 
 

@@ -21,6 +21,7 @@ from shared.bus.connection import FAILED_HEADER, Bus
 from shared.bus.pull import Puller
 from shared.contracts.catalogue import durable
 from shared.contracts.envelope import Command, Event, Hint, Query, Told, decode, encode
+from shared.telemetry import end
 
 log = structlog.get_logger()
 
@@ -147,9 +148,7 @@ class Ears(Generic[W]):
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
     def _serve(
         self,

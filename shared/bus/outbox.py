@@ -19,6 +19,7 @@ from shared.bus.connection import Bus
 from shared.bus.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_WAITING, PUBLISHED
 from shared.contracts.envelope import Lane, Told, encode, pack
 from shared.db import Connection, Pool, is_away
+from shared.telemetry import end
 
 log = structlog.get_logger()
 
@@ -86,9 +87,7 @@ class Relay:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
     async def _lane(self, lane: Lane) -> None:
         woken = self._woken[lane]

@@ -1,6 +1,5 @@
 """What every fact, command, query and hint has in common, and how it is written as bytes."""
 
-import threading
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Self, TypeVar
@@ -10,6 +9,8 @@ import msgspec
 import zstandard
 from msgspec import Struct
 from uuid_utils.compat import uuid7
+
+from shared.contracts.zstd import Zstd
 
 
 class OpenEnum(StrEnum):
@@ -86,16 +87,7 @@ _PACKED_FROM_BYTES = 8 * 1024
 _ZSTD = b"\x28\xb5\x2f\xfd"  # how such a frame begins (RFC 8878 §3.1.1), and JSON never
 MAX_BYTES = 64 * 1024 * 1024  # of one fact, unpacked
 
-
-class _Zstd(threading.local):
-    """Made once for each thread: making one costs as much as using it."""
-
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=1)
-        self.decompressor = zstandard.ZstdDecompressor()
-
-
-_zstd = _Zstd()
+_zstd = Zstd(level=1)
 
 
 def encode(value: Struct | object) -> bytes:

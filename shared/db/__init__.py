@@ -1,7 +1,8 @@
 """PostgreSQL: pools, transactions on behalf of a caller, and migrations. No table is known here."""
 
+from shared.db.absence import is_away, is_busy, putting_off
 from shared.db.pool import Connection, DatabaseSettings, Pool, open_pool
-from shared.db.transactions import in_transaction, is_away, tenant_transaction
+from shared.db.transactions import in_transaction, tenant_transaction
 
 __all__ = [
     "Connection",
@@ -9,6 +10,8 @@ __all__ = [
     "Pool",
     "in_transaction",
     "is_away",
+    "is_busy",
     "open_pool",
+    "putting_off",
     "tenant_transaction",
 ]

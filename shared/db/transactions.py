@@ -47,20 +47,3 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
         except asyncpg.InternalClientError as error:
             # How asyncpg ends a transaction whose server died under it, now and then.
             raise asyncpg.ConnectionDoesNotExistError("the connection broke") from error
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether this error says that the database is not there, which is no statement's fault."""
-    return isinstance(
-        error,
-        (
-            asyncpg.PostgresConnectionError,
-            asyncpg.OperatorInterventionError,  # shutdown, crash, starting up; also a timeout
-            asyncpg.InsufficientResourcesError,  # disk full, too many connections
-            asyncpg.InterfaceError,  # the connection went under us
-            asyncpg.InternalClientError,  # the same, noticed in the middle of a transaction
-            asyncpg.ReadOnlySQLTransactionError,
-            ConnectionError,
-            TimeoutError,
-        ),
-    ) and not isinstance(error, (asyncpg.QueryCanceledError, asyncpg.DataError))

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 import structlog
 from prometheus_client import Histogram
 
+from shared.telemetry.ending import end
+
 if sys.platform != "win32":
     from uvloop import new_event_loop
 else:
@@ -59,7 +61,7 @@ async def _supervised(main: Main, grace_seconds: float) -> int:
         await asyncio.wait({body}, timeout=grace_seconds)
         if not body.done():
             _log.error("work did not end in time and is cancelled", grace_seconds=grace_seconds)
-            body.cancel()
+            await end([body])
         await body
     except asyncio.CancelledError:
         return 1

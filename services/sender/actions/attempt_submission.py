@@ -17,7 +17,7 @@ from services.sender.domain.submission import Submission, after_attempt
 from services.sender.smtp import Envelope, Patience, Phase, SubmitError, open_session
 from shared.bus import tell
 from shared.contracts.submission import FileSentCopy
-from shared.db import Connection, Pool, in_transaction, is_away
+from shared.db import Connection, Pool, in_transaction, is_away, putting_off
 from shared.dial import Policy
 from shared.seal import Destination, OpeningKeys, SealError, open_sealed, reseal
 
@@ -224,13 +224,9 @@ async def _record(
         return after
 
     while True:
-        try:
+        with putting_off("writing an outcome"):
             return await in_transaction(pool, work)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            if not is_away(error):
-                raise
-            log.warning("waiting for the database to write an outcome", error=str(error))
-            await asyncio.sleep(_AWAY_SECONDS)
+        await asyncio.sleep(_AWAY_SECONDS)
 
 
 async def _give_back(submission: Submission, pool: Pool) -> None:

@@ -1,14 +1,13 @@
 """How what a message says is packed for keeping."""
 
 import hashlib
-import threading
 
 import msgspec
-import zstandard
 from msgspec import Struct, structs
 
 from services.sync.domain.parse import headers_of
 from shared.contracts.mail import TEXT_BYTES, Content
+from shared.contracts.zstd import Zstd
 
 _LEVEL = 1
 
@@ -41,15 +40,7 @@ _bodies = msgspec.json.Decoder(Body)
 _encoder = msgspec.json.Encoder()
 
 
-class _Zstd(threading.local):
-    """Made once for each thread: it costs as much as packing a message, and is no two threads'."""
-
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
-        self.decompressor = zstandard.ZstdDecompressor()
-
-
-_zstd = _Zstd()
+_zstd = Zstd(level=_LEVEL)
 
 
 def pack(content: Content, body: Body) -> KeptContent:
