@@ -208,7 +208,7 @@ class MailboxRenumbered(Event, frozen=True, kw_only=True):
     revision: int
     matched: int  # messages that were known again
     fetched: int  # messages that were not, and were fetched
-    vanished: int  # messages that are no longer there
+    vanished: int  # messages that are no longer in it; they may turn up elsewhere
 
 
 class ReadContent(Query, frozen=True, kw_only=True):

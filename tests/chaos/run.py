@@ -39,7 +39,7 @@ HURRIED = {
 VICTIMS = ("sync-listen", "nats", "postgres", "api", "indexer", "sync-answer")
 #: The supervisor takes one that ends sooner for one that does not start, and gives up.
 _STARTED_SECONDS = 6.0
-_REST_SECONDS = 120.0
+_REST_SECONDS = 240.0  # a renumbered mailbox's messages are sought for two minutes of it
 _GRACE_SECONDS = 180.0  # a message that goes so soon after its copy came may be one that moved
 _LOG_LINES = 80  # of a run that failed
 

@@ -6,8 +6,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.sync.domain.pages import change_pages
-from services.sync.store import accounts, places
+from services.sync.store import accounts, lost, places
 from services.sync.store.leases import Lease
+from services.sync.store.lost import Unplaced
 from services.sync.store.mailboxes import Mailbox
 from services.sync.store.places import Marks, Placed
 from shared.bus import tell
@@ -68,7 +69,7 @@ async def note_differences(
         return 0
     revision = await accounts.next_revision(connection, lease.account_id)
     await places.mark(connection, revision, list(differ.values()))
-    await places.unplace(connection, [one.message_id for one in gone], revision)
+    await lost.unplace(connection, [one.message_id for one in gone], revision)
     await tell_changes(
         connection,
         lease,
@@ -127,6 +128,28 @@ async def tell_changes(
             connection,
             MessagesChanged(tenant_id=lease.tenant_id, account_id=lease.account_id, messages=page),
         )
+
+
+async def tell_unplaced(
+    connection: Connection, lease: Lease, unplaced: Sequence[Unplaced], revision: int
+) -> None:
+    """Tell that these messages are in no mailbox now."""
+    await tell_changes(
+        connection,
+        lease,
+        [
+            changed(
+                one.message_id,
+                revision,
+                None,
+                one.keywords,
+                one.labels,
+                one.thread_id,
+                ChangeReason.MOVED,
+            )
+            for one in unplaced
+        ],
+    )
 
 
 async def tell_vanished(

@@ -13,6 +13,7 @@ bytes for each of the others.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -26,7 +27,7 @@ from services.sync.imap.fetch import FlagsOf
 from services.sync.imap.select import Selected
 from services.sync.imap.session import Session
 from services.sync.imap.status import StatusOf
-from services.sync.store import leases, mailboxes, places, quarantine
+from services.sync.store import leases, lost, mailboxes, places, quarantine
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
 from services.sync.store.places import Placed
@@ -39,6 +40,7 @@ class Looked(Struct, frozen=True, kw_only=True):
     """What a look at a mailbox found that we do not have yet."""
 
     mailbox: Mailbox  # as it is after the look
+    began: datetime  # whatever of ours is in the mailbox was there then
     owed: "Uids[int]"  # ascending
     top: int  # every UID from 1 to here was listed or is covered
     exists: int  # messages on the server
@@ -67,12 +69,13 @@ async def look_at_mailbox(
     Raises SurveyOutdated when it has yet another one.
     """
     async with pool.acquire() as connection:
+        began = await mailboxes.moment(connection)
         mailbox = await mailboxes.mailbox(connection, mailbox_id)
     selected = await session.select(mailbox.raw_name, readonly=True)
     step = next_step(_position(mailbox), selected.uidvalidity)
     if isinstance(step, Remap) and surveyed not in {None, selected.uidvalidity}:
         raise SurveyOutdated(mailbox.path)
-    look = _Look(lease, mailbox, selected, session, pool)
+    look = _Look(lease, mailbox, began, selected, session, pool)
     if not isinstance(step, Resume):
         return await look.begin(renumbered=isinstance(step, Remap))
     if thorough or mailbox.highestmodseq is None or selected.highestmodseq is None:
@@ -88,10 +91,17 @@ class _Look:
     """One comparison, from SELECT to the new position."""
 
     def __init__(
-        self, lease: Lease, mailbox: Mailbox, selected: Selected, session: Session, pool: Pool
+        self,
+        lease: Lease,
+        mailbox: Mailbox,
+        began: datetime,
+        selected: Selected,
+        session: Session,
+        pool: Pool,
     ) -> None:
         self._lease = lease
         self._mailbox = mailbox
+        self._began = began
         self._selected = selected
         self._session = session
         self._pool = pool
@@ -107,7 +117,7 @@ class _Look:
         async def work(connection: Connection) -> Mailbox:
             await leases.hold(connection, self._lease)
             if renumbered:
-                await places.unnumber(connection, self._mailbox.mailbox_id)
+                await lost.unnumber(connection, self._mailbox.mailbox_id)
             await mailboxes.begin(
                 connection,
                 self._mailbox.mailbox_id,
@@ -122,6 +132,7 @@ class _Look:
         mailbox = await in_transaction(self._pool, work)
         return Looked(
             mailbox=mailbox,
+            began=self._began,
             owed=listed,
             top=top,
             exists=self._selected.exists,
@@ -283,6 +294,7 @@ class _Look:
         mailbox = await in_transaction(self._pool, work)
         return Looked(
             mailbox=mailbox,
+            began=self._began,
             owed=owed_of(listed, mailbox.covered),
             top=top,
             exists=self._selected.exists,

@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct, structs
 from uuid_utils.compat import uuid7
 
-from services.sync.actions.comparing import changed, tell_changes
+from services.sync.actions.comparing import tell_unplaced
 from services.sync.domain.mailbox_role import role_of
 from services.sync.domain.match_key import match_key
 from services.sync.domain.pages import change_pages
@@ -21,11 +21,11 @@ from services.sync.imap.list import ListedMailbox
 from services.sync.imap.names import MailboxName
 from services.sync.imap.session import Session
 from services.sync.imap.status import StatusOf
-from services.sync.store import accounts, leases, mailboxes, places
+from services.sync.store import accounts, leases, lost, mailboxes, places
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
 from shared.bus import tell
-from shared.contracts.mail import ChangeReason, MailboxesSynced, MailboxRole
+from shared.contracts.mail import MailboxesSynced, MailboxRole
 from shared.db import Connection, Pool, in_transaction
 
 log = structlog.get_logger()
@@ -115,16 +115,9 @@ async def _put(
             connection,
             MailboxesSynced(tenant_id=lease.tenant_id, account_id=lease.account_id, mailboxes=page),
         )
+    adrift = await lost.unplace_mailboxes(connection, [*gone_ids, *closed], revision)
     await mailboxes.close(connection, closed)
-    adrift = await places.unplace_mailboxes(connection, [*gone_ids, *closed], revision)
-    await tell_changes(
-        connection,
-        lease,
-        [
-            changed(message_id, revision, None, keywords, labels, thread_id, ChangeReason.MOVED)
-            for message_id, keywords, labels, thread_id in adrift
-        ],
-    )
+    await tell_unplaced(connection, lease, adrift, revision)
 
 
 async def _renamed(

@@ -1,4 +1,4 @@
-"""Which arriving messages are old friends: moved here, or renumbered, and not new at all.
+"""Which messages are old friends: moved here, or renumbered, and not new at all.
 
 A message is recognised, best first, by the id the server gives it for life (EMAILID of RFC 8474,
 X-GM-MSGID), by what its listing says (Message-ID, size and date together), or, once it was read,
@@ -9,9 +9,13 @@ differ in its words alone.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 DRAFT = "\\Draft"
+
+#: So long nobody is given up for lost where a mailbox could not be read, or was renumbered.
+PATIENCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,34 @@ def reunite(
                 taken.add(match.message_id)
                 found[arrival.uid] = match.message_id
                 break
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A message told as new, after one that is like it was last seen where it had been."""
+
+    message_id: UUID  # that lost its place
+    last_uid: int
+    twin_id: UUID  # that was told as new
+    uid: int
+    kept_at: datetime
+
+
+def moved(sightings: Iterable[Sighting]) -> dict[UUID, UUID]:
+    """For messages that lost their place: under which id each was told where it went.
+
+    Of several copies the last one is where it went: the others were made before. Equal ones are
+    paired in the order of their UIDs, from the newest down.
+    """
+    found: dict[UUID, UUID] = {}
+    taken: set[UUID] = set()
+    for one in sorted(
+        sightings, key=lambda one: (one.kept_at, one.uid, one.last_uid), reverse=True
+    ):
+        if one.message_id not in found and one.twin_id not in taken:
+            found[one.message_id] = one.twin_id
+            taken.add(one.twin_id)
     return found
 
 

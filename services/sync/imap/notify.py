@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from services.sync.imap.errors import Refused
 from services.sync.imap.wire import Wire
 
@@ -27,10 +29,14 @@ async def notify(wire: Wire) -> bool:
 
 
 async def unnotify(wire: Wire) -> None:
-    """Be told of nothing but the open mailbox again (NOTIFY NONE)."""
+    """Be told of nothing but the open mailbox again (NOTIFY NONE).
+
+    A server that refuses may go on telling; nothing is built on it any more.
+    """
     if not wire.notifying:
         return
-    async with wire.exchange() as exchange:
-        await exchange.send("NOTIFY", b"NONE")
-        await exchange.finish()
+    with contextlib.suppress(Refused):
+        async with wire.exchange() as exchange:
+            await exchange.send("NOTIFY", b"NONE")
+            await exchange.finish()
     wire.notifying = False

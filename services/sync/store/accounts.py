@@ -1,5 +1,6 @@
 """Accounts as commanded, and how they are doing."""
 
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -221,6 +222,13 @@ async def put_doing(
         doing.reason,
         doing.server_said,
         revision,
+    )
+
+
+async def put_round(connection: Connection, account_id: UUID, began: datetime) -> None:
+    """A round through all mailboxes that began then went through."""
+    await connection.execute(
+        "UPDATE account_state SET round_began_at = $2 WHERE account_id = $1", account_id, began
     )
 
 

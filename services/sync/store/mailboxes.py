@@ -94,6 +94,11 @@ def _multirange(covered: Covered) -> list[Any]:
     return [asyncpg.Range(lower, upper) for lower, upper in covered.bounds()]
 
 
+async def moment(connection: Connection) -> datetime:
+    """Now, by the clock that stamps all that is kept."""
+    return await connection.fetchval("SELECT now()")
+
+
 async def mailboxes(connection: Connection, account_id: UUID) -> list[Mailbox]:
     """Every mailbox of the account that is there."""
     rows = await connection.fetch(
@@ -267,12 +272,15 @@ async def put_copied(connection: Connection, mailbox_id: UUID) -> None:
     )
 
 
-async def put_compared(connection: Connection, mailbox_id: UUID, status: str | None) -> None:
-    """Everything in the mailbox was compared when STATUS said this."""
+async def put_compared(
+    connection: Connection, mailbox_id: UUID, status: str | None, compared_at: datetime
+) -> None:
+    """Everything in the mailbox was compared, from this moment on, when STATUS said this."""
     await connection.execute(
-        "UPDATE mailbox SET status = $2, compared_at = now() WHERE mailbox_id = $1",
+        "UPDATE mailbox SET status = $2, compared_at = $3 WHERE mailbox_id = $1",
         mailbox_id,
         status,
+        compared_at,
     )
 
 

@@ -34,17 +34,6 @@ class Adrift(Struct, frozen=True, kw_only=True):
     thread_id: UUID
 
 
-class Twin(Struct, frozen=True, kw_only=True):
-    """Where a message went that was seen there before it was missed where it was."""
-
-    message_id: UUID  # under which it was told when it was seen
-    mailbox_id: UUID
-    uid: int
-    keywords: frozenset[str]
-    labels: frozenset[str]
-    thread_id: UUID  # of the message that lost its place
-
-
 class Marks(Struct, frozen=True, kw_only=True):
     """How a message is marked."""
 
@@ -196,56 +185,6 @@ def joined_labels(labels: frozenset[str]) -> str:
     return LABEL_SEPARATOR.join(sorted(labels))
 
 
-async def unplace(connection: Connection, message_ids: Sequence[UUID], revision: int) -> None:
-    """These messages were expunged where they were; they may turn up elsewhere."""
-    await connection.execute(
-        """
-        UPDATE message SET mailbox_id = NULL, last_uid = uid, uid = NULL, unplaced_at = now(),
-                           revision = $2
-         WHERE message_id = ANY($1)
-        """,
-        list(message_ids),
-        revision,
-    )
-
-
-async def unnumber(connection: Connection, mailbox_id: UUID) -> None:
-    """The mailbox was renumbered: its messages stay where they are, their UIDs mean nothing."""
-    await connection.execute(
-        """
-        UPDATE message SET last_uid = uid, uid = NULL, unplaced_at = now()
-         WHERE mailbox_id = $1 AND uid IS NOT NULL
-        """,
-        mailbox_id,
-    )
-    await connection.execute("DELETE FROM quarantine WHERE mailbox_id = $1", mailbox_id)
-
-
-async def unplace_mailboxes(
-    connection: Connection, mailbox_ids: Sequence[UUID], revision: int
-) -> list[tuple[UUID, frozenset[str], frozenset[str], UUID]]:
-    """The mailboxes are gone, their messages adrift: (id, keywords, labels, thread)."""
-    rows = await connection.fetch(
-        """
-        UPDATE message SET mailbox_id = NULL, last_uid = coalesce(uid, last_uid), uid = NULL,
-                           unplaced_at = now(), revision = $2
-         WHERE mailbox_id = ANY($1)
-        RETURNING message_id, keywords, labels, thread_id
-        """,
-        list(mailbox_ids),
-        revision,
-    )
-    return [
-        (
-            row["message_id"],
-            frozenset(row["keywords"]),
-            frozenset(row["labels"]),
-            row["thread_id"],
-        )
-        for row in rows
-    ]
-
-
 async def any_adrift(connection: Connection, account_id: UUID) -> bool:
     """Whether some message of the account has no place."""
     return await connection.fetchval(
@@ -298,55 +237,6 @@ def _looks(row: asyncpg.Record) -> Looks:
     )
 
 
-async def twins_since(
-    connection: Connection, account_id: UUID, lost: Sequence[UUID], since: datetime
-) -> dict[UUID, Twin]:
-    """For messages that lost their place: a copy that came elsewhere since this moment."""
-    rows = await connection.fetch(
-        """
-        SELECT DISTINCT ON (twin.message_id)
-               lost.message_id AS lost_id, lost.thread_id, twin.message_id, twin.mailbox_id,
-               twin.uid, twin.keywords, twin.labels
-          FROM message AS lost
-          JOIN message AS twin
-            ON twin.account_id = $1 AND twin.uid IS NOT NULL AND twin.kept_at > $3
-           AND twin.message_id > $4
-           AND CASE WHEN lost.email_id IS NOT NULL AND twin.email_id IS NOT NULL
-                    THEN lost.email_id = twin.email_id
-                    ELSE lost.fingerprint = twin.fingerprint END
-         WHERE lost.account_id = $1 AND lost.message_id = ANY($2) AND lost.uid IS NULL
-         ORDER BY twin.message_id, lost.message_id
-        """,
-        account_id,
-        list(lost),
-        since,
-        _first_id_of(since),
-    )
-    twins: dict[UUID, Twin] = {}
-    for row in reversed(rows):  # of several copies the last one is the move
-        twins.setdefault(
-            row["lost_id"],
-            Twin(
-                message_id=row["message_id"],
-                mailbox_id=row["mailbox_id"],
-                uid=row["uid"],
-                keywords=frozenset(row["keywords"]),
-                labels=frozenset(row["labels"]),
-                thread_id=row["thread_id"],
-            ),
-        )
-    return twins
-
-
-def _first_id_of(moment: datetime) -> UUID:
-    """No message kept after this moment has a smaller id: they carry their time (RFC 9562 §5.7).
-
-    A minute is allowed for clocks that differ.
-    """
-    milliseconds = max(0, int((moment.timestamp() - 60) * 1000))
-    return UUID(int=milliseconds << 80)
-
-
 async def place(
     connection: Connection, mailbox_id: UUID, revision: int | None, found: Sequence[Place]
 ) -> None:
@@ -359,6 +249,7 @@ async def place(
     await connection.execute(
         f"""
         UPDATE message SET mailbox_id = $1, uid = found.uid, unplaced_at = NULL, last_uid = NULL,
+                           last_seen_at = NULL, sought_until = NULL,
                            keywords = string_to_array(found.keywords, ' '),
                            labels = string_to_array(found.labels, '{LABEL_SEPARATOR}'),
                            revision = coalesce($2, message.revision)
@@ -375,38 +266,15 @@ async def place(
     )
 
 
-async def lost_since(connection: Connection, account_id: UUID, before: datetime) -> list[UUID]:
-    """Messages that had no place when a round over all mailboxes began, and found none in it.
-
-    A message of a renumbered mailbox that is still being read is not among them.
-    """
-    rows = await connection.fetch(
-        """
-        SELECT message_id FROM message
-          LEFT JOIN mailbox USING (mailbox_id)
-         WHERE message.account_id = $1 AND message.uid IS NULL AND message.unplaced_at < $2
-           AND (message.mailbox_id IS NULL OR mailbox.copied_at IS NOT NULL
-                OR mailbox.gone_at IS NOT NULL)
-         ORDER BY message_id LIMIT 500
-        """,
-        account_id,
-        before,
-    )
-    return [row["message_id"] for row in rows]
-
-
-async def renumbered(
-    connection: Connection, mailbox_id: UUID, since: datetime
-) -> tuple[int, int, int]:
-    """Of a mailbox matched anew: how many messages were matched, fetched, and are still adrift."""
+async def renumbered(connection: Connection, mailbox_id: UUID, since: datetime) -> tuple[int, int]:
+    """Of a mailbox matched anew: how many messages were matched, and how many fetched."""
     row = await connection.fetchrow(
         """
-        SELECT count(*) FILTER (WHERE uid IS NOT NULL AND kept_at < $2) AS matched,
-               count(*) FILTER (WHERE uid IS NOT NULL AND kept_at >= $2) AS fetched,
-               count(*) FILTER (WHERE uid IS NULL) AS adrift
-          FROM message WHERE mailbox_id = $1
+        SELECT count(*) FILTER (WHERE kept_at < $2) AS matched,
+               count(*) FILTER (WHERE kept_at >= $2) AS fetched
+          FROM message WHERE mailbox_id = $1 AND uid IS NOT NULL
         """,
         mailbox_id,
         since,
     )
-    return (row["matched"], row["fetched"], row["adrift"]) if row else (0, 0, 0)
+    return (row["matched"], row["fetched"]) if row else (0, 0)

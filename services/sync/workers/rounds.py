@@ -26,6 +26,7 @@ from services.sync.actions.settle_lost import settle_lost
 from services.sync.domain.mailbox_order import reading_order
 from services.sync.domain.pace import Pace
 from services.sync.domain.reason import Reason
+from services.sync.domain.reunion import PATIENCE
 from services.sync.domain.survey import SurveyOutdated
 from services.sync.imap.errors import Disconnected, ImapError, Refused, Unavailable
 from services.sync.imap.idle import Woken
@@ -48,7 +49,6 @@ log = structlog.get_logger()
 
 _INBOX_SECONDS = 10.0  # during a first copy, new mail waits no longer than this
 _PROGRESS_SECONDS = 1.0
-_PATIENCE = timedelta(minutes=2)
 _MOVE_SECONDS = 0.25
 _NEAR_SECONDS = 0.01
 _OUTDATED = 3  # surveys in a row; then what is there is taken as it is
@@ -78,10 +78,6 @@ class Rounds:
         self._selected: UUID | None = None
         self._inbox: Mailbox | None = None
         self._glanced = 0.0
-        # When the last two rounds began: what came since the one before the last may be what
-        # is missed now, told as new before it was missed.
-        self._began = datetime.now(UTC)
-        self._copies_since = self._began - _PATIENCE
         self._lost_at: float | None = None  # when some message lost its place
         self._may = True  # fill, as of the beginning of the round
         self._surveyed: Mapping[MailboxName, StatusOf] = {}
@@ -193,7 +189,8 @@ class Rounds:
 
     async def _round(self) -> None:
         """Look at every mailbox that may have changed."""
-        began = datetime.now(UTC)
+        async with self._world.pool.acquire() as connection:
+            began = await mailboxes.moment(connection)
         self._lost_at = None
         self._selected = None  # the survey may open mailboxes
         # Dovecot counts the open mailbox as this session has seen it: let it see what came.
@@ -228,10 +225,9 @@ class Rounds:
             if not self._rests:
                 self._wake.set()  # what is whole now can be proven
         # Where a mailbox could not be read, a lost message may be in it: wait longer.
-        patience = _PATIENCE if trouble else timedelta()
-        if await settle_lost(self._lease, began - patience, self._copies_since, self._world.pool):
+        patience = PATIENCE if trouble else timedelta()
+        if await settle_lost(self._lease, began, patience, self._world.pool):
             self._world.relay.wake()
-        self._copies_since, self._began = self._began, began
         self._outdated = 0
         await self._note(self._doing(trouble))
 
@@ -296,7 +292,9 @@ class Rounds:
                 self._rests[mailbox.mailbox_id] = status
                 return
             self._rests.pop(mailbox.mailbox_id, None)
-            await note_copied(self._lease, looked.mailbox, looked.top, status, self._world.pool)
+            await note_copied(
+                self._lease, looked.mailbox, looked.top, status, looked.began, self._world.pool
+            )
             self._world.relay.wake()
             if not looked.owed or looked.mailbox.copied:
                 break

@@ -1,9 +1,10 @@
 """Which arrivals are messages we keep already."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.sync.domain.content_id import content_id, fingerprint
-from services.sync.domain.reunion import Arrival, Looks, Seeker, reunite
+from services.sync.domain.reunion import Arrival, Looks, Seeker, Sighting, moved, reunite
 
 HERE, THERE = UUID(int=1), UUID(int=2)
 
@@ -77,3 +78,23 @@ def test_a_move_between_servers_that_write_into_their_copy_changes_no_fingerprin
     raw = b"Message-ID: <a@example.org>\r\nSubject: Plan\r\n\r\nBody\r\n"
     moved = raw.replace(b"Subject", b"X-UID: 7\r\nStatus: RO\r\nSubject").replace(b"\r\n", b"\n")
     assert fingerprint(moved) == fingerprint(raw)
+
+
+def sighting(number: int, twin: int, *, seconds: int) -> Sighting:
+    return Sighting(
+        message_id=UUID(int=100 + number),
+        last_uid=number,
+        twin_id=UUID(int=200 + twin),
+        uid=twin,
+        kept_at=datetime(2026, 11, 20, 10, tzinfo=UTC) + timedelta(seconds=seconds),
+    )
+
+
+def test_of_several_copies_the_last_is_where_a_message_went() -> None:
+    found = moved([sighting(1, 9, seconds=0), sighting(1, 2, seconds=5)])
+    assert found == {UUID(int=101): UUID(int=202)}
+
+
+def test_equal_messages_that_moved_together_go_each_to_a_place_of_its_own() -> None:
+    found = moved(sighting(number, twin, seconds=0) for number in (1, 2) for twin in (3, 4))
+    assert found == {UUID(int=101): UUID(int=203), UUID(int=102): UUID(int=204)}

@@ -166,6 +166,25 @@ async def test_a_server_that_refuses_to_notify_is_asked_the_old_way():
         assert session.take_news() == []
 
 
+async def test_a_server_that_refuses_to_be_silent_is_asked_the_old_way_too():
+    async def script(peer: Peer) -> None:
+        await hearing(peer)
+        await peer.expects("NOTIFY NONE")
+        await peer.says("{tag} BAD NOTIFY NONE is not known here")
+        await peer.opens()
+        await peer.expects("NOOP")
+        await peer.says("* STATUS a (MESSAGES 1)", "{tag} OK done")
+        await peer.parts()
+
+    async with talking_to(script) as session:
+        assert await session.notify()
+        await session.unnotify()
+        assert not session.notifying
+        await session.select("INBOX", readonly=True)
+        await session.noop()
+        assert session.take_news() == []
+
+
 async def test_one_can_wait_for_news_with_no_mailbox_open():
     async def script(peer: Peer) -> None:
         await hearing(peer)
