@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ class Exchange:
         ):
             raise Disconnected(f"{command} cannot be said in state {self.wire.state}")
         tag = self.wire.new_tag()
-        self._asked_at = None if self.owed else asyncio.get_running_loop().time()
+        # Not the loop's clock: uvloop's stands still while it works, and moves by milliseconds.
+        self._asked_at = None if self.owed else time.perf_counter()
         self.owed.add(tag)
         self._commands[tag] = command
         out = bytearray(f"{tag} {command}".encode("ascii"))
@@ -108,7 +110,7 @@ class Exchange:
                 return Noise(frame)
             self.owed.discard(answer.tag)
             if self._asked_at is not None:
-                took = asyncio.get_running_loop().time() - self._asked_at
+                took = time.perf_counter() - self._asked_at
                 self.wire.round_trip = min(self.wire.round_trip, took)
             if answer.code == "CAPABILITY":
                 self.wire.offers = offers_in(answer.values())

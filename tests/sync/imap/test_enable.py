@@ -1,6 +1,7 @@
 import re
 
 import pytest
+import uvloop
 
 from services.sync.imap import Elsewhere
 from tests.sync.imap.scripted import Peer, talking_to
@@ -139,3 +140,19 @@ async def test_names_of_mailboxes_elsewhere_are_kept_in_the_same_spelling():
         await session.enable()
         assert await session.notify()
         assert session.take_news() == [Elsewhere(b"Entw&APw-rfe", None)]
+
+
+def test_a_round_trip_is_measured_on_the_loop_that_sync_runs_on() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.greets("IMAP4rev1")
+        await peer.expects("NOOP")
+        await peer.says("{tag} OK done")
+        await peer.parts()
+
+    async def ask() -> float:
+        async with talking_to(script) as session:
+            await session.noop()
+            return session.round_trip
+
+    # Its clock moves by milliseconds, and what takes none is not far from nowhere.
+    assert uvloop.run(ask()) > 0
