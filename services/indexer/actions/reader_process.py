@@ -20,7 +20,7 @@ Asked: TypeAlias = list[tuple[UUID, UUID, Kept]]
 Answer: TypeAlias = list[tuple[bytes, bool]]
 
 # Beside whatever else is to be done now; not so far behind that a busy machine never comes to it.
-_NICE = 5
+_NICE = 15
 
 
 def words_of(asked: Asked) -> Answer:

@@ -21,7 +21,7 @@ from services.sync.actions.keeping import Seen, give_places, keep, looks_of
 from services.sync.actions.understanding import Readers
 from services.sync.domain.covered import Covered, Span
 from services.sync.domain.match_key import match_key
-from services.sync.domain.skeleton import assemble, sections_of
+from services.sync.domain.skeleton import WHOLE_BYTES, assemble, sections_of
 from services.sync.domain.understand import Raw, Understood, Unreadable
 from services.sync.domain.window import Batch
 from services.sync.imap.errors import Refused
@@ -36,13 +36,12 @@ from services.sync.store.messages import NewMessage
 from services.sync.store.quarantine import Case
 from shared.contracts.mail import Arrival
 from shared.db import Connection, Pool, in_transaction
+from shared.telemetry import end
 
 log = structlog.get_logger()
 
-#: Larger messages are read without their attachments.
-WHOLE_BYTES = 256 * 1024
-_CHUNK_MESSAGES = 100
-_CHUNK_BYTES = 2 * 1024 * 1024
+_CHUNK_MESSAGES = 200
+_CHUNK_BYTES = 4 * 1024 * 1024
 _CHUNKS_AHEAD = 2
 _BEGINNING_BYTES = 1024 * 1024
 
@@ -120,11 +119,7 @@ class _Pull:
     async def run(self, batch: Batch, largest_bytes: int) -> Pulled:
         async with self._pool.acquire() as connection:
             seeking = await places.any_adrift(connection, self._lease.account_id)
-        heads = {
-            head.uid: head
-            async for page in self._session.heads(batch.uids, named=seeking)
-            for head in page
-        }
+        heads = await self._heads(batch.uids, min(WHOLE_BYTES, largest_bytes), named=seeking)
         if seeking:
             await self._recognise(heads)
         small: list[int] = []
@@ -137,9 +132,13 @@ class _Pull:
             elif head is None or head.size <= WHOLE_BYTES:
                 small.append(uid)
         missing = await self._stream(small)
-        for head in heads.values():
-            if WHOLE_BYTES < head.size <= largest_bytes and head.uid not in self._seen:
-                await self._large(head)
+        await self._large(
+            [
+                head
+                for head in heads.values()
+                if WHOLE_BYTES < head.size <= largest_bytes and head.uid not in self._seen
+            ]
+        )
         await self._missing(missing, batch.span)
         await self._flush()
         await self._drained()
@@ -150,9 +149,27 @@ class _Pull:
 
     async def give_up(self) -> None:
         """Leave nothing running; what was kept stays kept."""
-        for task in self._chunks:
-            task.cancel()
-        await asyncio.gather(*self._chunks, return_exceptions=True)
+        await end(self._chunks)
+
+    async def _heads(self, uids: Sequence[int], octets: int, *, named: bool) -> dict[int, Head]:
+        """What the server tells of these before they are read.
+
+        Of all of them where some may be old friends; else of those that are larger than so many
+        octets, which is all that has to be known.
+        """
+        if not named and (larger := await self._larger(uids, octets)) is not None:
+            uids = sorted(larger, reverse=True)
+        if not uids:
+            return {}
+        return {
+            head.uid: head async for page in self._session.heads(uids, named=named) for head in page
+        }
+
+    async def _larger(self, uids: Sequence[int], octets: int) -> set[int] | None:
+        try:
+            return await self._session.larger(uids, octets)
+        except Refused:  # a server that searches nothing, or not for this
+            return None
 
     # -- recognising ---------------------------------------------------------------------------
 
@@ -199,34 +216,36 @@ class _Pull:
                     )
         return [uid for uid in uids if uid not in self._seen]
 
-    async def _large(self, head: Head) -> None:
-        """Fetch what a person reads of a large message; its attachments stay where they are."""
-        self._commands += 2
-        structure = (await self._session.structure([head.uid])).get(head.uid)
-        skeleton = None
-        if structure is not None:
-            wanted = sections_of(structure)
-            sections = await self._session.sections(head.uid, wanted)
-            skeleton = assemble(structure, sections)
-        if skeleton is not None:
-            raw, sizes = skeleton.raw, skeleton.attachment_sizes
-        else:
-            # A structure that cannot be used: what comes first is most of what a person reads.
-            beginning = await self._session.beginning(head.uid, _BEGINNING_BYTES)
-            if beginning is None:
-                self._cases.append(Case(uid=head.uid, reason="missing", size_bytes=head.size))
-                return
-            raw, sizes = beginning, {}
-        await self._take(
-            _seen(head),
-            Raw(
-                uid=head.uid,
-                raw=raw,
-                received_at=head.internal_date or datetime.now(UTC),
-                size_bytes=head.size,
-                attachment_sizes=sizes,
-            ),
-        )
+    async def _large(self, heads: Sequence[Head]) -> None:
+        """Fetch what a person reads of large messages; their attachments stay where they are."""
+        if not heads:
+            return
+        self._commands += 1 + len(heads)
+        structures = await self._session.structure([head.uid for head in heads])
+        for head in heads:
+            skeleton = None
+            if (structure := structures.get(head.uid)) is not None:
+                sections = await self._session.sections(head.uid, sections_of(structure))
+                skeleton = assemble(structure, sections)
+            if skeleton is not None:
+                raw, sizes = skeleton.raw, skeleton.attachment_sizes
+            else:
+                # A structure that cannot be used: what comes first is most of what a person reads.
+                beginning = await self._session.beginning(head.uid, _BEGINNING_BYTES)
+                if beginning is None:
+                    self._cases.append(Case(uid=head.uid, reason="missing", size_bytes=head.size))
+                    continue
+                raw, sizes = beginning, {}
+            await self._take(
+                _seen(head),
+                Raw(
+                    uid=head.uid,
+                    raw=raw,
+                    received_at=head.internal_date or datetime.now(UTC),
+                    size_bytes=head.size,
+                    attachment_sizes=sizes,
+                ),
+            )
 
     async def _missing(self, uids: Sequence[int], span: Span) -> None:
         """What was listed and did not come: gone by now, or given when asked for alone."""

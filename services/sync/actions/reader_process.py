@@ -16,6 +16,7 @@ from services.sync.domain.understand import Raw, Understood, Unreadable, underst
 LENGTH_BYTES = 4
 READY = b"ready"
 
+_COLLECTED_AFTER = 1_000  # messages
 _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 
 
@@ -62,6 +63,7 @@ def serve(seconds: float) -> None:
     # What there is now stays; what a message leaves behind goes with its batch.
     gc.freeze()
     gc.disable()
+    since = 0
     go.write(READY)
     go.flush()
     while head := come.read(LENGTH_BYTES):
@@ -86,7 +88,10 @@ def serve(seconds: float) -> None:
         go.write(len(encoded).to_bytes(LENGTH_BYTES, "big"))
         go.write(encoded)
         go.flush()
-        gc.collect()
+        since += len(asked)
+        if since >= _COLLECTED_AFTER:  # while nobody waits; hardly anything refers to itself
+            since = 0
+            gc.collect()
 
 
 if __name__ == "__main__":

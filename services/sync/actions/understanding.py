@@ -29,8 +29,8 @@ log = structlog.get_logger()
 _HOME = Path(__file__).parents[3]  # where `services` is
 _ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
 _START_SECONDS = 30.0
-_BATCH_MESSAGES = 100
-_BATCH_BYTES = 2 * 1024 * 1024
+_BATCH_MESSAGES = 200
+_BATCH_BYTES = 4 * 1024 * 1024
 _SOCKET_BYTES = 1024 * 1024
 
 _answers = msgspec.msgpack.Decoder(Answer)

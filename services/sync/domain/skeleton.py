@@ -16,6 +16,8 @@ from services.sync.domain.mime.fields import read_header
 from services.sync.domain.mime.params import Parameterized, parameterized
 from services.sync.domain.mime.structure import Part, read_structure
 
+#: Larger messages are read without their attachments.
+WHOLE_BYTES = 256 * 1024
 #: Where texts are longer, together, the message is better read from its beginning.
 MAX_BYTES = 8 * 1024 * 1024
 
@@ -66,8 +68,40 @@ def sections_of(structure: Described) -> tuple[str, ...]:
     return tuple(names)
 
 
+def headers_of(structure: Described) -> tuple[str, ...]:
+    """What to ask for to tell which attachment is which: the headers of all parts, and no text."""
+    return tuple(name for name in sections_of(structure) if _is_header(name))
+
+
+def attached_part(
+    structure: Described, headers: Mapping[str, bytes], number: int
+) -> Described | None:
+    """The part that is listed as this attachment; None where there is none, or no telling."""
+    texts = {name: b"" for name in sections_of(structure) if not _is_header(name)}
+    found = _attached(structure, texts | dict(headers))
+    return None if found is None else found[1].get(number)
+
+
 def assemble(structure: Described, sections: Mapping[str, bytes]) -> Skeleton | None:
     """The message from its sections; None where structure and sections do not fit together."""
+    found = _attached(structure, sections)
+    if found is None:
+        return None
+    raw, attached = found
+    return Skeleton(
+        raw=raw,
+        attachment_sizes={number: _decoded_size(node) for number, node in attached.items()},
+    )
+
+
+def _is_header(name: str) -> bool:
+    return name == _HEADER or name.endswith(".MIME")
+
+
+def _attached(
+    structure: Described, sections: Mapping[str, bytes]
+) -> tuple[bytes, dict[int, Described]] | None:
+    """The message put together, and what is attached to it, by number."""
     header = sections.get(_HEADER)
     read = _read_sections(structure)
     if header is None or sum(map(len, sections.values())) > MAX_BYTES:
@@ -85,13 +119,7 @@ def assemble(structure: Described, sections: Mapping[str, bytes]) -> Skeleton | 
     bodies = bodies_of(root)
     if any(_section(node_of[id(part)]) not in read for part in _bodies(bodies)):
         return None  # a text that was not asked for: the structure was wrong about it
-    return Skeleton(
-        raw=raw,
-        attachment_sizes={
-            number: _decoded_size(node_of[id(part)])
-            for number, part in enumerate(bodies.attached, 1)
-        },
-    )
+    return raw, {number: node_of[id(part)] for number, part in enumerate(bodies.attached, 1)}
 
 
 def _write(

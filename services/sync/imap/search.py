@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 from services.sync.domain.covered import EVERY_UID, Span
 from services.sync.imap.arguments import Part, span_set, string, uid_set
@@ -21,6 +22,12 @@ async def uids(wire: Wire, span: Span) -> array[int]:
         found = await _fetched_uids(wire, span)
     # `n:*` also names the last message when it is below n (RFC 9051 §9, seq-range).
     return found.within(span)
+
+
+async def larger(wire: Wire, uids: Sequence[int], octets: int) -> set[int] | None:
+    """Which of these messages are larger, by the server's count; None when it does not say."""
+    found = await _search(wire, b"UID", uid_set(uids), b"LARGER", b"%d" % octets)
+    return None if found is None else set(uids).intersection(found.within(EVERY_UID))
 
 
 async def search_message_id(wire: Wire, message_id: str) -> list[int]:

@@ -38,8 +38,12 @@ async def known(
     by_digest = {name_digest(name, generation): name for name in names}
     rows = await connection.fetch(
         """
-        SELECT name_digest, thread_id FROM thread_name
-         WHERE account_id = $1 AND name_digest = ANY($2)
+        SELECT asked.name_digest, found.thread_id
+          FROM unnest($2::bytea[]) AS asked (name_digest)
+         CROSS JOIN LATERAL (
+             SELECT thread_id FROM thread_name
+              WHERE account_id = $1 AND name_digest = asked.name_digest
+             OFFSET 0) AS found
         """,
         account_id,
         list(by_digest),
