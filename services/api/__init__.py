@@ -5,9 +5,11 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           MailboxRenumbered, MailboxAudited, SubmissionChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
           ConnectSender, RemoveSender, SendMessage
-Asks:     SearchMessages, CountSearchable, ReadContent, ReadProofs, ReadStanding, ListQuarantine
+Asks:     SearchMessages, CountSearchable, ReadContent, FetchPart, ReadProofs, ReadStanding,
+          ListQuarantine
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, account, mailbox, message,
-          retelling, audit_difference, submission, log_position, event_log, outbox
+          retelling, audit_difference, submission, log_position, event_log, upload, upload_piece,
+          upload_use, outbox
 Speaks:   HTTP, under /api/v1
 """

@@ -16,7 +16,7 @@ from services.api.world import World
 from shared.bus import Relay, open_bus
 from shared.db import open_pool
 from shared.seal import SealingKeys
-from shared.telemetry import configure, serve
+from shared.telemetry import configure, serve, until_one_ends
 
 log = structlog.get_logger()
 
@@ -71,16 +71,10 @@ async def main(stop: asyncio.Event) -> None:
             ) as port,
         ):
             log.info("serving", host=settings.host, port=port)
-            working = asyncio.create_task(work(world), name="workers")
-            stopping = asyncio.create_task(stop.wait())
             try:
-                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if working.done():
-                    await working  # what went wrong: the process ends, its supervisor starts anew
+                # A worker that fails ends the process; its supervisor starts it anew.
+                await until_one_ends(stop.wait(), work(world))
             finally:
                 # Streams are told to end first, so that nothing has to be cut off.
                 world.closing.set()
                 world.growth.wake_all()
-                stopping.cancel()
-                working.cancel()
-                await asyncio.gather(working, stopping, return_exceptions=True)

@@ -26,7 +26,14 @@ AUDITS = Counter(
     "Proofs of mailboxes that were compared with what is listed.",
     ["result"],  # agrees, differs, retold
 )
+IMAGES = Counter(
+    "postbus_api_images_total",
+    "Remote images that readers asked for.",
+    ["result"],  # fetched, unavailable
+)
 
+for _result in ("fetched", "unavailable"):
+    IMAGES.labels(_result)
 for _result in ("agrees", "differs", "retold"):
     AUDITS.labels(_result)
 for _result in ("ok", "refused", "throttled"):

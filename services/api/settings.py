@@ -9,10 +9,11 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.bus import BusSettings
 from shared.db import DatabaseSettings
+from shared.dial import DialSettings
 from shared.telemetry import LogSettings
 
 
-class Settings(DatabaseSettings, BusSettings, LogSettings):
+class Settings(DatabaseSettings, BusSettings, DialSettings, LogSettings):
     """The api's settings."""
 
     model_config = SettingsConfigDict(
@@ -56,11 +57,36 @@ class Settings(DatabaseSettings, BusSettings, LogSettings):
     request_body_max_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="The largest request body that is read."
     )
+    upload_max_bytes: int = Field(
+        default=36 * 1024 * 1024,
+        ge=1024,
+        description="The largest file that is taken for a message; encoded it is a third longer.",
+    )
+    upload_hours: float = Field(
+        default=24.0, gt=0, description="How long an upload is kept that nothing uses."
+    )
+    uploads_unused_max_bytes: int = Field(
+        default=512 * 1024 * 1024,
+        ge=1024,
+        description="So much one person may have uploaded that nothing uses yet.",
+    )
     sanitisers: int = Field(
         default=2, ge=1, description="Processes that make HTML mail harmless, at most."
     )
     sanitise_seconds: float = Field(
         default=5.0, gt=0, description="HTML that takes longer to make harmless is not shown."
+    )
+    image_seconds: float = Field(
+        default=10.0, gt=0, description="A remote image that takes longer to fetch is not shown."
+    )
+    image_max_bytes: int = Field(
+        default=8 * 1024 * 1024, ge=1024, description="The largest remote image that is fetched."
+    )
+    images_per_minute: int = Field(
+        default=1200, ge=1, description="Remote images that are fetched for one client."
+    )
+    image_fetches: int = Field(
+        default=16, ge=1, description="Remote images that are fetched at a time."
     )
     event_poll_seconds: float = Field(
         default=5.0, gt=0, description="The log is looked at this often, also without a hint."
@@ -97,6 +123,10 @@ class Settings(DatabaseSettings, BusSettings, LogSettings):
     @property
     def event_log_keep(self) -> timedelta:
         return timedelta(days=self.event_log_days)
+
+    @property
+    def upload_keep(self) -> timedelta:
+        return timedelta(hours=self.upload_hours)
 
     @property
     def tombstone_keep(self) -> timedelta:

@@ -3,33 +3,21 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import asyncpg
-import structlog
-
 from services.api.actions.forget_account import forget_account
 from services.api.actions.forget_old import forget_sessions, forget_tombstones, trim_log
+from services.api.actions.forget_uploads import forget_uploads
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.world import World
-from shared.db import is_away
-
-log = structlog.get_logger()
+from shared.db import putting_off
+from shared.telemetry import until_one_ends
 
 _AWAY_SECONDS = 2.0
-# A statement that took too long, or met others: the work is there still, and nobody waits for it.
-_BUSY = (
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-)
 _HOUSEKEEPING_SECONDS = 3600.0
 
 
 async def work(world: World) -> None:
     """Run for ever; ends with the first error that is not the database's absence."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_delete(world), name="delete")
-        tasks.create_task(_housekeep(world), name="housekeep")
+    await until_one_ends(_delete(world), _housekeep(world))
 
 
 async def _delete(world: World) -> None:
@@ -51,19 +39,13 @@ async def _housekeep(world: World) -> None:
         await _patiently(lambda: trim_log(world.pool, settings.event_log_keep))
         await _patiently(lambda: forget_tombstones(world.pool, settings.tombstone_keep))
         await _patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
+        await _patiently(lambda: forget_uploads(world.pool, settings.upload_keep))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
 async def _patiently(step: Callable[[], Awaitable[object]]) -> object:
     """The step's result; while the database is away or too busy, waits and tries again."""
-    said: str | None = None
     while True:
-        try:
+        with putting_off("deleting"):
             return await step()
-        except Exception as error:
-            if not is_away(error) and not isinstance(error, _BUSY):
-                raise
-            if said != str(error):
-                said = str(error)
-                log.warning("waiting for the database", error=said)
-            await asyncio.sleep(_AWAY_SECONDS)
+        await asyncio.sleep(_AWAY_SECONDS)

@@ -9,7 +9,7 @@ from services.api.actions.connecting import Seals
 from services.api.actions.sanitising import Sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.settings import Settings
-from shared.bus import Bus, Relay
+from shared.bus import Bucket, Bus, Relay
 from shared.contracts.hints import LogGrew
 from shared.db import Pool
 
@@ -59,6 +59,11 @@ class World:
     growth: Growth = field(default_factory=Growth)
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams are to end
+
+    @property
+    def bucket(self) -> Bucket:
+        """What was fetched from mail servers for those who open it."""
+        return Bucket(self.bus)
 
     async def committed(self, grew: Mapping[UUID, int], *, told: bool = False) -> None:
         """Something was committed: let followers of the log, and the relay, not wait for a poll."""

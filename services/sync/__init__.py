@@ -5,9 +5,9 @@ Obeys:   ConnectSync, RemoveSync, RetellAccount, AuditMailbox, PauseSync, Resume
 Tells:   AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
          MailboxRenumbered, MailboxAudited, MessagesSynced, MessagesFilled, MessagesRetold,
          MessagesChanged, MessagesVanished, SentCopyFiled
-Answers: ReadContent, ReadProofs, ReadStanding, ListQuarantine
+Answers: FetchPart, ReadContent, ReadProofs, ReadStanding, ListQuarantine
 Asks:    ReadSubmissionMime
-Hints:   AccountAsked
+Hints:   AccountAsked, SlotWanted
 Owns:    account, account_state, lease, replica, clock, mailbox, message, message_content,
          thread_name, tombstone, quarantine, retelling, rethreading, sent_copy, audit, account_rest,
          account_use, connection_slot, host_rest

@@ -12,14 +12,16 @@ from services.sync.settings import Role, Settings, release
 from services.sync.store import accounts, leases
 from services.sync.subscribers import ears
 from services.sync.workers import chores
-from services.sync.workers.ending import end
+from services.sync.workers.answering import beat, living
+from services.sync.workers.couriers import Couriers
 from services.sync.workers.shepherd import Shepherd
 from services.sync.world import World
 from shared.bus import Relay, open_bus
+from shared.contracts.attachment import SlotWanted
 from shared.contracts.envelope import Query
 from shared.db import Pool, open_pool
 from shared.seal import KeysUnusable, OpeningKeys, missing_keys
-from shared.telemetry import configure, serve_probes
+from shared.telemetry import configure, serve_probes, until_one_ends
 
 #: New mail comes every few minutes: it should not wait for a process to be born.
 _READERS_IDLE_SECONDS = 600.0
@@ -56,6 +58,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         )
         await _all_keys_here(pool, keys)
         relay = Relay(bus, pool)
+        couriers = Couriers(settings=settings, keys=keys, pool=pool, replica_id=replica_id, bus=bus)
         world = World(
             settings=settings,
             bus=bus,
@@ -68,6 +71,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             readers=await stack.enter_async_context(
                 Readers(at_once=settings.readers, idle_seconds=_READERS_IDLE_SECONDS)
             ),
+            bringing=couriers,
             first_copies=asyncio.Semaphore(settings.first_copies_at_once),
         )
 
@@ -84,8 +88,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         )
         questions = [contract for contract in ears.contracts if issubclass(contract, Query)]
         if settings.role is Role.ANSWER:
-            await stack.enter_async_context(ears.open(bus, world, only=questions))
-            await stop.wait()
+            await stack.enter_async_context(living(world))
+            await stack.enter_async_context(ears.open(bus, world, only=[*questions, SlotWanted]))
+            await until_one_ends(stop.wait(), beat(world))
             return
         await stack.enter_async_context(relay.running())
         commands = [contract for contract in ears.contracts if contract not in questions]
@@ -106,15 +111,7 @@ async def _work(world: World, stop: asyncio.Event) -> None:
     loops = [chores.retell(world), chores.tidy(world), chores.measure(world)]
     if world.settings.enabled:
         loops += [chores.rethread(world), shepherd.run(), chores.file_copies(world, shepherd)]
-    tasks = [asyncio.create_task(loop) for loop in loops]
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {stopping}:
-            task.result()
-    finally:
-        stopping.cancel()
-        await end(tasks)
+    await until_one_ends(stop.wait(), *loops)
 
 
 async def _all_keys_here(pool: Pool, keys: OpeningKeys) -> None:

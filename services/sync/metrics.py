@@ -43,7 +43,14 @@ ANSWER_SECONDS = Histogram(
     ["result"],  # ok, not_found
     buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 2),
 )
+PARTS = Counter(
+    "postbus_sync_parts_total",
+    "Attachments and whole messages that were asked for and not in the bucket.",
+    ["result"],  # ok, refused
+)
 
+for _result in ("ok", "refused"):
+    PARTS.labels(_result)
 for _state in ("idle", "pulling"):
     CONNECTIONS.labels(_state)
 for _result in ("ok", "refused", "unreachable"):

@@ -9,17 +9,19 @@ from services.sync.actions.ask_retelling import ask_retelling
 from services.sync.actions.connect_account import connect_account
 from services.sync.actions.file_sent_copy_later import file_sent_copy_later
 from services.sync.actions.list_quarantine import list_quarantine
-from services.sync.actions.pause_account import pause_account
+from services.sync.actions.locate_message import locate_message
 from services.sync.actions.read_content import read_content
 from services.sync.actions.read_proofs import read_proofs
 from services.sync.actions.read_standing import read_standing
 from services.sync.actions.remove_account import remove_account
-from services.sync.actions.resume_account import resume_account
+from services.sync.actions.switch_account import switch_account
 from services.sync.metrics import ANSWER_SECONDS
 from services.sync.world import World
-from shared.bus import Ears
+from shared.bus import BucketAway, Ears, Retry
 from shared.contracts.account import ConnectSync, RemoveSync, RetellAccount
+from shared.contracts.attachment import FetchPart, PartAnswer, SlotWanted
 from shared.contracts.audit import AuditMailbox, ProofsAnswer, ReadProofs
+from shared.contracts.envelope import Problem
 from shared.contracts.hints import AccountsFollowed
 from shared.contracts.mail import ContentAnswer, ReadContent
 from shared.contracts.standing import (
@@ -51,12 +53,16 @@ async def obey_remove_sync(command: RemoveSync, world: World) -> None:
     await remove_account(command, world.pool)
     world.relay.wake()
     world.accounts_changed.set()
+    try:
+        await world.bringing.forget(command.account_id)
+    except BucketAway as error:
+        raise Retry("the bucket is away") from error
 
 
 @ears.obey(PauseSync)
 async def obey_pause_sync(command: PauseSync, world: World) -> None:
     """Leave this account's server alone."""
-    await pause_account(command, world.pool)
+    await switch_account(command, world.pool)
     world.relay.wake()
     await _asked(command.account_id, world)
 
@@ -64,7 +70,7 @@ async def obey_pause_sync(command: PauseSync, world: World) -> None:
 @ears.obey(ResumeSync)
 async def obey_resume_sync(command: ResumeSync, world: World) -> None:
     """Go on with this account."""
-    await resume_account(command, world.pool)
+    await switch_account(command, world.pool)
     world.relay.wake()
     await _asked(command.account_id, world)
 
@@ -93,6 +99,12 @@ async def notice_accounts_followed(hint: AccountsFollowed, world: World) -> None
 async def notice_account_asked(hint: AccountAsked, world: World) -> None:
     """Somebody wants something of an account that may be ours."""
     world.accounts_changed.set()
+
+
+@ears.notice(SlotWanted)
+async def notice_slot_wanted(hint: SlotWanted, world: World) -> None:
+    """Another replica waits for a connection that may be ours and idle."""
+    world.bringing.spare(hint.account_id)
 
 
 @ears.obey(RetellAccount)
@@ -124,6 +136,15 @@ async def answer_read_content(query: ReadContent, world: World) -> ContentAnswer
     result = "ok" if answer.content is not None else "not_found"
     ANSWER_SECONDS.labels(result).observe(time.perf_counter() - began)
     return answer
+
+
+@ears.answer(FetchPart)
+async def answer_fetch_part(query: FetchPart, world: World) -> PartAnswer:
+    """An attachment, or a message as it came, brought from its server."""
+    where = await locate_message(query, world.request_pool)
+    if where is None:
+        return PartAnswer(problem=Problem(code="not_found"))
+    return await world.bringing.bring(where, query.part, query.piece)
 
 
 @ears.answer(ReadProofs)

@@ -2,14 +2,37 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import UUID
 
 from services.sync.actions.understanding import Readers
 from services.sync.domain.followed import Followed
 from services.sync.settings import Settings
+from services.sync.store.whereabouts import Whereabouts
 from shared.bus import Bus, Relay
+from shared.contracts.attachment import PartAnswer
 from shared.db import Pool
 from shared.seal import OpeningKeys
+
+
+class Bringing(Protocol):
+    """Who brings parts of messages into the bucket."""
+
+    async def bring(self, where: Whereabouts, part: int, piece: int | None) -> PartAnswer:
+        """See to it that a piece of this part, None: all of it, is in the bucket."""
+        ...
+
+    async def forget(self, account_id: UUID) -> None:
+        """Keep nothing of this account in the bucket; raises BucketAway."""
+        ...
+
+    def spare(self, account_id: UUID) -> None:
+        """Another replica wants the account's connection: hang up when it is of no use."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up everywhere."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +48,7 @@ class World:
     replica_id: UUID
     release: str  # of this software: what another one could not read is tried again
     readers: Readers
+    bringing: Bringing
     first_copies: asyncio.Semaphore  # a place for each first copy that is made at the same time
     followed: Followed = field(default_factory=Followed)
     # Set when a command changed which accounts there are, or asked for a retelling or a filing.

@@ -4,6 +4,7 @@ Facts and commands leave through an outbox (`tell`, `Relay`) and are heard by ou
 (`Ears`), which decides in code what becomes of a failure. Queries and hints go through FastStream.
 """
 
+from shared.bus.bucket import Bucket, BucketAway
 from shared.bus.connection import Bus, BusSettings, NoAnswer, open_bus
 from shared.bus.ears import Ears
 from shared.bus.heard import heard_until
@@ -11,6 +12,8 @@ from shared.bus.outbox import Relay, TooLarge, tell
 from shared.bus.verdict import GiveUp, Retry
 
 __all__ = [
+    "Bucket",
+    "BucketAway",
     "Bus",
     "BusSettings",
     "Ears",

@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from shared.bus import bucket
 from shared.bus.topology import consumers, stream_of
 from shared.contracts.catalogue import FACTS, NUDGES, ORDERS, QUESTIONS, SERVICES
 
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 USERS = ("admin", *SERVICES)
+#: Who fills the bucket of attachments, and who reads what is in it.
+_FETCHES = ("sync",)
+_READS = ("api",)
 
 
 def permissions(service: str) -> dict[str, Any]:
@@ -29,6 +33,10 @@ def permissions(service: str) -> dict[str, Any]:
             f"$JS.ACK.{stream}.{name}.>",
             f"dead.{name}",
         ]
+    if service in _FETCHES:
+        publish += [f"{bucket.FIRST_TOKEN}.>", f"$JS.API.STREAM.PURGE.{bucket.STREAM}"]
+    if service in _FETCHES + _READS:
+        publish.append(f"$JS.API.DIRECT.GET.{bucket.STREAM}.>")
     subscribe = [
         f"_INBOX.{service}.>",
         *(question.contract.channel for question in QUESTIONS if question.answers == service),

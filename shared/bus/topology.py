@@ -26,6 +26,7 @@ from nats.js.api import (
 )
 from uuid_utils.compat import uuid7
 
+from shared.bus import bucket
 from shared.contracts.account import RetellAccount
 from shared.contracts.catalogue import FACTS, ORDERS, SERVICES, durable, heard_by
 from shared.contracts.envelope import Told, encode
@@ -33,7 +34,7 @@ from shared.contracts.mail import MessagesRetold
 
 log = structlog.get_logger()
 
-VERSION = 2  # raise it with any change of streams or consumers
+VERSION = 3  # raise it with any change of streams or consumers
 ACK_WAIT_SECONDS = 30.0
 _VERSION_KEY = "postbus-topology"
 _MIB = 1024 * 1024
@@ -56,6 +57,7 @@ class Stream:
     max_mebibytes: int  # a setting may change it: BUS_<NAME>_MAX_MEBIBYTES
     discard: DiscardPolicy = DiscardPolicy.NEW  # a full stream refuses; rows wait in the outbox
     max_age_seconds: float = 0.0
+    is_bucket: bool = False  # each subject keeps its last message, read directly
 
     def config(self) -> StreamConfig:
         mebibytes = int(os.environ.get(f"BUS_{self.name}_MAX_MEBIBYTES", self.max_mebibytes))
@@ -67,10 +69,11 @@ class Stream:
             max_bytes=mebibytes * _MIB,
             max_age=self.max_age_seconds,
             storage=StorageType.FILE,
-            compression=StoreCompression.S2,
+            compression=StoreCompression.NONE if self.is_bucket else StoreCompression.S2,
+            max_msgs_per_subject=1 if self.is_bucket else -1,
             duplicate_window=120.0,
-            num_replicas=int(os.environ.get("BUS_REPLICAS", "1")),
-            allow_direct=False,
+            num_replicas=1 if self.is_bucket else int(os.environ.get("BUS_REPLICAS", "1")),
+            allow_direct=self.is_bucket,
             metadata={_VERSION_KEY: str(VERSION)},
         )
 
@@ -81,6 +84,15 @@ STREAMS = (
     Stream("SYNC", "sync", RetentionPolicy.WORK_QUEUE, 256),
     Stream("SENDER", "sender", RetentionPolicy.WORK_QUEUE, 512),
     Stream("DEAD", "dead", RetentionPolicy.LIMITS, 256, DiscardPolicy.OLD, 30 * _DAY_SECONDS),
+    Stream(
+        bucket.STREAM,
+        bucket.FIRST_TOKEN,
+        RetentionPolicy.LIMITS,
+        1024,
+        DiscardPolicy.OLD,
+        _DAY_SECONDS,
+        is_bucket=True,
+    ),
 )
 _BY_TOKEN = {stream.first_token: stream.name for stream in STREAMS}
 

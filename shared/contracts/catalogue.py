@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.contracts import account, audit, hints, mail, search, standing, submission
+from shared.contracts import account, attachment, audit, hints, mail, search, standing, submission
 from shared.contracts.envelope import Command, Event, Hint, Query, Told
 
 SERVICES = ("api", "sync", "sender", "indexer")
@@ -83,6 +83,7 @@ QUESTIONS = (
     Question(standing.ReadStanding, standing.StandingAnswer, ("api",), "sync"),
     Question(standing.ListQuarantine, standing.QuarantineAnswer, ("api",), "sync"),
     Question(mail.ReadContent, mail.ContentAnswer, ("api",), "sync"),
+    Question(attachment.FetchPart, attachment.PartAnswer, ("api",), "sync"),
     Question(submission.ReadSubmissionMime, submission.SubmissionMime, ("sync",), "sender"),
 )
 
@@ -90,6 +91,7 @@ NUDGES = (
     Nudge(hints.LogGrew, "api", ("api",)),
     Nudge(hints.AccountsFollowed, "api", ("sync",)),
     Nudge(standing.AccountAsked, "sync", ("sync",)),
+    Nudge(attachment.SlotWanted, "sync", ("sync",)),
 )
 
 

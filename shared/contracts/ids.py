@@ -27,6 +27,7 @@ class Kind(StrEnum):
     EVENT = "evt"
     WEBHOOK = "whk"
     QUARANTINED = "qtn"
+    UPLOAD = "upl"
 
 
 class NotAnId(ValueError):

@@ -12,21 +12,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.actions.sanitising import Sanitiser, open_sanitiser
-from services.api.domain.html import sanitised
-from shared.contracts.ids import Kind, shown
+from services.api.domain import css
+from services.api.domain.html import SafeHtml, clean, filled, sanitised
+from shared.contracts.ids import Kind
+from shared.contracts.ids import shown as id_shown
 from shared.contracts.mail import ContentAnswer, MessageContent, ReadContent
 from tests import corpora
 from tests.api.conftest import Api, Person
-from tests.api.harmless import dangers_in, tags_of, words_of
+from tests.api.harmless import dangers_in, dangers_in_sheet, words_of
 from tests.api.mail import Ground
 
 _FOLDER = corpora.corpora()
-_ATTACKS: list[dict[str, Any]] = []
-_HONEST: list[Path] = []
-if _FOLDER is not None:
-    _LINES = (_FOLDER / "sanitize" / "vectors.jsonl").read_text("utf-8").splitlines()
-    _ATTACKS = [json.loads(line) for line in _LINES]
-    _HONEST = sorted((_FOLDER / "sanitize" / "postmark-templates").rglob("content.html"))
+_SANITIZE = _FOLDER and _FOLDER / "sanitize"
+_ATTACKS: list[dict[str, Any]] = (
+    [
+        json.loads(line)
+        for line in (_SANITIZE / "vectors.jsonl").read_text("utf-8").splitlines()
+        if line
+    ]
+    if _SANITIZE
+    else []
+)
+_HONEST = sorted((_SANITIZE / "postmark-templates").rglob("content.html")) if _SANITIZE else []
 needs_corpora = pytest.mark.skipif(_FOLDER is None, reason="the corpora are not here")
 
 # Pieces that attacks are made of, to be put together in any order.
@@ -43,24 +50,33 @@ _PIECES = [
 ]
 
 
-def means_the_same_again(clean: str) -> bool:
-    """Whether parsing it anew, as a browser will, finds nothing else in it.
+def shown(html: str) -> str:
+    """As a reader has it, with its images held back."""
+    return filled(*held_back(sanitised(html)))
 
-    Elements may be closed and opened elsewhere: a table that stood in a dropped element may now
-    stand in a paragraph. None is of another kind, or has another attribute, and no text is markup.
-    """
-    clean = clean.lstrip("\ufeff")  # at the beginning it is a byte order mark, and no text
-    again = sanitised(clean.replace(' data-remote-src="', ' src="'))
-    return tags_of(again) == tags_of(clean) and words_of(again) == words_of(clean)
+
+def held_back(safe: SafeHtml) -> tuple[SafeHtml, list[tuple[str, str] | None]]:
+    return safe, [("data-remote-src", image.source) for image in safe.images]
+
+
+_CSS_PIECES = [
+    *("a", "p", ".x", "#y", "body", "html", ":root", "*", ".message", ".m-postbus", ":hover"),
+    *(" ", ",", " > ", "+", "~", "[a]", "::before", ":not(p)", "{", "}", ";", ":", "(", ")", "["),
+    *("@media ", "@import 'x';", "@font-face", "@supports ", "screen", "(max-width: 9px)", "and "),
+    *("color:red", "color:", "width:calc(", "url(x)", "url('x", "background:", "position:fixed"),
+    *("var(--x)", "--x:", "\\", "\\75rl(x)", "/*", "*/", "<!--", "-->", "</style>", "!important"),
+    *("'", '"', "\n", "\0", "expression(", "behavior:", "1px", "1e9999", "-", "0", "#fff", "&"),
+    *("{color:red}", "@media screen{", "1" * 500, "font-family:'a'", "rgb(1,2,3)", "}}", "é"),
+]
 
 
 @needs_corpora
 def test_no_known_attack_runs_or_reaches_out() -> None:
     assert len(_ATTACKS) >= 178
     for attack in _ATTACKS:
-        clean = sanitised(attack["payload"])
-        assert dangers_in(clean) == [], attack["payload"]
-        assert means_the_same_again(clean), attack["payload"]
+        assert dangers_in(sanitised(attack["payload"]).html) == [], attack["payload"]
+        kept = clean(attack["payload"])
+        assert clean(kept) == kept, attack["payload"]
 
 
 @needs_corpora
@@ -68,25 +84,40 @@ def test_honest_mail_keeps_its_words_and_its_looks() -> None:
     assert len(_HONEST) >= 40
     for file in _HONEST:
         sent = file.read_text("utf-8")
-        clean = sanitised(sent)
-        assert dangers_in(clean) == [], file
+        assert dangers_in(shown(sent)) == [], file
+        kept = clean(sent)
+        assert clean(kept) == kept, file
         body = re.sub(
             r"<!--.*?-->|<(style|title|script)\b.*?</\1>", "", sent, flags=re.DOTALL | re.IGNORECASE
         )
         # Not in this order: what stands in a table, but in no cell, comes before it in a browser.
-        assert sorted(words_of(clean)) == sorted(words_of(re.sub(r"<![^>]*>", "", body))), file
-        assert clean.count("<table") == body.count("<table"), file
-        assert clean.count("<td") == body.count("<td"), file
+        assert sorted(words_of(kept)) == sorted(words_of(re.sub(r"<![^>]*>", "", body))), file
+        assert kept.count("<table") == body.count("<table"), file
+        assert kept.count("<td") == body.count("<td"), file
+        assert "@media only screen and (max-width: 600px)" in shown(sent), file
         if file.parts[-4] == "templates-inlined":
-            assert "text-align: center" in clean, file
-            assert "font-family: " in clean, file
+            assert "text-align: center" in kept, file
+            assert "font-family: " in kept, file
+        else:
+            assert ".m-postbus .m-email-wrapper { width: 100%;" in shown(sent), file
 
 
 @given(st.lists(st.sampled_from(_PIECES) | st.text(max_size=3), max_size=25).map("".join))
 def test_however_an_attack_is_put_together_nothing_of_it_is_left(hostile: str) -> None:
-    clean = sanitised(hostile)
-    assert dangers_in(clean) == []
-    assert means_the_same_again(clean)
+    assert dangers_in(sanitised(hostile).html) == []
+    assert dangers_in(shown(hostile)) == []
+    kept = clean(hostile)
+    assert clean(kept) == kept
+
+
+@given(st.lists(st.sampled_from(_CSS_PIECES) | st.text(max_size=3), max_size=30).map("".join))
+def test_however_a_style_block_is_put_together_it_stays_in_its_message(hostile: str) -> None:
+    kept = css.scoped(hostile)
+    assert dangers_in_sheet(kept) == []
+    assert css.scoped(kept) == kept
+    assert dangers_in(shown(f"<style>{hostile}</style><p>x</p>")) == []
+    style = css.harmless(hostile)
+    assert style is None or css.harmless(style) == style
 
 
 @pytest.mark.parametrize(
@@ -97,12 +128,23 @@ def test_however_an_attack_is_put_together_nothing_of_it_is_left(hostile: str) -
         ("background-image: url(https://evil.example); width: 10px", "width: 10px"),
         ("width: expression(alert(1))", None),
         ("color: \\75rl(https://evil.example)", None),
-        ("color: /*; */ red; height: 1px", "height: 1px"),
+        ("color: /*; */ red; height: 1px", "color: red; height: 1px"),
+        ("background: #eee url(https://evil.example) no-repeat", "background: #eee  no-repeat"),
+        (
+            "background-image: linear-gradient(red, #fff)",
+            "background-image: linear-gradient(red, #fff)",
+        ),
+        ("background-image: linear-gradient(url(x), red)", None),
+        ("width: calc(100% - (2 * 10px))", "width: calc(100% - (2 * 10px))"),
+        ("wi\\64th: 1px; position: sticky; z-index: 9", "width: 1px"),
+        ("font-family: 'Segoe; UI', Arial; color: red", "color: red"),
+        ("width: " + "9" * 5_000 + "px; color: red", None),
+        ("width: " + "calc(" * 3_000, None),
         ("position: fixed; top: 0; margin: -5px auto 0", "margin: -5px auto 0"),
         ("behavior: url(x.htc); -moz-binding: url(x)", None),
         ("list-style: url(https://evil.example) inside", None),
         ("color: rgba(0, 0, 0, 0.16) !important", "color: rgba(0, 0, 0, 0.16) !important"),
-        ("font: 12px/1.5 'Nunito Sans', serif", "font: 12px/1.5 'Nunito Sans', serif"),
+        ("font: 12px/1.5 'Nunito Sans', serif", "font: 12px/1.5 &quot;Nunito Sans&quot;, serif"),
         ("font-family: 'a;color:red'", None),
         ("content: 'x'; display: none", "display: none"),
         ("color: image-set('https://evil.example' 1x)", None),
@@ -113,7 +155,130 @@ def test_however_an_attack_is_put_together_nothing_of_it_is_left(hostile: str) -
 )
 def test_of_a_style_only_looks_are_left(sent: str, kept: str | None) -> None:
     attribute = f' style="{kept}"' if kept else ""
-    assert sanitised(f'<p style="{sent}">x</p>') == f"<p{attribute}>x</p>"
+    assert clean(f'<p style="{sent}">x</p>') == f"<p{attribute}>x</p>"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("p { color: red }", ".m-postbus p { color: red }"),
+        (
+            "p, .a#b > TD:hover { color: red }",
+            ".m-postbus p, .m-postbus .m-a#m-b > td:hover { color: red }",
+        ),
+        ("html, body.x { margin: 0 }", ".m-postbus, .m-postbus.m-x { margin: 0 }"),
+        ("html > body p { margin: 0 }", ".m-postbus p { margin: 0 }"),
+        (":root * { margin: 0 }", ".m-postbus * { margin: 0 }"),
+        # What stands beside the message, or has the message in it, is not its own.
+        ("body + p, html ~ *, p body, .m-postbus + p { color: red }", ""),
+        (
+            "a[href^=x], p::before, :not(a), a:visited { color: red }",
+            ".m-postbus a:visited { color: red }",
+        ),
+        (
+            "@import url(x); @font-face { src: url(x) } p { color: red }",
+            ".m-postbus p { color: red }",
+        ),
+        ("<!-- p { color: red; content: url(x) } -->", ".m-postbus p { color: red }"),
+        ("p { background: url(x) } b { color: red", ".m-postbus b { color: red }"),
+        (
+            "@media (prefers-color-scheme: dark) { body { color: #fff !important } }",
+            "@media (prefers-color-scheme: dark) {\n.m-postbus { color: #fff !important }\n}",
+        ),
+        ("@media screen and (x: url(y)) { p { color: red } }", ""),
+        ("@supports (color: red) { p { color: red } }", ""),
+        ("p { & b { position: fixed } color: red }", ".m-postbus p { color: red }"),
+        ("p { color: red }" + " " * 600_000, ""),
+        ("{" * 20_000, ""),
+    ],
+)
+def test_a_style_block_counts_inside_its_message_only(sent: str, kept: str) -> None:
+    assert css.scoped(sent) == kept
+
+
+def test_a_style_block_for_some_screens_stays_for_these() -> None:
+    html = shown('<style media="only screen and (max-width: 9em)">p{color:red}</style>x')
+    assert "@media only screen and (max-width: 9em) {\n.m-postbus p { color: red }\n}" in html
+    assert "red" not in shown('<style media="x(url(y))">p{color:red}</style>x')
+    assert "red" not in shown("<!--[if mso]><style>p{color:red}</style><![endif]-->x")
+
+
+def test_more_style_than_anybody_needs_is_left_out_and_the_message_is_shown() -> None:
+    html = shown("<style>p{color:red}</style><style>b{color:red}" + " " * 600_000 + "</style><p>x")
+    assert ".m-postbus p { color: red }" in html
+    assert ".m-postbus b" not in html
+    assert html.endswith("<p>x</p></div>")
+
+
+def test_a_message_has_no_name_that_the_page_around_it_has() -> None:
+    assert (
+        clean('<p id="cookie" class="btn m-x  a:b btn"><a name="body">x</a></p>')
+        == '<p id="m-cookie" class="m-btn m-x">'
+        '<a target="_blank" rel="noopener noreferrer">x</a></p>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes"),
+    [
+        ('<body bgcolor="#eee" text=red>', ' style="background-color: #eee; color: red"'),
+        ('<BODY style="margin: 0; position: fixed" onload=x()>', ' style="margin: 0"'),
+        ('<body class="a" id="b" dir="rtl">', ' id="m-b" dir="rtl"'),
+        (
+            "<!--[if mso]><body bgcolor=red><![endif]--><body bgcolor=lime>",
+            ' style="background-color: lime"',
+        ),
+        ('<body bgcolor="url(x)" style="&quot;><script>">', ""),
+        ("<body" + " " * 6_000 + ">", ""),
+    ],
+)
+def test_the_look_of_the_body_is_kept(body: str, attributes: str) -> None:
+    classes = "m-postbus m-a" if "class" in body else "m-postbus"
+    html = shown(f"<html>{body}<p>x</p></body></html>")
+    assert html.startswith(f'<div class="{classes}"{attributes}><style>'), html
+    assert dangers_in(html) == []
+
+
+# --- Images -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kind"),
+    [
+        ('src="https://a.example/x.gif"', "remote"),
+        ('src="//a.example/x.gif" width="600" height="1"', "remote"),
+        ('src="http://a.example/x" width="100%" height="1"', "remote"),
+        ('src="http://a.example/x" width="1"', "remote"),
+        ('src="http://a.example/x" width="1" height="1"', "tracker"),
+        ('src="http://a.example/x" width="0" style="height:1px !important"', "tracker"),
+        ('src="http://a.example/x" style="display:none"', "tracker"),
+        ('src="http://a.example/x" style="color:red;max-height:0;"', "tracker"),
+        ('src="http://a.example/x" width="1" height="1" style="width:90px;height:9px"', "remote"),
+        ('src="CID:logo@a"', "part"),
+        ('src="data:image/png;base64,AA"', None),
+        ('src="data:image/svg+xml,<svg>"', None),
+        ('src="x.png"', None),
+        ('src="https://user:secret@a.example/x.gif"', None),
+        ('src="https://a.example:25/x.gif"', None),
+        ('src="https://"', None),
+        ("alt=x", None),
+    ],
+)
+def test_an_image_is_told_by_where_it_is_and_whether_it_can_be_seen(
+    attributes: str, kind: str | None
+) -> None:
+    images = sanitised(f"<p><img {attributes}></p>").images
+    assert [image.kind for image in images] == ([] if kind is None else [kind])
+
+
+def test_nobody_can_write_a_gap_for_an_image() -> None:
+    forged = """<p title='<img data-image="0"' lang='<img data-image="0">'>&lt;img data-image="0"
+        <img data-image="0" alt='<img data-image="0" src="x">'><img src="https://a.example/b?c&quot;">
+        <style>.x{font-family:'<img data-image="0"'}</style>"""
+    safe = sanitised(forged)
+    assert len(safe.images) == 1
+    assert filled(safe, [("src", "HERE")]).count("HERE") == 1
+    assert dangers_in(filled(*held_back(safe))) == []
 
 
 # --- In a process of its own --------------------------------------------------------------------
@@ -123,6 +288,12 @@ def test_of_a_style_only_looks_are_left(sent: str, kept: str | None) -> None:
 async def sanitiser() -> AsyncIterator[Sanitiser]:
     async with open_sanitiser(at_once=2, seconds=2) as sanitiser:
         yield sanitiser
+
+
+async def text_of(sanitiser: Sanitiser, html: str) -> str | None:
+    """What is left of it, without the element around."""
+    safe = await sanitiser.sanitised(html)
+    return safe and safe.html.partition("</style>")[2].removesuffix("</div>")
 
 
 def fonts(count: int) -> str:
@@ -137,17 +308,17 @@ async def test_html_that_would_take_all_time_or_memory_is_given_up(
     loop = asyncio.get_running_loop()
     before = loop.time()
     given_up = asyncio.create_task(sanitiser.sanitised(tangle))
-    assert await sanitiser.sanitised("<p>Meanwhile</p>") == "<p>Meanwhile</p>"
+    assert await text_of(sanitiser, "<p>Meanwhile</p>") == "<p>Meanwhile</p>"
     assert await given_up is None
     assert loop.time() - before < 10
-    assert await sanitiser.sanitised("<p>After</p>") == "<p>After</p>"
+    assert await text_of(sanitiser, "<p>After</p>") == "<p>After</p>"
 
 
 async def test_html_that_is_only_long_is_shown(sanitiser: Sanitiser) -> None:
     row = '<tr><td style="color: red">Grüße 你好 <a href="https://a.example/?b=1&amp;c">x</a></td></tr>'
-    clean = await sanitiser.sanitised("<table>" + row * 20_000 + "</table>")
-    assert clean is not None
-    assert clean.count("Grüße 你好") == 20_000
+    html = await text_of(sanitiser, "<table>" + row * 20_000 + "</table>")
+    assert html is not None
+    assert html.count("Grüße 你好") == 20_000
 
 
 async def test_who_does_not_wait_for_the_answer_does_not_leave_it_to_the_next(
@@ -159,18 +330,18 @@ async def test_who_does_not_wait_for_the_answer_does_not_leave_it_to_the_next(
         impatient.cancel()
         answers = await asyncio.gather(
             impatient,
-            *(sanitiser.sanitised(f"<p>{n}</p>") for n in range(4)),
+            *(text_of(sanitiser, f"<p>{n}</p>") for n in range(4)),
             return_exceptions=True,
         )
         assert answers[1:] == [f"<p>{n}</p>" for n in range(4)]
 
 
 async def test_a_process_that_died_is_replaced(sanitiser: Sanitiser) -> None:
-    assert await sanitiser.sanitised("<p>1</p>") == "<p>1</p>"
+    assert await text_of(sanitiser, "<p>1</p>") == "<p>1</p>"
     (child,) = children_of(os.getpid())
     os.kill(child, 9)
     await asyncio.sleep(0.2)
-    assert await sanitiser.sanitised("<p>2</p>") == "<p>2</p>"
+    assert await text_of(sanitiser, "<p>2</p>") == "<p>2</p>"
 
 
 async def test_what_reads_hostile_html_knows_no_password_and_no_key(
@@ -211,7 +382,7 @@ async def test_a_message_whose_html_is_too_tangled_shows_its_text(
         defects=("invalid_date",),
     )
     async with api.answering("sync", ReadContent, ContentAnswer(content=content)):
-        answer = await ada.http.get(f"/messages/{shown(Kind.MESSAGE, message.message_id)}")
+        answer = await ada.http.get(f"/messages/{id_shown(Kind.MESSAGE, message.message_id)}")
     assert answer.status_code == 200, answer.text[:300]
     opened = answer.json()
     assert (opened["text"], opened["html"]) == ("Hello", None)

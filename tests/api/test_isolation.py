@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 from services.api.store import accounts
 from shared.contracts.envelope import Caller
 from shared.contracts.ids import Kind, shown
-from shared.contracts.mail import ContentAnswer, ReadContent
+from shared.contracts.mail import Attachment, ContentAnswer, ReadContent
 from shared.contracts.search import Found, SearchAnswer, SearchMessages
 from shared.db import tenant_transaction
 from tests.api.conftest import Api, Person, an_account
@@ -19,8 +19,12 @@ TABLES = ("account", "mailbox", "message", "message_label", "submission", "event
 
 async def ids_of(api: Api, person: Person, ground: Ground) -> dict[str, str]:
     """One of everything that belongs to somebody."""
-    message = ground.message("Private", state=ground.state(None, labels=("Mine",)))
+    part = Attachment(number=1, name="a.pdf", content_type="application/pdf", size_bytes=9)
+    message = ground.message(
+        "Private", state=ground.state(None, labels=("Mine",)), attachments=(part,)
+    )
     await api.hears(ground.mailboxes(), ground.page(message))
+    uploaded = await person.http.post("/uploads", files={"file": ("a.txt", b"Private")})
     sent = await person.http.post(
         "/submissions",
         json={"account_id": shown(Kind.ACCOUNT, ground.account_id), "to": ["g@example.org"]},
@@ -30,6 +34,7 @@ async def ids_of(api: Api, person: Person, ground: Ground) -> dict[str, str]:
         "mailbox": shown(Kind.MAILBOX, ground.inbox),
         "message": shown(Kind.MESSAGE, message.message_id),
         "submission": sent.json()["id"],
+        "upload": uploaded.json()["id"],
     }
 
 
@@ -46,6 +51,12 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             ("GET", "/messages", {"params": {"account_id": ids["account"]}}),
             ("GET", "/messages", {"params": {"account_id": ids["account"], "label": "Mine"}}),
             ("GET", f"/messages/{ids['message']}", {}),
+            ("GET", f"/messages/{ids['message']}/attachments/1", {}),
+            ("GET", f"/messages/{ids['message']}/attachments.zip", {}),
+            ("GET", f"/messages/{ids['message']}/raw", {}),
+            ("GET", f"/uploads/{ids['upload']}", {}),
+            ("GET", f"/uploads/{ids['upload']}/content", {}),
+            ("DELETE", f"/uploads/{ids['upload']}", {}),
             ("GET", f"/submissions/{ids['submission']}", {}),
             ("GET", "/submissions", {"params": {"account_id": ids["account"]}}),
             ("GET", "/events", {"params": {"account_id": ids["account"]}}),
@@ -91,6 +102,8 @@ async def test_a_query_that_forgets_to_say_whose_leaks_nothing(
                 rows = await connection.fetch(f"SELECT tenant_id FROM {table}")
                 assert {row["tenant_id"] for row in rows} <= {eve.tenant_id}, table
             assert await connection.fetchval("SELECT count(*) FROM log_position") == 1
+            for table in ("upload", "upload_piece", "upload_use"):
+                assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
             changed = await connection.execute("UPDATE account SET name = 'Eve'")
             assert changed == "UPDATE 1"
     assert (await ada.items("/accounts"))[0]["name"] == "Ada"

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -108,3 +110,23 @@ async def test_many_messages_marked_at_once_change_the_numbers_once_and_rightly(
 def test_flags_are_the_same_flag_in_any_case() -> None:
     state = Ground(uuid7(), uuid7()).state(None, "\\SEEN", "\\seen", "\\flagged", "$Junk", "$junk")
     assert keywords_of(state) == ["$Junk", "$junk", "\\Flagged", "\\Seen"]
+
+
+async def test_what_takes_too_long_is_given_up_and_may_be_asked_again_later(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    async with api.admin.transaction():
+        await api.admin.execute("LOCK TABLE api.mailbox IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.create_task(ada.http.get("/mailboxes"))
+        # What its time limit does, done as soon as it waits.
+        while not await api.admin.fetchval(
+            "SELECT pg_cancel_backend(pid) FROM pg_locks"
+            " WHERE NOT granted AND relation = $1::regclass",
+            "api.mailbox",
+        ):
+            await asyncio.sleep(0.01)
+        answer = await asking
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.json()["code"], answer.headers["Retry-After"]) == ("too_busy", "10")
+    assert (await ada.http.get("/mailboxes")).status_code == 200

@@ -106,12 +106,12 @@ async def test_the_document_accepts_the_mail_passwords_that_are_accepted(
     assert (await ada.http.post("/accounts", json=body)).status_code == 201
 
 
-async def test_only_signing_in_needs_no_token(document: Document) -> None:
+async def test_only_signing_in_and_signed_links_need_no_token(document: Document) -> None:
     assert document["security"] == [{"bearer": []}]
     without = {
         path for _, path, operation in operations(document) if operation.get("security") == []
     }
-    assert without == {"/auth/register", "/auth/login", "/auth/refresh"}
+    assert without == {"/auth/register", "/auth/login", "/auth/refresh", "/proxy/image"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_search_is_explained_where_it_is_offered(document: Document, page:
 
 async def test_the_page_says_how_to_prove_who_you_are(page: str) -> None:
     assert page.count("With <code>Authorization: Bearer …</code>") > 10
-    assert page.count("Without a token") == 3
+    assert page.count("Without a token") == 4
     assert "<code>access_token</code>" in page
     assert "docs/api-events.md" in page
     assert "<code>email_taken</code>" in page

@@ -126,6 +126,7 @@ def test_only_what_calls_mail_servers_or_is_called_leaves_the_inner_network() ->
     assert {name: networks for name, networks in leaving.items() if networks} == {
         "api": {"front"},
         "sync-listen": {"outside"},
+        "sync-answer": {"outside"},  # to fetch what is opened
         "sender": {"outside"},
     }
 

@@ -15,10 +15,9 @@ from services.sync.actions.list_quarantine import list_quarantine
 from services.sync.actions.note_doing import note_doing
 from services.sync.actions.note_signed_in import note_signed_in
 from services.sync.actions.note_well import note_well
-from services.sync.actions.pause_account import pause_account
 from services.sync.actions.read_standing import read_standing
 from services.sync.actions.rest_account import rest_account
-from services.sync.actions.resume_account import resume_account
+from services.sync.actions.switch_account import switch_account
 from services.sync.actions.take_turn import Wait
 from services.sync.domain.budget import budget_of
 from services.sync.domain.provider_limits import Limit, LimitKind, Scope
@@ -26,7 +25,7 @@ from services.sync.domain.reason import Reason
 from services.sync.domain.trouble import Trouble
 from services.sync.store import accounts, connections, hosts, quarantine, standing
 from services.sync.store.accounts import Account, Doing
-from services.sync.store.connections import ANSWER, Slot
+from services.sync.store.connections import ANSWER, FILING, Slot
 from services.sync.store.quarantine import Case
 from services.sync.workers.meter import Meter
 from shared.bus import Retry
@@ -86,14 +85,14 @@ async def stands(ground: Ground, account: Account) -> Standing:
 
 async def pauses(ground: Ground, account: Account, version: int) -> bool:
     command = PauseSync(tenant_id=account.tenant_id, account_id=account.account_id, version=version)
-    return await pause_account(command, ground.pool)
+    return await switch_account(command, ground.pool)
 
 
 async def resumes(ground: Ground, account: Account, version: int) -> bool:
     command = ResumeSync(
         tenant_id=account.tenant_id, account_id=account.account_id, version=version
     )
-    return await resume_account(command, ground.pool)
+    return await switch_account(command, ground.pool)
 
 
 # --- Connections ----------------------------------------------------------------------------------
@@ -113,6 +112,18 @@ async def test_an_account_has_at_most_its_connections_and_one_is_kept_for_answer
     assert (await stands(ground, account)).connections == 4
     await give_back_slot(answering, ground.pool)
     await ground.slot(account, replica, ANSWER)
+
+
+async def test_who_files_a_copy_takes_any_connection_that_is_free_the_answering_ones_last(
+    ground: Ground,
+) -> None:
+    account, replica, other = await ground.account(), await ground.replica(), await ground.replica()
+    filing = [await ground.slot(account, replica, FILING) for _ in range(4)]
+    assert [slot.number for slot in filing] == [4, 3, 2, 1]
+    assert isinstance(await ground.turn(account, other, FILING), Wait)
+    # It files one account's copies at a time: what it still holds was left over.
+    again = await ground.turn(account, replica, FILING, alone=True)
+    assert isinstance(again, Slot)
 
 
 async def test_many_who_claim_at_once_never_share_a_connection(ground: Ground) -> None:
@@ -180,6 +191,9 @@ async def test_where_only_one_connection_is_allowed_both_roles_take_it_in_turn(
     assert (await stands(ground, account)).connections_allowed == 1
     listening = await ground.slot(account, replica)
     assert isinstance(await ground.turn(account, replica, ANSWER), Wait)
+    waits = await ground.turn(account, replica, FILING)
+    assert isinstance(waits, Wait)
+    assert waits.for_the_only
     await give_back_slot(listening, ground.pool)
     await ground.slot(account, replica, ANSWER)
 
@@ -447,7 +461,7 @@ async def test_of_pauses_and_resumptions_in_any_order_the_newest_counts(ground: 
 async def test_a_pause_that_overtakes_the_connection_is_obeyed_later(ground: Ground) -> None:
     early = PauseSync(tenant_id=uuid4(), account_id=uuid4(), version=1)
     with pytest.raises(Retry):
-        await pause_account(early, ground.pool)
+        await switch_account(early, ground.pool)
 
 
 async def test_nobody_pauses_another_tenants_account_or_one_that_was_removed(
@@ -456,7 +470,7 @@ async def test_nobody_pauses_another_tenants_account_or_one_that_was_removed(
     account = await ground.account()
     stranger = PauseSync(tenant_id=uuid4(), account_id=account.account_id, version=1)
     with pytest.raises(Retry):
-        await pause_account(stranger, ground.pool)
+        await switch_account(stranger, ground.pool)
     async with ground.pool.acquire() as connection, connection.transaction():
         await accounts.remove(connection, account.account_id, account.tenant_id)
     assert not await pauses(ground, account, 2)
@@ -517,16 +531,11 @@ async def test_what_could_not_be_kept_is_tried_again_by_the_next_release_only(
     await quarantines(ground, account, Case(uid=7, reason="too_large", size_bytes=99))
     await quarantines(ground, account, Case(uid=3, reason="missing"))
     async with ground.pool.acquire() as connection:
-        due = quarantine.due_after_upgrade
-        assert await due(connection, account.account_id, "1.0") == []
-        mailbox_id = account.account_id
-        assert await due(connection, account.account_id, "1.1") == [
-            (mailbox_id, 3),
-            (mailbox_id, 7),
-        ]
+        assert await quarantine.retry(connection, account.account_id, "1.0") == 0
+        assert await quarantine.retry(connection, account.account_id, "1.1") == 2
         await quarantines(ground, account, Case(uid=7, reason="too_large"), release="1.1")
-        assert await quarantine.forget(connection, mailbox_id, [3, 4]) == 1
-        assert await due(connection, account.account_id, "1.1") == []
+        assert await quarantine.forget(connection, account.account_id, [3, 4]) == 1
+        assert await quarantine.retry(connection, account.account_id, "1.1") == 0
     row = await ground.admin.fetchrow("SELECT * FROM sync.quarantine")
     assert row is not None
     assert (row["uid"], row["attempts"], row["size_bytes"]) == (7, 2, 99)
@@ -558,7 +567,7 @@ async def test_an_upgrade_makes_the_quarantine_owed_once_and_leaves_it_listed(
         assert await ground.admin.fetchval(covered) == "{[1,3),[5,7),[8,100)}"
         assert await quarantine.retry(connection, account.account_id, "1.1") == 0
         assert await quarantine.uids_of(connection, mailbox_id) == {3, 4, 7}
-        assert await quarantine.due_after_upgrade(connection, other.account_id, "1.1")
+        assert await quarantine.retry(connection, other.account_id, "1.1") == 1
     assert (await stands(ground, account)).quarantined == 3
 
 

@@ -17,9 +17,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import structlog
 
-from services.api.domain.html import sanitised
+from services.api.domain.html import SafeHtml, sanitised
 
 log = structlog.get_logger()
 
@@ -38,7 +39,7 @@ class Sanitiser:
         self._seconds = seconds
         self._idle: list[Process] = []
 
-    async def sanitised(self, html: str) -> str | None:
+    async def sanitised(self, html: str) -> SafeHtml | None:
         """The part of this HTML that is safe to show; None when it is too tangled to be shown."""
         async with self._slots:
             child = await self._child()
@@ -47,11 +48,10 @@ class Sanitiser:
                 async with asyncio.timeout(self._seconds):
                     answer = await _ask(child, html.encode("utf-8", "replace"))
                 answered = True
+                return msgspec.msgpack.decode(answer, type=SafeHtml)
             except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
                 log.warning("html is not shown", characters=len(html), error=repr(error))
                 return None
-            else:
-                return answer.decode()
             finally:
                 if answered:
                     self._idle.append(child)
@@ -105,7 +105,7 @@ async def _end(child: Process) -> None:
 
 
 def serve(seconds: float) -> None:
-    """In the child: a length and that much HTML comes in, the same goes out, until the end."""
+    """In the child: a length and that much HTML comes in, a SafeHtml goes out, until the end."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     while head := sys.stdin.buffer.read(_LENGTH_BYTES):
@@ -114,7 +114,7 @@ def serve(seconds: float) -> None:
         spent = resource.getrusage(resource.RUSAGE_SELF)
         limit = int(spent.ru_utime + spent.ru_stime + seconds) + 2
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-        clean = sanitised(html).encode()
+        clean = msgspec.msgpack.encode(sanitised(html))
         if len(clean) > _LONGEST_ANSWER:
             return
         sys.stdout.buffer.write(len(clean).to_bytes(_LENGTH_BYTES, "big") + clean)

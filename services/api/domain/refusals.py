@@ -14,7 +14,16 @@ Refused
 ├── CursorExpired       a cursor older than what the log still keeps
 ├── LogRestarted        a cursor of the log as it was before a restore
 ├── QueryInvalid        a search query that cannot be read
+├── ImageLinkInvalid    a link to an image that we did not write, or not lately
+├── ImageUnavailable    nothing came from there that is an image
 ├── ContentUnavailable  the message's words cannot be had now
+├── AttachmentUnavailable  what is on the mail server cannot be had now
+├── AttachmentUnreadable   what is on the mail server cannot be taken apart
+├── MessageGone         the server has the message no longer
+├── RangeNotThere       a range of bytes that there are not
+├── FormBroken          a form that breaks off, or is not as its boundary says
+├── UploadInUse         an upload that a draft or a submission needs
+├── UploadsFull         too much was uploaded that nothing uses
 ├── SearchUnavailable   nothing can be found now
 ├── SyncUnavailable     how an account stands cannot be said now
 ├── TooManyAttempts     slow down
@@ -128,6 +137,64 @@ class ContentUnavailable(Refused):
     """The message's text cannot be read at the moment."""
 
     code = "content_unavailable"
+
+
+class ImageLinkInvalid(Refused):
+    """This link to an image is not good, or not any more; open the message again."""
+
+    code = "image_link_invalid"
+
+
+class ImageUnavailable(Refused):
+    """The image could not be fetched."""
+
+    code = "image_unavailable"
+
+
+class AttachmentUnavailable(Refused):
+    """This is on the mail server, which cannot be asked at the moment."""
+
+    code = "attachment_unavailable"
+
+
+class AttachmentUnreadable(Refused):
+    """The mail server does not give this in a form that can be read."""
+
+    code = "attachment_unreadable"
+
+
+class MessageGone(Refused):
+    """The message is no longer on its mail server."""
+
+    code = "message_gone"
+
+
+class RangeNotThere(Refused):
+    """There are fewer bytes than the Range begins behind."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__()
+        self.size_bytes = size_bytes
+
+
+class FormBroken(Refused):
+    """The form breaks off, or is not as its boundary says."""
+
+    code = "malformed_form"
+
+
+class UploadInUse(Refused):
+    """A draft or a submission uses this upload."""
+
+    code = "upload_in_use"
+
+
+class UploadsFull(Refused):
+    """You have uploaded too much that nothing uses yet; delete some of it, or use it."""
+
+    code = "uploads_full"
 
 
 class SearchUnavailable(Refused):

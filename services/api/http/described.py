@@ -12,6 +12,7 @@ from litestar.openapi.spec import (
     OpenAPIType,
     Operation,
     Reference,
+    RequestBody,
     Schema,
 )
 
@@ -19,8 +20,20 @@ from services.api.domain.logbook import public_id
 from services.api.http.events import Event, Events
 from shared.contracts.ids import Kind, shown
 
-_OPEN = frozenset({"/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh"})
+_IMAGES = "/api/v1/proxy/image"
+_OPEN = frozenset({"/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh", _IMAGES})
 _EVENTS = "/api/v1/events"
+_UPLOADS = "/api/v1/uploads"
+_MESSAGE_FILES = "/api/v1/messages/{message_id}/"
+#: What a download is answered as, where its type is always the same.
+_FILES = {
+    f"{_MESSAGE_FILES}attachments/{{number}}": "*/*",
+    f"{_MESSAGE_FILES}attachments.zip": "application/zip",
+    f"{_MESSAGE_FILES}raw": "message/rfc822",
+    f"{_UPLOADS}/{{upload_id}}/content": "*/*",
+}
+_RANGED = frozenset({f"{_MESSAGE_FILES}attachments/{{number}}", f"{_MESSAGE_FILES}raw"})
+FORM = "multipart/form-data"
 _COMPONENT = "#/components/schemas/{name}"
 
 _ACCOUNT = shown(Kind.ACCOUNT, UUID("01936d2e-7c3a-7b1f-9e4d-2a5c8f0b6d13"))
@@ -78,6 +91,30 @@ def complete(document: OpenAPI) -> None:
                     operation.security = []
                 if path == _EVENTS:
                     _with_both_forms(operation)
+                if path in _FILES:
+                    _with_file(path, operation)
+        if path == _UPLOADS and item.post is not None:
+            item.post.request_body = _FILE_FORM
+
+
+_BYTES = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+_FILE_FORM = RequestBody(
+    description="The file, in the field `file`.",
+    content={
+        FORM: OpenAPIMediaType(
+            schema=Schema(type=OpenAPIType.OBJECT, properties={"file": _BYTES}, required=["file"])
+        )
+    },
+    required=True,
+)
+
+
+def _with_file(path: str, operation: Operation) -> None:
+    content = {_FILES[path]: OpenAPIMediaType(schema=_BYTES)}
+    answers = {"200": OpenAPIResponse(description="The file.", content=content)}
+    if path in _RANGED:
+        answers["206"] = OpenAPIResponse(description="The range of it.", content=content)
+    operation.responses = {**(operation.responses or {}), **answers}
 
 
 def _with_both_forms(operation: Operation) -> None:

@@ -27,7 +27,7 @@ from services.api.store.log import LoggedEvent
 from services.api.world import World
 from shared.contracts.hints import AccountsFollowed
 from shared.contracts.ids import Kind, shown
-from shared.db import is_away
+from shared.db import is_away, is_busy
 
 _log = structlog.get_logger()
 
@@ -168,9 +168,9 @@ async def _stream(
                     _log.info("event stream ends", reason=refused.code)
                     return
                 except Exception as error:
-                    if not is_away(error):
+                    if not is_away(error) and not is_busy(error):
                         raise
-                    _log.info("event stream ends", reason="database away")
+                    _log.info("event stream ends", reason="database away or too busy")
                     return
                 if loop.time() - hinted >= settings.event_poll_seconds:
                     hinted = loop.time()

@@ -20,6 +20,7 @@ from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.mailboxes import Mailbox, Mailboxes
 from services.api.http.messages import Header, Message, MessagePage, OpenMessage, Person
 from services.api.http.search import FoundMessage, FoundPage
+from services.api.http.shown_html import RemoteImages, Tracker
 from services.api.http.standing import (
     AccountStanding,
     Connections,
@@ -35,6 +36,7 @@ from services.api.http.submissions import (
     Submission,
     SubmissionPage,
 )
+from services.api.http.uploads import Upload
 from shared.contracts.account import AccountState, Security
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
@@ -254,7 +256,10 @@ ANSWERS: tuple[Struct, ...] = (
         attachments=[],
         headers=[Header(name="Subject", value="Lunch on Friday")],
         text="Shall we?\n",
-        html=None,
+        html='<div class="m-postbus"><p>Shall we?</p></div>',
+        remote_images=RemoteImages(
+            shown=False, count=3, trackers=[Tracker(host="open.example.net", count=1)]
+        ),
         is_cut=False,
         defects=[],
     ),
@@ -265,6 +270,14 @@ ANSWERS: tuple[Struct, ...] = (
                 snippet="Lunch on Friday: shall we?",
             )
         ],
+    ),
+    Upload(
+        id=shown(Kind.UPLOAD, UUID("01936d35-7a20-7f14-8c6b-5d2e9f3a1b48")),
+        name="programme.pdf",
+        content_type="application/pdf",
+        size_bytes=48_211,
+        used=False,
+        created_at=_NOON,
     ),
     _SUBMISSION_SHOWN,
     SubmissionPage(items=[_SUBMISSION_SHOWN]),

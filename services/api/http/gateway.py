@@ -10,14 +10,17 @@ from litestar.exceptions import HTTPException
 from services.api.domain.refusals import Refused
 from services.api.http import (
     accounts,
+    attachments,
     auth,
     events,
+    images,
     mailboxes,
     messages,
     problems,
     search,
     standing,
     submissions,
+    uploads,
 )
 from services.api.http.bodies import ApiRequest
 from services.api.http.described import complete
@@ -41,6 +44,8 @@ def gateway(world: World) -> Surroundings:
             standing.router(),
             mailboxes.router(),
             messages.router(),
+            attachments.router(),
+            uploads.router(world.settings),
             search.router(),
             submissions.router(),
             events.router(),
@@ -54,7 +59,11 @@ def gateway(world: World) -> Surroundings:
         Exception: problems.on_error,
     }
     app = Litestar(
-        [home, openapi_json, Router(BASE, route_handlers=[auth.router(), for_the_signed_in])],
+        [
+            home,
+            openapi_json,
+            Router(BASE, route_handlers=[auth.router(), images.router(), for_the_signed_in]),
+        ],
         debug=False,
         exception_handlers=handlers,
         logging_config=None,
@@ -64,6 +73,8 @@ def gateway(world: World) -> Surroundings:
         state=State(
             {
                 "world": world,
+                "image_requests": Throttle(world.settings.images_per_minute),
+                "image_limits": images.limits(world.settings),
                 "sign_ins": Throttle(world.settings.sign_ins_per_minute),
                 "client_sign_ins": Throttle(world.settings.client_sign_ins_per_minute),
                 "registrations": Throttle(world.settings.registrations_per_minute),

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get
+from litestar import MediaType, Response, Router, get
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from services.api.domain.told import LONGEST_LABEL, label_of
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.shown_html import Images, RemoteImages, page, shown_html
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts, mailboxes, reading
 from services.api.store.reading import ShownMessage
@@ -69,7 +70,11 @@ class Header(Struct, frozen=True, kw_only=True):
 
 
 class OpenMessage(Message, frozen=True, kw_only=True):
-    """A message with all its words. The HTML is sanitised, and remote images are held back."""
+    """A message with all its words.
+
+    The HTML is sanitised and stands in one element of its own; show it in a sandboxed frame all the
+    same. Remote images are held back (`data-remote-src`) unless `images=allow`.
+    """
 
     cc: list[Person]
     bcc: list[Person]
@@ -82,6 +87,7 @@ class OpenMessage(Message, frozen=True, kw_only=True):
     headers: list[Header]
     text: str
     html: str | None
+    remote_images: RemoteImages
     is_cut: bool
     defects: list[str]
 
@@ -146,17 +152,31 @@ async def list_some(
 
 
 @get("/{message_id:str}", summary="Open a message")
-async def open_one(request: Asking, message_id: FromPath[str]) -> OpenMessage:
-    world = world_of(request)
-    message, content = await read_message(
-        world.request_pool, world.bus, request.user.caller, id_of(Kind.MESSAGE, message_id)
-    )
-    html = content.html and await world.sanitiser.sanitised(content.html)
-    return _opened(message, content, html)
+async def open_one(
+    request: Asking, message_id: FromPath[str], images: Images = "block"
+) -> OpenMessage:
+    message, content = await _read(request, message_id)
+    html, remote_images = await shown_html(world_of(request), message, content, images)
+    return _opened(message, content, html, remote_images)
+
+
+@get(
+    "/{message_id:str}/html",
+    summary="A message as a page",
+    description="To be shown in a frame: nothing in it can run, whatever it is, and nothing is"
+    " fetched from elsewhere. A message without HTML is shown as its text.",
+    media_type=MediaType.HTML,
+)
+async def open_page(
+    request: Asking, message_id: FromPath[str], images: Images = "block"
+) -> Response[str]:
+    message, content = await _read(request, message_id)
+    html, _ = await shown_html(world_of(request), message, content, images)
+    return page(message.subject, html, content.text)
 
 
 def router() -> Router:
-    return Router("/messages", route_handlers=[list_some, open_one], tags=["messages"])
+    return Router("/messages", route_handlers=[list_some, open_one, open_page], tags=["messages"])
 
 
 def listed(message: ShownMessage) -> Message:
@@ -183,7 +203,19 @@ def listed(message: ShownMessage) -> Message:
     )
 
 
-def _opened(message: ShownMessage, content: MessageContent, html: str | None) -> OpenMessage:
+async def _read(request: Asking, message_id: str) -> tuple[ShownMessage, MessageContent]:
+    world = world_of(request)
+    return await read_message(
+        world.request_pool, world.bus, request.user.caller, id_of(Kind.MESSAGE, message_id)
+    )
+
+
+def _opened(
+    message: ShownMessage,
+    content: MessageContent,
+    html: str | None,
+    remote_images: RemoteImages,
+) -> OpenMessage:
     details = message.details
     brief = listed(message)
     return OpenMessage(
@@ -199,6 +231,7 @@ def _opened(message: ShownMessage, content: MessageContent, html: str | None) ->
         headers=[Header(name=name, value=value) for name, value in content.headers],
         text=content.text,
         html=html,
+        remote_images=remote_images,
         is_cut=len(content.text) < content.text_characters
         or len(content.html or "") < content.html_characters,
         defects=[

@@ -11,9 +11,9 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from msgspec import Struct
 
-from services.api.domain.refusals import Refused
+from services.api.domain.refusals import RangeNotThere, Refused
 from services.api.http import wording
-from shared.db import is_away
+from shared.db import is_away, is_busy
 
 log = structlog.get_logger()
 
@@ -32,7 +32,16 @@ STATUS = {
     "log_restarted": 410,
     "query_invalid": 400,
     "content_unavailable": 503,
+    "image_link_invalid": 403,
+    "image_unavailable": 502,
     "search_unavailable": 503,
+    "attachment_unavailable": 503,
+    "attachment_unreadable": 502,
+    "message_gone": 410,
+    "range_not_satisfiable": 416,
+    "malformed_form": 400,
+    "upload_in_use": 409,
+    "uploads_full": 429,
     "sync_unavailable": 503,
     "too_many_attempts": 429,
     "too_many_readers": 429,
@@ -48,6 +57,7 @@ _CODE = {
     500: "internal_error",
 }
 _RETRY_SECONDS = 2
+_RETRY_BUSY_SECONDS = 10  # at once it would take as long again
 _MISSING = re.compile(r"Missing required \w+ parameter '([^']{1,200})'")
 _REQUIRED = "This parameter is required."
 
@@ -97,6 +107,8 @@ def on_refused(request: Request[Any, Any, Any], error: Refused) -> Response[byte
         headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, RangeNotThere):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
     return _response(
         request,
         status,
@@ -160,6 +172,15 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
             code="temporarily_unavailable",
             detail="The service cannot work at the moment.",
             headers={"Retry-After": str(_RETRY_SECONDS)},
+        )
+    if is_busy(error):
+        log.warning("database too busy", error=repr(error))
+        return _response(
+            request,
+            503,
+            code="too_busy",
+            detail="This took longer than it may, and was given up.",
+            headers={"Retry-After": str(_RETRY_BUSY_SECONDS)},
         )
     log.error("request failed", exc_info=error)
     return _response(

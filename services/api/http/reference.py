@@ -11,10 +11,12 @@ from litestar.openapi.spec import (
     OpenAPIResponse,
     Operation,
     Reference,
+    RequestBody,
 )
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from services.api.domain.refusals import Refused
+from services.api.http.described import FORM
 from services.api.http.events import Events
 from services.api.http.examples import ANSWERS, BODIES
 from services.api.http.problems import (
@@ -29,6 +31,13 @@ _BASE = "/api/v1"
 _COMPONENT = "#/components/schemas/{name}"
 _EXAMPLE = "#/components/examples/{name}"
 
+_OF_A_PART = (
+    "not_found",
+    "message_gone",
+    "range_not_satisfiable",
+    "attachment_unreadable",
+    "attachment_unavailable",
+)
 # What an operation refuses for reasons of its own; see _codes_of for those that many share.
 _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/auth/register"): ("registration_closed", "email_taken", "too_many_attempts"),
@@ -57,7 +66,34 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("get", "/mailboxes"): ("not_found",),
     ("get", "/messages"): ("cursor_invalid", "not_found", "validation_failed"),
-    ("get", "/messages/{message_id}"): ("not_found", "content_unavailable"),
+    ("get", "/messages/{message_id}"): (
+        "not_found",
+        "content_unavailable",
+        "validation_failed",
+    ),
+    ("get", "/messages/{message_id}/html"): (
+        "not_found",
+        "content_unavailable",
+        "validation_failed",
+    ),
+    ("get", "/proxy/image"): (
+        "image_link_invalid",
+        "image_unavailable",
+        "too_many_attempts",
+        "validation_failed",
+    ),
+    ("get", "/messages/{message_id}/attachments/{number}"): _OF_A_PART,
+    ("get", "/messages/{message_id}/attachments.zip"): (
+        "not_found",
+        "message_gone",
+        "attachment_unreadable",
+        "attachment_unavailable",
+    ),
+    ("get", "/messages/{message_id}/raw"): _OF_A_PART,
+    ("post", "/uploads"): ("uploads_full",),
+    ("get", "/uploads/{upload_id}"): ("not_found",),
+    ("get", "/uploads/{upload_id}/content"): ("not_found",),
+    ("delete", "/uploads/{upload_id}"): ("not_found", "upload_in_use"),
     ("get", "/search"): (
         "query_invalid",
         "cursor_invalid",
@@ -76,6 +112,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "too_many_readers",
     ),
 }
+_WITH_FORM = ("malformed_form", "body_too_large", "validation_failed")
 _WITH_BODY = ("malformed_json", "body_too_large", "validation_failed")
 _GENERAL = {
     "malformed_json": (400, "The body is not JSON."),
@@ -83,6 +120,7 @@ _GENERAL = {
     "validation_failed": (422, "The request is not as it should be; see errors."),
     "internal_error": (500, "Something went wrong on our side."),
     "temporarily_unavailable": (503, "The service cannot work at the moment."),
+    "too_busy": (503, "This took longer than it may, and was given up."),
 }
 _WRONG_FIELDS = (
     FieldProblem(pointer="/imap/password", message="This field is required.", code="missing"),
@@ -148,11 +186,19 @@ def _with_examples(operation: Operation, examples: dict[str, Any]) -> None:
 def _codes_of(method: str, path: str, operation: Operation) -> list[str]:
     own = _REFUSES[method, path.removeprefix(_BASE)]
     return [
-        *(_WITH_BODY if operation.request_body is not None else ()),
+        *_of_body(operation),
         *(("token_invalid",) if operation.security is None else ()),
         *own,
         "temporarily_unavailable",
+        "too_busy",
     ]
+
+
+def _of_body(operation: Operation) -> tuple[str, ...]:
+    body = operation.request_body
+    if body is None:
+        return ()
+    return _WITH_FORM if isinstance(body, RequestBody) and FORM in body.content else _WITH_BODY
 
 
 def _with_refusals(operation: Operation, codes: list[str]) -> None:

@@ -22,6 +22,7 @@ class Wait(Struct, frozen=True, kw_only=True):
     until: datetime
     reason: str  # stable code
     of_host: bool = False  # nobody calls this server now, and of this account that is not told yet
+    for_the_only: bool = False  # the only connection the account may have is in use
 
 
 async def take_turn(
@@ -62,6 +63,7 @@ async def take_turn(
             return Wait(
                 until=datetime.now(UTC) + timedelta(seconds=_NO_SLOT_SECONDS),
                 reason=Reason.TOO_MANY_CONNECTIONS,
+                for_the_only=budget.connections == 1,
             )
         waits = await hosts.waits(
             connection,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -77,15 +77,3 @@ def fetch(
         )
 
     return gather(wire, uids, items, read, batch=batch, in_flight=in_flight)
-
-
-async def sizes(wire: Wire, uids: Iterable[int]) -> dict[int, int]:
-    """How large each of these messages is, by the server's count; who is not there is left out."""
-
-    def read(uid: int, told: Told) -> tuple[int, int] | None:
-        size = as_number(told.get("RFC822.SIZE"))
-        return None if size is None else (uid, size)
-
-    listed = sorted(set(uids))
-    found = {uid: size async for uid, size in gather(wire, listed, b"(UID RFC822.SIZE)", read)}
-    return {uid: found[uid] for uid in listed if uid in found}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from services.sync.imap.gathering import Told, gather
 from services.sync.imap.parser import as_string
 from services.sync.imap.wire import Wire
 
 _SECTION = re.compile(r"(?:[1-9]\d*\.)*(?:[1-9]\d*|HEADER|TEXT|[1-9]\d*\.MIME)")
+
+#: So much of a part is asked for at a time where it is read to its end.
+SLICE_OCTETS = 1024 * 1024
 
 
 async def sections(wire: Wire, uid: int, names: Sequence[str]) -> dict[str, bytes]:
@@ -50,3 +53,43 @@ async def beginning(wire: Wire, uid: int, octets: int) -> bytes | None:
     async for _ in gather(wire, [uid], b"(UID BODY.PEEK[]<0.%d>)" % octets, read):
         pass
     return found[0] if found else None
+
+
+async def slices(
+    wire: Wire, uid: int, section: str, octets: int = SLICE_OCTETS
+) -> AsyncGenerator[bytes]:
+    """A part as it is encoded, or with no section all of the message, some octets at a time.
+
+    Ends where the server gives less than was asked for; what is not there (any more) gives nothing,
+    not even an empty slice.
+    """
+    if section and not _SECTION.fullmatch(section):
+        raise ValueError(f"not a part of a message: {section!r}")
+    item = f"BODY[{section.upper()}]"
+    begins = 0
+    last = b""
+    while True:
+        came: list[tuple[bool, bytes]] = []
+
+        def read(_: int, told: Told, came: list[tuple[bool, bytes]] = came) -> Told | None:
+            for name, value in told.items():
+                raw = as_string(value)
+                if name.startswith(item) and raw is not None and not came:
+                    came.append(("<" in name, raw))
+            return None
+
+        asked = f"(UID BODY.PEEK[{section.upper()}]<{begins}.{octets}>)".encode()
+        async for _ in gather(wire, [uid], asked, read):
+            pass
+        if not came:
+            return
+        is_slice, data = came[0]
+        if not is_slice and (len(data) > octets or data == last):
+            if begins == 0:  # a server that gives all at once, whatever is asked
+                yield data
+            return
+        yield data[:octets]
+        if len(data) < octets:
+            return
+        begins += octets
+        last = data

@@ -34,7 +34,7 @@ from services.sync.imap.append import Appended, append
 from services.sync.imap.capability import Capabilities
 from services.sync.imap.compress import compress
 from services.sync.imap.enable import enable
-from services.sync.imap.fetch import Fetched, FlagsOf, Head, fetch, sizes
+from services.sync.imap.fetch import Fetched, FlagsOf, Head, fetch
 from services.sync.imap.flags import changes, flags
 from services.sync.imap.greeting import open_wire
 from services.sync.imap.heads import heads
@@ -47,8 +47,8 @@ from services.sync.imap.names import MailboxName
 from services.sync.imap.news import News
 from services.sync.imap.noop import noop
 from services.sync.imap.notify import notify, unnotify
-from services.sync.imap.search import search_message_id, uids
-from services.sync.imap.sections import beginning, sections
+from services.sync.imap.search import larger, search_message_id, uids
+from services.sync.imap.sections import beginning, sections, slices
 from services.sync.imap.select import Selected, select
 from services.sync.imap.status import StatusOf, status
 from services.sync.imap.structure import Structure, structure
@@ -197,6 +197,10 @@ class Session:
         """
         return heads(self._wire, uids, named=named, modseq=self._has_modseq)
 
+    async def larger(self, uids: Sequence[int], octets: int) -> set[int] | None:
+        """Which of these messages are larger than that; None when the server does not say."""
+        return await larger(self._wire, uids, octets)
+
     async def structure(self, uids: Sequence[int]) -> dict[int, Structure]:
         """How these messages are built; what is gone or cannot be understood is left out."""
         return await structure(self._wire, uids)
@@ -209,9 +213,12 @@ class Session:
         """The first so many octets of a message, whatever its parts; None when it is not there."""
         return await beginning(self._wire, uid, octets)
 
-    async def sizes(self, uids: Iterable[int]) -> dict[int, int]:
-        """How large each of these messages is, by the server's count; who is gone is left out."""
-        return await sizes(self._wire, uids)
+    def slices(self, uid: int, section: str) -> AsyncGenerator[bytes]:
+        """A part as it is encoded, or with no section the whole message, a megabyte at a time.
+
+        Between two slices anything else may be asked.
+        """
+        return slices(self._wire, uid, section)
 
     def fetch(
         self, uids: Sequence[int], *, batch: int = 50, in_flight: int = 4

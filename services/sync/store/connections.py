@@ -2,8 +2,9 @@
 together stay under what a server allows one account.
 
 Slot 1 is kept for the `answer` role, so that a message can be opened while a first copy uses all
-the others; where a server allows one connection only, both share it in turn. What a dead replica
-held is free: it is taken over by whoever claims it next.
+the others; where a server allows one connection only, all share it in turn. Who files a copy of a
+sent message is soon done, and takes any. What a dead replica held is free: it is taken over by
+whoever claims it next.
 """
 
 from uuid import UUID
@@ -14,6 +15,7 @@ from shared.db import Connection
 
 LISTEN = "listen"
 ANSWER = "answer"
+FILING = "filing"
 
 
 class Slot(Struct, frozen=True, kw_only=True):
@@ -33,22 +35,22 @@ async def claim_slot(
     replica_id: UUID,
 ) -> Slot | None:
     """Take a free slot of so many; None when all that this role may have are taken."""
-    first, last = (1, 1) if role == ANSWER or limit <= 1 else (2, limit)
+    numbers = _numbers(role, limit)
     # Two who choose the same slot at once: one of them finds it taken, and looks for the next.
-    for _ in range(first, last + 1):
+    for _ in numbers:
         chosen = await connection.fetchrow(
             """
             WITH chosen AS (
-                SELECT slot.number FROM generate_series($3::int, $4::int) AS slot (number)
+                SELECT slot.number FROM unnest($3::int[]) WITH ORDINALITY AS slot (number, n)
                  WHERE NOT EXISTS (SELECT 1 FROM connection_slot AS taken
                                     WHERE taken.account_id = $1 AND taken.number = slot.number
                                       AND EXISTS (SELECT 1 FROM replica
                                                    WHERE replica.replica_id = taken.replica_id))
-                 ORDER BY slot.number LIMIT 1),
+                 ORDER BY slot.n LIMIT 1),
             claimed AS (
                 INSERT INTO connection_slot AS known (account_id, number, tenant_id, role,
                                                       replica_id)
-                SELECT $1, number, $2, $5, $6 FROM chosen
+                SELECT $1, number, $2, $4, $5 FROM chosen
                 ON CONFLICT (account_id, number) DO UPDATE
                    SET role = excluded.role, replica_id = excluded.replica_id, claimed_at = now()
                  WHERE NOT EXISTS (SELECT 1 FROM replica
@@ -59,8 +61,7 @@ async def claim_slot(
             """,
             account_id,
             tenant_id,
-            first,
-            last,
+            numbers,
             role,
             replica_id,
         )
@@ -69,6 +70,15 @@ async def claim_slot(
         if chosen["ours"]:
             return Slot(account_id=account_id, number=chosen["number"], replica_id=replica_id)
     return None
+
+
+def _numbers(role: str, limit: int) -> list[int]:
+    """The slots this role may have, those it takes first in front."""
+    if role == ANSWER or limit <= 1:
+        return [1]
+    if role == FILING:
+        return list(range(limit, 0, -1))
+    return list(range(2, limit + 1))
 
 
 async def release_slot(connection: Connection, slot: Slot) -> None:

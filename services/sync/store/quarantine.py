@@ -87,21 +87,6 @@ async def uids_of(connection: Connection, mailbox_id: UUID) -> set[int]:
     return {row["uid"] for row in rows}
 
 
-async def due_after_upgrade(
-    connection: Connection, account_id: UUID, release: str
-) -> list[tuple[UUID, int]]:
-    """What this release has not tried yet (mailbox, UID), in the order of UIDs."""
-    rows = await connection.fetch(
-        """
-        SELECT mailbox_id, uid FROM quarantine
-         WHERE account_id = $1 AND release <> $2 ORDER BY mailbox_id, uid
-        """,
-        account_id,
-        release,
-    )
-    return [(row["mailbox_id"], row["uid"]) for row in rows]
-
-
 async def forget(connection: Connection, mailbox_id: UUID, uids: Sequence[int]) -> int:
     """These could be kept after all, or are gone from the server; how many were known."""
     deleted = await connection.execute(

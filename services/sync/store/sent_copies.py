@@ -42,7 +42,7 @@ async def due(connection: Connection, replica_id: UUID) -> dict[UUID, list[SentC
         SELECT submission_id, account_id, sent_copy.tenant_id, message_id, sent_at, attempts
           FROM sent_copy JOIN lease USING (account_id) JOIN account USING (account_id)
          WHERE filed_at IS NULL AND due_at <= now() AND lease.replica_id = $1
-           AND account.paused_at IS NULL
+           AND account.paused_at IS NULL AND account.removed_at IS NULL
          ORDER BY due_at LIMIT 200
         """,
         replica_id,
@@ -67,6 +67,21 @@ async def put_filed(connection: Connection, submission_id: UUID) -> None:
     await connection.execute(
         "UPDATE sent_copy SET filed_at = now(), trouble = NULL WHERE submission_id = $1",
         submission_id,
+    )
+
+
+async def wait(
+    connection: Connection, submission_ids: list[UUID], until: datetime, reason: str
+) -> None:
+    """Nobody may sign in before this moment: that is no failure of these copies."""
+    await connection.execute(
+        """
+        UPDATE sent_copy SET due_at = $2, trouble = $3
+         WHERE submission_id = ANY($1) AND filed_at IS NULL
+        """,
+        submission_ids,
+        until,
+        reason,
     )
 
 

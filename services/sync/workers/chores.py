@@ -7,15 +7,11 @@ from collections.abc import Awaitable, Callable
 import nats.errors
 import structlog
 
-from services.sync.actions.file_sent_copies import NotFiled, file_sent_copies
 from services.sync.actions.forget_account import forget_account
 from services.sync.actions.rethread_account import rethread_account
-from services.sync.actions.sign_in import sign_in
 from services.sync.actions.tell_again import tell_again
-from services.sync.imap.errors import ImapError
 from services.sync.metrics import OLDEST_PROOF_SECONDS, UNPROVEN
 from services.sync.store import (
-    accounts,
     audits,
     hosts,
     messages,
@@ -24,11 +20,10 @@ from services.sync.store import (
     standing,
 )
 from services.sync.store.leases import LeaseLost
-from services.sync.store.sent_copies import SentCopy
+from services.sync.workers.filing import file_copies_of_account
 from services.sync.workers.shepherd import Shepherd
 from services.sync.world import World
-from shared.db import is_away
-from shared.seal import SealError
+from shared.db import putting_off
 
 log = structlog.get_logger()
 
@@ -47,33 +42,10 @@ async def file_copies(world: World, shepherd: Shepherd) -> None:
         async with world.pool.acquire() as connection:
             due = await sent_copies.due(connection, world.replica_id)
         for copies in due.values():
-            await _file(world, copies)
-            shepherd.wake(copies[0].account_id)
+            await file_copies_of_account(copies, world, shepherd)
         return bool(due)
 
     await _for_ever("copies", once, world.copy_asked, _POLL_SECONDS)
-
-
-async def _file(world: World, copies: list[SentCopy]) -> None:
-    async with world.pool.acquire() as connection:
-        account = await accounts.account(connection, copies[0].account_id)
-    if account is None:
-        return
-    try:
-        async with sign_in(account, world.settings, world.keys, world.pool) as session:
-            await file_sent_copies(copies, session, world.bus, world.pool)
-    except (ImapError, SealError, NotFiled) as error:
-        attempts = max(copy.attempts for copy in copies)
-        pause = min(
-            world.settings.retry_seconds * 2 ** min(attempts, 20),
-            world.settings.retry_longest_seconds,
-        )
-        log.warning("copy not filed", account_id=str(account.account_id), error=str(error))
-        async with world.pool.acquire() as connection:
-            await sent_copies.put_off(
-                connection, [copy.submission_id for copy in copies], pause, str(error)
-            )
-    world.relay.wake()
 
 
 async def retell(world: World) -> None:
@@ -135,13 +107,12 @@ async def _for_ever(
     """Do it while there is something to do; then wait for a wake or the next look."""
     while True:
         wake.clear()
+        # A database or bus that is away comes back; anything else is a bug to see.
         try:
-            if await once():
-                continue
-        except Exception as error:
-            # A database or bus that is away comes back; anything else is a bug to see.
-            if not is_away(error) and not isinstance(error, nats.errors.Error):
-                raise
+            with putting_off(name):
+                if await once():
+                    continue
+        except nats.errors.Error as error:
             log.warning("put off", what=name, error=str(error))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -20,6 +20,7 @@ from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
 from services.sync.store.quarantine import Case
 from services.sync.world import World
+from shared.telemetry import end
 
 log = structlog.get_logger()
 
@@ -157,6 +158,4 @@ async def _together(*works: Coroutine[None, None, bool]) -> list[bool]:
             task.result()
         return [task.result() for task in tasks]
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)

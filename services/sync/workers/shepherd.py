@@ -12,10 +12,10 @@ from services.sync.domain.backoff import start_delay
 from services.sync.metrics import ACCOUNTS
 from services.sync.store import leases, standing
 from services.sync.store.leases import Lease, LeaseLost
-from services.sync.workers.ending import end
 from services.sync.workers.keeper import Keeper
 from services.sync.world import World
-from shared.db import is_away
+from shared.db import is_away, is_busy, putting_off
+from shared.telemetry import end
 
 log = structlog.get_logger()
 
@@ -38,18 +38,19 @@ class Shepherd:
         if account_id in self._kept:
             self._kept[account_id][0].wake.set()
 
+    async def hang_up(self, account_id: UUID) -> None:
+        """Close our connections to this account's server; the next look opens them again."""
+        if account_id in self._kept:
+            await end([self._kept[account_id][1]])
+
     async def run(self) -> None:
         """For ever: say that we live, take what is free, give back what is too much."""
         beating = asyncio.create_task(self._beat(), name="heartbeat")
         try:
             while True:
                 self._world.accounts_changed.clear()
-                try:
+                with putting_off("leases"):
                     await self._look()
-                except Exception as error:
-                    if not is_away(error):
-                        raise
-                    log.warning("leases not seen to", error=str(error))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._world.settings.heartbeat_seconds):
                         await self._world.accounts_changed.wait()
@@ -63,14 +64,10 @@ class Shepherd:
         """A heart does not wait for anything else: not for a server that is slow to say goodbye."""
         settings = self._world.settings
         while True:
-            try:
+            with putting_off("heartbeat"):
                 async with self._world.pool.acquire() as connection:
                     await leases.beat(connection, self._world.replica_id)
                     await leases.bury_silent(connection, settings.lease_seconds)
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                log.warning("no heartbeat", error=str(error))
             await asyncio.sleep(settings.heartbeat_seconds)
 
     async def _look(self) -> None:
@@ -121,7 +118,7 @@ class Shepherd:
         except LeaseLost:
             log.info("lease lost", account_id=str(keeper.lease.account_id))
         except Exception as error:
-            if is_away(error):
+            if is_away(error) or is_busy(error):
                 log.warning(
                     "account left", account_id=str(keeper.lease.account_id), error=str(error)
                 )
@@ -138,11 +135,7 @@ class Shepherd:
 
     async def _let_go(self) -> None:
         await self._end(self._kept)
-        try:
+        # Silent for long enough, others take over all the same.
+        with putting_off("giving back leases"):
             async with asyncio.timeout(5), self._world.pool.acquire() as connection:
                 await leases.retire(connection, self._world.replica_id)
-        except Exception as error:
-            # Silent for long enough, others take over all the same.
-            if not is_away(error):
-                raise
-            log.warning("leases not given back", error=str(error))

@@ -155,15 +155,3 @@ async def test_a_literal_larger_than_we_hold_ends_the_session():
             await session.select("INBOX", readonly=True)
             async for _ in session.fetch([1]):
                 pass
-
-
-async def test_sizes_are_known_before_anything_is_fetched():
-    async def more(peer: Peer) -> None:
-        await peer.expects(r"UID FETCH 1:2,9 \(UID RFC822.SIZE\)")
-        await peer.says("* 1 FETCH (RFC822.SIZE 44827 UID 1)", "* 3 EXPUNGE", "{tag} OK done")
-        await peer.parts()
-
-    async with talking_to(opened(more)) as session:
-        await session.select("INBOX", readonly=True)
-        assert await session.sizes([1, 2, 9]) == {1: 44827}
-        assert session.take_news() == [Expunged(3)]

@@ -632,6 +632,7 @@ async def everything(session: Session) -> None:
         lambda: session.structure([1, 2]),
         lambda: session.sections(1, ["HEADER", "1"]),
         lambda: session.beginning(1, 100),
+        lambda: exhausted(session.slices(1, "2")),
         lambda: session.search_message_id("<a@b>"),
         lambda: session.idle(0.01),
     ]

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sync.imap.parser import Value, parse_values
+from services.sync.imap.sections import SLICE_OCTETS
 from services.sync.imap.structure import Structure, structure_in
 from tests.sync.imap.scripted import Peer, opened, talking_to
 
@@ -199,3 +200,44 @@ async def test_parts_of_a_message_are_read_without_the_rest():
         for name in ("", "1.2]", "0", "1..2", "MIME", "1 BODY[]"):
             with pytest.raises(ValueError, match="not a part"):
                 await session.sections(7, [name])
+
+
+async def test_a_part_is_read_slice_by_slice_to_its_end():
+    async def more(peer: Peer) -> None:
+        await peer.expects(rf"UID FETCH 7 \(UID BODY.PEEK\[2\]<0.{SLICE_OCTETS}>\)")
+        await peer.sends(b"* 2 FETCH (UID 7 BODY[2]<0> {%d}\r\n" % SLICE_OCTETS)
+        await peer.sends(b"a" * SLICE_OCTETS)
+        await peer.says(")", "{tag} OK")
+        await peer.expects(rf"UID FETCH 7 \(UID BODY.PEEK\[2\]<{SLICE_OCTETS}.{SLICE_OCTETS}>\)")
+        await peer.says(f'* 2 FETCH (BODY[2]<{SLICE_OCTETS}> "end" UID 7)', "{tag} OK")
+        await peer.expects(r"UID FETCH 8 .*")  # gone
+        await peer.says("{tag} OK")
+        await peer.expects(r"UID FETCH 9 .*")  # there is no such part
+        await peer.says("* 3 FETCH (UID 9 BODY[2]<0> NIL)", "{tag} OK")
+        await peer.expects(r"UID FETCH 10 \(UID BODY.PEEK\[\]<0.*>\)")
+        await peer.says('* 4 FETCH (UID 10 BODY[]<0> "")', "{tag} OK")
+        await peer.parts()
+
+    async with talking_to(opened(more)) as session:
+        await session.select("INBOX", readonly=True)
+        assert [len(data) async for data in session.slices(7, "2")] == [SLICE_OCTETS, 3]
+        assert [data async for data in session.slices(8, "2")] == []
+        assert [data async for data in session.slices(9, "2")] == []
+        assert [data async for data in session.slices(10, "")] == [b""]
+        with pytest.raises(ValueError, match="not a part"):
+            _ = [data async for data in session.slices(7, "2]")]
+
+
+@pytest.mark.parametrize("octets", [SLICE_OCTETS, 2 * SLICE_OCTETS + 5])
+async def test_a_server_that_gives_all_of_a_part_at_once_gives_it_once(octets: int):
+    async def more(peer: Peer) -> None:
+        for _ in range(2 if octets == SLICE_OCTETS else 1):
+            await peer.expects(r"UID FETCH 7 .*")
+            await peer.sends(b"* 2 FETCH (UID 7 BODY[2] {%d}\r\n" % octets)
+            await peer.sends(b"a" * octets)
+            await peer.says(")", "{tag} OK")
+        await peer.parts()
+
+    async with talking_to(opened(more)) as session:
+        await session.select("INBOX", readonly=True)
+        assert sum([len(data) async for data in session.slices(7, "2")]) == octets

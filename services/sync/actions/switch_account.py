@@ -1,17 +1,18 @@
-"""An account's owner wants its server left alone."""
+"""An account's owner wants its server left alone, or wants to go on."""
 
 from services.sync.domain.reason import Reason
 from services.sync.store import accounts, standing
 from services.sync.store.accounts import Doing
 from shared.bus import Retry, tell
 from shared.contracts.account import AccountChanged, AccountState
-from shared.contracts.standing import PauseSync
+from shared.contracts.standing import PauseSync, ResumeSync
 from shared.db import Connection, Pool, in_transaction
 
-PAUSED = Doing(state=AccountState.PAUSED, reason=Reason.PAUSED_BY_OWNER)
+_PAUSED = Doing(state=AccountState.PAUSED, reason=Reason.PAUSED_BY_OWNER)
+_GOES_ON = Doing(state=AccountState.CONNECTING)
 
 
-async def pause_account(command: PauseSync, pool: Pool) -> bool:
+async def switch_account(command: PauseSync | ResumeSync, pool: Pool) -> bool:
     """Remember it, across restarts, and tell it; False when a newer word came before.
 
     Raises Retry for an account whose connection has not been heard of yet.
@@ -19,22 +20,28 @@ async def pause_account(command: PauseSync, pool: Pool) -> bool:
 
     async def work(connection: Connection) -> bool:
         account = (command.account_id, command.tenant_id)
-        if not await standing.pause(connection, *account, command.version):
+        match command:
+            case PauseSync():
+                switch, doing = standing.pause, _PAUSED
+            case ResumeSync():
+                switch, doing = standing.resume, _GOES_ON
+        if not await switch(connection, *account, command.version):
             if not await standing.is_known(connection, *account):
                 raise Retry(f"account {command.account_id} is not connected yet")
             return False
-        if await accounts.doing(connection, command.account_id) == PAUSED:
+        was = await accounts.doing(connection, command.account_id)
+        if was is not None and (was.state is AccountState.PAUSED) is (doing is _PAUSED):
             return True
         revision = await accounts.next_revision(connection, command.account_id)
-        await accounts.put_doing(connection, *account, PAUSED, revision)
+        await accounts.put_doing(connection, *account, doing, revision)
         await tell(
             connection,
             AccountChanged(
                 tenant_id=command.tenant_id,
                 account_id=command.account_id,
                 revision=revision,
-                state=PAUSED.state,
-                reason=PAUSED.reason,
+                state=doing.state,
+                reason=doing.reason,
             ),
         )
         return True

@@ -1,0 +1,160 @@
+"""/messages/{id}/attachments, /raw: what a message carries, and the message as it came."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from litestar import Router, get
+from litestar.params import FromPath, HeaderParameter, QueryParameter
+
+from services.api.actions.find_message import find_message
+from services.api.actions.read_part import read_part, size_of_part
+from services.api.domain.file_names import attachment_name, each_its_own, safe_name
+from services.api.domain.file_types import sent_as
+from services.api.domain.ranges import NotThere, Span, asks_for_some, span_of
+from services.api.domain.refusals import NotFound, RangeNotThere
+from services.api.domain.zipping import Zip
+from services.api.http.files import Answer, headers_of, names, not_modified, streamed
+from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.store.reading import ShownMessage
+from shared.bus.bucket import Key
+from shared.contracts.attachment import WHOLE_MESSAGE
+from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import Attachment
+
+Range = Annotated[str | None, HeaderParameter(name="Range", description="One range of bytes.")]
+IfRange = Annotated[str | None, HeaderParameter(name="If-Range")]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
+
+
+@get("/{message_id:str}/attachments/{number:int}", summary="Download an attachment")
+async def attachment(
+    request: Asking,
+    message_id: FromPath[str],
+    number: FromPath[int],
+    inline: Annotated[
+        bool,
+        QueryParameter(description="To be shown in its place, where its type is safe to show."),
+    ] = False,
+    range_: Range = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
+) -> Answer:
+    """One of a message's `attachments`, by its `number`.
+
+    It is fetched from the mail server when it is first opened, and kept near for a day. Where the
+    server cannot be asked now, 503 says when to come again. An answer may begin before all of it
+    has come; then its length is not told, and one that breaks off says so by ending the connection.
+    """
+    message = await _message(request, message_id)
+    wanted = _attachment(message, number)
+    content_type = sent_as(wanted.content_type)
+    headers = headers_of(
+        attachment_name(wanted.name, number, content_type),
+        content_type,
+        inline=inline,
+        etag=_etag(message, number),
+    )
+    return await _answer(request, message, number, headers, range_, if_range, if_none_match)
+
+
+@get("/{message_id:str}/raw", summary="Download a message as it came")
+async def raw(
+    request: Asking,
+    message_id: FromPath[str],
+    range_: Range = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
+) -> Answer:
+    """All of the message, byte for byte as its mail server has it (`.eml`)."""
+    message = await _message(request, message_id)
+    headers = headers_of(
+        f"{safe_name(message.subject, 'message')}.eml",
+        "message/rfc822",
+        inline=False,
+        etag=_etag(message, WHOLE_MESSAGE),
+    )
+    return await _answer(request, message, WHOLE_MESSAGE, headers, range_, if_range, if_none_match)
+
+
+@get("/{message_id:str}/attachments.zip", summary="Download all attachments of a message")
+async def attachments(request: Asking, message_id: FromPath[str]) -> Answer:
+    """Every attachment, pictures in the text included, under a name of its own."""
+    message = await _message(request, message_id)
+    if not message.details.attachments:
+        raise NotFound
+    world, caller = world_of(request), request.user.caller
+    for each in message.details.attachments:  # all can be had, or it is said before we begin
+        key = _key(message, each.number)
+        await size_of_part(world.bus, world.bucket, caller, key, wait=False)
+    headers = headers_of(
+        f"{safe_name(message.subject, 'attachments')}.zip", "application/zip", inline=False
+    )
+    return await streamed(_zipped(request, message), headers, size=None)
+
+
+def router() -> Router:
+    return Router("/messages", route_handlers=[attachment, raw, attachments], tags=["attachments"])
+
+
+async def _message(request: Asking, message_id: str) -> ShownMessage:
+    return await find_message(
+        world_of(request).request_pool, request.user.caller, id_of(Kind.MESSAGE, message_id)
+    )
+
+
+def _attachment(message: ShownMessage, number: int) -> Attachment:
+    for each in message.details.attachments:
+        if each.number == number:
+            return each
+    raise NotFound
+
+
+def _key(message: ShownMessage, part: int) -> Key:
+    return Key(message.account_id, message.message_id, part)
+
+
+def _etag(message: ShownMessage, part: int) -> str:
+    """What a message says never changes, nor what is attached to it."""
+    return f'"{shown(Kind.MESSAGE, message.message_id)}.{part}"'
+
+
+async def _answer(
+    request: Asking,
+    message: ShownMessage,
+    part: int,
+    headers: dict[str, str],
+    range_: str | None,
+    if_range: str | None,
+    if_none_match: str | None,
+) -> Answer:
+    world, caller, key = world_of(request), request.user.caller, _key(message, part)
+    if names(if_none_match, headers["ETag"]):
+        return not_modified(headers)
+    if if_range is not None and if_range.strip() != headers["ETag"]:
+        range_ = None
+    # Where a range ends, or counts from the end, is known when all of it has come.
+    whole = await size_of_part(world.bus, world.bucket, caller, key, wait=asks_for_some(range_))
+    span: Span | None = None
+    if range_ is not None and whole is not None:
+        try:
+            span = span_of(range_, whole.size_bytes)
+        except NotThere:
+            raise RangeNotThere(whole.size_bytes) from None
+    content = read_part(world.bus, world.bucket, caller, key, whole, span)
+    return await streamed(content, headers, size=whole and whole.size_bytes, span=span)
+
+
+async def _zipped(request: Asking, message: ShownMessage) -> AsyncGenerator[bytes]:
+    world, caller = world_of(request), request.user.caller
+    carried = message.details.attachments
+    file_names = each_its_own(
+        attachment_name(each.name, each.number, sent_as(each.content_type)) for each in carried
+    )
+    archive = Zip()
+    for each, name in zip(carried, file_names, strict=True):
+        yield archive.begin(name, message.received_at)
+        key = _key(message, each.number)
+        async for data in read_part(world.bus, world.bucket, caller, key, None, None):
+            yield archive.write(data)
+        yield archive.end_file()
+    yield archive.end()

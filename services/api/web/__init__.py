@@ -1,0 +1,1 @@
+"""The way out over HTTP, to what mail points at."""

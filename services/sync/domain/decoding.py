@@ -1,0 +1,130 @@
+"""Transfer encodings undone as the octets come (RFC 2045 §6); `mime.transfer` does it at once."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import Protocol
+
+from services.sync.domain.mime.transfer import decoded
+
+#: Of what has to be held as a whole to be decoded, and of a line that does not end.
+MAX_HELD_BYTES = 32 * 1024 * 1024
+_LONGEST_LINE = 64 * 1024
+
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64 = bytes(set(range(256)) - set(_LETTERS))
+_ONLY_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*")
+
+
+class TooMuchToHold(Exception):
+    """This encoding cannot be undone piece by piece, and there is too much of it."""
+
+
+class Decoder(Protocol):
+    """Undoes one encoding."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be said of it so far."""
+        ...
+
+    def end(self) -> bytes:
+        """What was held back."""
+        ...
+
+
+def decoder_of(encoding: str) -> Decoder:
+    """What undoes this Content-Transfer-Encoding; an unknown one is left as it is."""
+    match encoding.strip().lower():
+        case "base64":
+            return _Base64()
+        case "quoted-printable":
+            return _QuotedPrintable()
+        case "x-uuencode" | "uuencode" | "x-uue" | "uue" as uuencode:
+            return _AtOnce(uuencode)
+        case _:
+            return _Plain()
+
+
+class _Plain:
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def end(self) -> bytes:
+        return b""
+
+
+class _Base64:
+    """Line noise is passed over; behind the padding, what is no base64 ends the part."""
+
+    def __init__(self) -> None:
+        self._letters = b""  # fewer than four
+        self._padded = False
+        self._ended = False
+
+    def feed(self, data: bytes) -> bytes:
+        out: list[bytes] = []
+        first, *others = data.split(b"=")
+        self._take(first, out)
+        for piece in others:
+            self._close(out)
+            self._padded = True
+            self._take(piece, out)
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        out: list[bytes] = []
+        self._close(out)
+        return b"".join(out)
+
+    def _take(self, data: bytes, out: list[bytes]) -> None:
+        if self._padded and not self._ended and not _ONLY_BASE64.fullmatch(data):
+            self._ended = True
+        if self._ended:
+            return
+        letters = self._letters + data.translate(None, delete=_NOT_BASE64)
+        whole = len(letters) - len(letters) % 4
+        out.append(binascii.a2b_base64(letters[:whole]))
+        self._letters = letters[whole:]
+
+    def _close(self, out: list[bytes]) -> None:
+        """The end of a piece: two letters left over are one octet more, three are two."""
+        if len(self._letters) > 1:
+            out.append(binascii.a2b_base64(self._letters + b"=" * (4 - len(self._letters))))
+        self._letters = b""
+
+
+class _QuotedPrintable:
+    """Line by line: what an `=` means depends on what follows it."""
+
+    def __init__(self) -> None:
+        self._line = b""
+
+    def feed(self, data: bytes) -> bytes:
+        data = self._line + data
+        at = data.rfind(b"\n") + 1
+        if len(data) - at > _LONGEST_LINE:
+            # No line of it ends, so it is cut where no `=XX` and no soft line break is.
+            at = len(data) - 64
+            equals = data.rfind(b"=", at - 3, at)
+            at = at if equals < 0 else equals
+        self._line = data[at:]
+        return binascii.a2b_qp(data[:at])
+
+    def end(self) -> bytes:
+        return binascii.a2b_qp(self._line)
+
+
+class _AtOnce:
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        self._held += data
+        if len(self._held) > MAX_HELD_BYTES:
+            raise TooMuchToHold
+        return b""
+
+    def end(self) -> bytes:
+        return decoded(bytes(self._held), self._encoding)[0]

@@ -1,0 +1,113 @@
+"""Copies of sent messages are filed with a real server, over no more connections than it allows."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from services.sync.domain.reason import Reason
+from shared.bus import Bus, BusSettings, Ears, open_bus
+from shared.contracts.account import ConnectSync
+from shared.contracts.envelope import encode
+from shared.contracts.submission import FileSentCopy, ReadSubmissionMime, SubmissionMime
+from tests.servers.dovecot import Dovecot
+from tests.stories.stack import until
+from tests.sync.conftest import Sync
+from tests.sync.test_copy import a_message
+
+SENT = "Message-ID: <lunch@postbus.test>\r\nSubject: Lunch\r\n\r\nAt noon?\r\n"
+
+
+@asynccontextmanager
+async def sender(sync: Sync) -> AsyncGenerator[Bus]:
+    """The sender, who knows what was sent."""
+    settings = BusSettings(bus_url=sync.platform.bus_url("sender"))  # pyright: ignore[reportArgumentType]
+    ears: Ears[None] = Ears("sender")
+
+    @ears.answer(ReadSubmissionMime)
+    async def answer(query: ReadSubmissionMime, world: None) -> SubmissionMime:
+        return SubmissionMime(data=SENT.encode(), pieces=1)
+
+    async with (
+        open_bus(settings, service="sender") as bus,
+        ears.open(bus, None, only=[ReadSubmissionMime]),
+    ):
+        yield bus
+
+
+async def file_copy(bus: Bus, account: ConnectSync) -> UUID:
+    command = FileSentCopy(
+        tenant_id=account.tenant_id,
+        account_id=account.account_id,
+        submission_id=uuid4(),
+        message_id="lunch@postbus.test",
+        size_bytes=len(SENT),
+        sent_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+    await bus.js.publish(command.nats_subject(), encode(command))
+    return command.submission_id
+
+
+async def until_filed(sync: Sync, submission_id: UUID) -> None:
+    async def filed() -> bool:
+        return await sync.database.fetchval(
+            "SELECT filed_at IS NOT NULL FROM sent_copy WHERE submission_id = $1", submission_id
+        )
+
+    await until("the copy is filed", filed)
+
+
+async def test_a_copy_is_filed_once_and_its_connection_is_given_back(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    async with sender(sync) as bus, sync.running():
+        account = await sync.connect(user, dovecot)
+        await sync.until_state("live")
+        await until_filed(sync, await file_copy(bus, account))
+        await until_filed(sync, await file_copy(bus, account))
+        assert list(dovecot.message_ids(user, "Sent").values()) == ["<lunch@postbus.test>"]
+        held = await sync.database.fetch("SELECT role FROM connection_slot")
+    assert [each["role"] for each in held] == ["listen"]
+
+
+async def test_a_copy_is_filed_where_the_server_allows_a_single_connection(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    async with sender(sync) as bus, sync.running(connections_per_account=1):
+        account = await sync.connect(user, dovecot)
+        await sync.until_state("live")
+        await until_filed(sync, await file_copy(bus, account))
+        assert list(dovecot.message_ids(user, "Sent").values()) == ["<lunch@postbus.test>"]
+        dovecot.append(user, "INBOX", [a_message("Number 1")])
+        await sync.until_listed(2)  # whoever hung up for it is back
+
+
+async def test_a_copy_waits_while_every_connection_is_in_use(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    async with sender(sync) as bus, sync.running(connections_per_account=2):
+        account = await sync.connect(user, dovecot)
+        await sync.until_state("live")
+        opened = uuid4()  # by someone who opens a large attachment
+        await sync.database.execute(
+            "INSERT INTO replica (replica_id, role) VALUES ($1, 'answer')", opened
+        )
+        await sync.database.execute(
+            "INSERT INTO connection_slot (account_id, number, tenant_id, role, replica_id)"
+            " VALUES ($1, 1, $2, 'answer', $3)",
+            account.account_id,
+            account.tenant_id,
+            opened,
+        )
+        copy = await file_copy(bus, account)
+
+        async def waits() -> bool:
+            await sync.database.execute("UPDATE replica SET seen_at = now()")
+            row = await sync.database.fetchrow("SELECT trouble, attempts FROM sent_copy")
+            return row is not None and tuple(row) == (Reason.TOO_MANY_CONNECTIONS, 0)
+
+        await until("the copy waits for a connection", waits)
+        assert dovecot.message_ids(user, "Sent") == {}
+        await sync.database.execute("DELETE FROM connection_slot WHERE role = 'answer'")
+        await sync.database.execute("UPDATE sent_copy SET due_at = now()")
+        await until_filed(sync, copy)
