@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.say import say
 from benchmarks.sync_bench.mail import Made, mailbox
-from benchmarks.sync_bench.say import say
 from tests.servers.dovecot import Dovecot, Mail
 from tests.servers.process import short_directory
 

@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.sync_bench.machine import memory_kilobytes
+from benchmarks.machine import memory_kilobytes
+from benchmarks.say import say
 from benchmarks.sync_bench.platform import Platform, until
-from benchmarks.sync_bench.say import say
 from benchmarks.sync_bench.waiting import by_lmtp, told_of
 from tests.servers.dovecot import Dovecot
 

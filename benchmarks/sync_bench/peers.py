@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.say import say
 from benchmarks.sync_bench.raw import warm
-from benchmarks.sync_bench.say import say
 from tests.servers.dovecot import PASSWORD
 
 PATIENCE_SECONDS = 900

@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from benchmarks.sync_bench.machine import Processor
+from benchmarks.machine import Processor
 from shared.contracts.ids import Kind, read
 from shared.db import Connection
 from tests.servers.dovecot import Dovecot

@@ -4,11 +4,11 @@ import asyncio
 import time
 from statistics import median
 
+from benchmarks.say import say
 from benchmarks.sync_bench.door import Door
 from benchmarks.sync_bench.filled import Filled
 from benchmarks.sync_bench.mail import mailbox
 from benchmarks.sync_bench.platform import Platform, until, uuid_of
-from benchmarks.sync_bench.say import say
 from tests.servers.dovecot import Dovecot, Mail
 
 ROUNDS = 5

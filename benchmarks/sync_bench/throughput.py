@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.machine import memory_peak
+from benchmarks.say import say
 from benchmarks.sync_bench.filled import Filled
 from benchmarks.sync_bench.platform import Platform, sample, until, uuid_of
 from benchmarks.sync_bench.profile import profiled
-from benchmarks.sync_bench.say import say
 from tests.servers.dovecot import Dovecot
 
 SEARCHES = 30
@@ -32,6 +33,7 @@ class FirstSync:
     search_p50_milliseconds: float
     used_until_listed: dict[str, float]
     used_until_searchable: dict[str, float]
+    peak_megabytes: float  # of sync and the process it reads in, together
 
     @property
     def listed_per_second(self) -> float:
@@ -48,6 +50,7 @@ class FirstSync:
             f"searchable after {self.searchable_seconds:.2f} s "
             f"({self.searchable_per_second:,.0f}/s; a search {self.search_p50_milliseconds:.0f} ms)"
         )
+        say(f"sync and the process it reads in took {self.peak_megabytes:.0f} MB of memory at most")
         say("where the time goes: processor seconds for 1,000 messages")
         say(f"{'':20}{'until listed':>14}{'until searchable':>18}")
         thousands = self.messages / 1000
@@ -93,6 +96,7 @@ async def first_sync(
             pids = {name: platform.pids[service] for name, service in PROFILED.items()}
             kept.enter_context(profiled(pids, profile))
             await asyncio.sleep(1.0)  # py-spy announces nothing when it is ready
+        peak = kept.enter_context(memory_peak(platform.pids["sync-listen"]))
         before = await platform.processor(dovecot)
         began = time.monotonic()
         account = await platform.connect(imap_port or dovecot.imap_port, filled.user)
@@ -142,4 +146,5 @@ async def first_sync(
         search_p50_milliseconds=sorted(searches)[len(searches) // 2] * 1000,
         used_until_listed=used_until_listed,
         used_until_searchable=used_until_searchable,
+        peak_megabytes=peak.megabytes,
     )

@@ -3,9 +3,12 @@
 import os
 import platform
 import subprocess
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +17,8 @@ from typing import Self
 import psutil
 
 FSYNCS = 60
+LOOK_SECONDS = 0.2
+_WORK = "sum(hash(str(n)) for n in range(1_500_000))"
 
 
 def hardware() -> dict[str, str | int | float]:
@@ -28,6 +33,7 @@ def hardware() -> dict[str, str | int | float]:
     return {
         "cpu": models[0].partition(": ")[2] if models else platform.machine(),
         "cores": os.cpu_count() or 0,
+        "cores_are_worth": round(cores_are_worth(), 2),
         "memory_gib": round(memory),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -36,6 +42,21 @@ def hardware() -> dict[str, str | int | float]:
         "load_before": round(os.getloadavg()[0], 2),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
+
+
+def cores_are_worth() -> float:
+    """How many times as much as one core all of them do: two threads of a core are not two."""
+    cores = os.cpu_count() or 1
+    return cores * _seconds(1) / _seconds(cores)
+
+
+def _seconds(processes: int) -> float:
+    """Until so many processes have each done the same."""
+    began = time.perf_counter()
+    running = [subprocess.Popen([sys.executable, "-c", _WORK]) for _ in range(processes)]
+    for each in running:
+        each.wait()
+    return time.perf_counter() - began
 
 
 def filesystem() -> str:
@@ -128,3 +149,33 @@ def memory_kilobytes(pid: int) -> int:
             if line.startswith("Pss:"):
                 total += int(line.split()[1])
     return total
+
+
+class Peak:
+    """The most memory that a process and its children took while somebody looked."""
+
+    def __init__(self) -> None:
+        self.kilobytes = 0
+
+    @property
+    def megabytes(self) -> float:
+        return self.kilobytes / 1000
+
+
+@contextmanager
+def memory_peak(pid: int) -> Generator[Peak]:
+    """Look at the process and its children a few times a second while inside."""
+    peak = Peak()
+    enough = threading.Event()
+
+    def look() -> None:
+        while not enough.wait(LOOK_SECONDS):
+            peak.kilobytes = max(peak.kilobytes, memory_kilobytes(pid))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield peak
+    finally:
+        enough.set()
+        looking.join()
