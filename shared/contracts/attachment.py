@@ -39,3 +39,4 @@ class SlotWanted(Hint, frozen=True, kw_only=True):
     channel: ClassVar[str] = "hint.slot.wanted"
 
     account_id: UUID
+    only: bool = False  # the account may have no other: who listens over it lends it, too

@@ -211,6 +211,22 @@ async def test_two_replicas_share_the_one_connection_in_turn(
         assert all(answer.ready for answer in answers)
 
 
+async def test_who_listens_over_the_only_connection_lends_it(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "INBOX", [SMALL_LETTER])
+    # What it keeps would not be looked at again for long: nothing else makes it hang up.
+    alone = {"connections_per_account": 1, "poll_seconds": 300.0, "heartbeat_seconds": 1.0}
+    async with sync.running(**alone), sync.running(role="answer", connections_per_account=1):
+        account = await sync.connect(user, dovecot)
+        (message_id,) = (await sync.until_listed(1)).values()
+        await sync.until_state("live")
+        ask = asking(sync, account.tenant_id, account.account_id)
+        assert (await ask(message_id, 1)).ready
+        dovecot.append(user, "INBOX", [letter("later")])
+        await sync.until_listed(2)  # the keeper has it again
+
+
 class _Gone(Bucket):
     def __init__(self) -> None: ...
 

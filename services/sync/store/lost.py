@@ -90,6 +90,7 @@ async def unplace_mailboxes(
         list(mailbox_ids),
         revision,
     )
+    await connection.execute("DELETE FROM quarantine WHERE mailbox_id = ANY($1)", list(mailbox_ids))
     return [_unplaced(row) for row in rows]
 
 

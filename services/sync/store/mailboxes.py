@@ -1,7 +1,7 @@
 """Mailboxes, and how far each was read."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     server_count: int = 0
     status: str | None = None
     compared_at: datetime | None = None
+    gone_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -60,7 +61,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
 _COLUMNS = """
     mailbox_id, tenant_id, account_id, path, raw_name, delimiter, role, selectable, revision,
     server_id, subscribed, uidvalidity, first_uidnext, highestmodseq, covered, copied_at,
-    renumbered_at, server_count, status, compared_at
+    renumbered_at, server_count, status, compared_at, gone_at
 """
 
 
@@ -87,6 +88,7 @@ def _mailbox(row: asyncpg.Record) -> Mailbox:
         server_count=row["server_count"],
         status=row["status"],
         compared_at=row["compared_at"],
+        gone_at=row["gone_at"],
     )
 
 
@@ -117,6 +119,20 @@ async def gone(connection: Connection, account_id: UUID) -> list[Mailbox]:
     return [_mailbox(row) for row in rows]
 
 
+async def gone_lately(connection: Connection, account_id: UUID, within: timedelta) -> list[Mailbox]:
+    """The mailboxes that went no longer ago than this, the last one first."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM mailbox
+         WHERE account_id = $1 AND gone_at > now() - $2::interval
+         ORDER BY gone_at DESC, mailbox_id
+        """,  # noqa: S608 - columns from above
+        account_id,
+        within,
+    )
+    return [_mailbox(row) for row in rows]
+
+
 async def mailbox(connection: Connection, mailbox_id: UUID) -> Mailbox:
     """This mailbox, whether or not it is gone; raises LookupError for one never known."""
     row = await connection.fetchrow(
@@ -129,7 +145,10 @@ async def mailbox(connection: Connection, mailbox_id: UUID) -> Mailbox:
 
 
 async def put_mailboxes(connection: Connection, mailboxes: list[Mailbox]) -> None:
-    """Remember what the server lists: new mailboxes, and what is said of known ones."""
+    """Remember what the server lists: new mailboxes, and what is said of known ones.
+
+    One that was gone is there again.
+    """
     await connection.executemany(
         """
         INSERT INTO mailbox (mailbox_id, tenant_id, account_id, path, raw_name, delimiter, role,
@@ -138,7 +157,8 @@ async def put_mailboxes(connection: Connection, mailboxes: list[Mailbox]) -> Non
         ON CONFLICT (mailbox_id) DO UPDATE
            SET path = excluded.path, raw_name = excluded.raw_name, delimiter = excluded.delimiter,
                role = excluded.role, selectable = excluded.selectable,
-               revision = excluded.revision, subscribed = excluded.subscribed, status = NULL
+               revision = excluded.revision, subscribed = excluded.subscribed, status = NULL,
+               gone_at = NULL
         """,
         [
             (
@@ -159,17 +179,18 @@ async def put_mailboxes(connection: Connection, mailboxes: list[Mailbox]) -> Non
     )
 
 
-async def close(connection: Connection, mailbox_ids: Sequence[UUID]) -> None:
-    """These hold no messages any more; should they again, they are read from nothing."""
+async def begin_anew(connection: Connection, mailbox_ids: Sequence[UUID]) -> None:
+    """These were gone, or held no messages: they are read from nothing, and proven anew."""
     await connection.execute(
         """
         UPDATE mailbox SET uidvalidity = NULL, highestmodseq = NULL, covered = '{}',
-                           copied_at = NULL, status = NULL, compared_at = NULL, server_count = 0
+                           copied_at = NULL, renumbered_at = NULL, status = NULL,
+                           compared_at = NULL, server_count = 0
          WHERE mailbox_id = ANY($1)
         """,
         list(mailbox_ids),
     )
-    await connection.execute("DELETE FROM quarantine WHERE mailbox_id = ANY($1)", list(mailbox_ids))
+    await connection.execute("DELETE FROM audit WHERE mailbox_id = ANY($1)", list(mailbox_ids))
 
 
 async def put_aside(connection: Connection, mailbox_ids: list[UUID]) -> None:
@@ -179,14 +200,16 @@ async def put_aside(connection: Connection, mailbox_ids: list[UUID]) -> None:
     )
 
 
-async def put_gone(connection: Connection, mailbox_ids: list[UUID], revision: int) -> None:
-    """These mailboxes are no longer on the server."""
+async def put_gone(connection: Connection, mailbox_ids: Sequence[UUID], revision: int) -> None:
+    """These mailboxes are no longer on the server.
+
+    Their position stays: by its UIDVALIDITY a mailbox is known when it comes back.
+    """
     await connection.execute(
         "UPDATE mailbox SET gone_at = now(), revision = $2 WHERE mailbox_id = ANY($1)",
-        mailbox_ids,
+        list(mailbox_ids),
         revision,
     )
-    await connection.execute("DELETE FROM quarantine WHERE mailbox_id = ANY($1)", mailbox_ids)
 
 
 async def begin(

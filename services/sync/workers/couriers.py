@@ -253,7 +253,7 @@ class Couriers:
                     self._finish(desk, errand, PartAnswer(ready=True))
             if not desk.waiting:
                 return turn
-            await self._bus.hint(SlotWanted(account_id=desk.account_id))
+            await self._bus.hint(SlotWanted(account_id=desk.account_id, only=turn.for_the_only))
             # The end of a rest, and of another process's connection, are no events here.
             await asyncio.sleep(_SLOT_LOOK_SECONDS)
 

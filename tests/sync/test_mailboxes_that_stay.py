@@ -1,0 +1,201 @@
+"""A mailbox keeps its id whatever it is called, and whatever a list says while names change."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from shared.contracts.mail import MailboxRenumbered
+from tests.chaos.liar import Liar
+from tests.servers.dovecot import Dovecot
+from tests.stories.stack import until
+from tests.sync.conftest import Sync
+from tests.sync.test_copy import a_message, some_messages
+from tests.sync.test_ids_that_stay import HURRIED, a_whole_round, ids, until_ids, without
+
+
+async def mailbox_ids(sync: Sync) -> dict[str, UUID]:
+    rows = await sync.database.fetch("SELECT path, mailbox_id FROM mailbox WHERE gone_at IS NULL")
+    return {row["path"]: row["mailbox_id"] for row in rows}
+
+
+def shown(sync: Sync) -> dict[str, UUID]:
+    """The mailboxes that listeners know of, by path."""
+    return {one.path: one.mailbox_id for one in sync.listener.boxes.values() if not one.gone}
+
+
+async def until_shown(sync: Sync, check: Callable[[dict[str, UUID]], bool]) -> dict[str, UUID]:
+    async def told() -> dict[str, UUID] | None:
+        found = shown(sync)
+        return found if check(found) else None
+
+    return await until("the mailboxes are told", told)
+
+
+def rename(dovecot: Dovecot, user: str, *names: tuple[str, str]) -> None:
+    with dovecot.imap(user) as imap:
+        for path, to in names:
+            assert imap.rename(path, to)[0] == "OK"
+
+
+def renumber(dovecot: Dovecot, user: str, path: str, uidvalidity: int) -> None:
+    dovecot.doveadm("mailbox", "update", "-u", user, "--uid-validity", str(uidvalidity), path)
+
+
+async def test_a_mailbox_that_takes_the_name_of_one_that_only_held_others_keeps_its_id(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Beta", some_messages(3))
+    dovecot.append(user, "Zoo/Apes", [a_message("An ape")])  # of Zoo there is the name only
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        before = await until_ids(sync, "Beta", 3)
+        await until_ids(sync, "Zoo/Apes", 1)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+    rename(dovecot, user, ("Zoo", "Between"), ("Beta", "Zoo"), ("Between", "Beta"))
+    async with sync.running(**HURRIED):
+        assert await until_ids(sync, "Zoo", 3) == before
+        await a_whole_round(sync)
+        now = await until_shown(sync, lambda found: "Beta/Apes" in found)
+        assert (now["Zoo"], now["Beta/Apes"]) == (were["Beta"], were["Zoo/Apes"])
+    assert sync.listener.gone == set()
+
+
+async def test_two_mailboxes_that_swap_names_keep_their_ids_when_a_list_shows_one_of_them(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Alpha", some_messages(2))
+    dovecot.append(user, "Beta", [a_message("Another")])
+    async with Liar.before(dovecot.imap_port) as server, sync.running(**HURRIED):
+        await sync.connect(user, server)
+        other = await until_ids(sync, "Beta", 1)
+        await until_ids(sync, "Alpha", 2)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+        server.lie = without(b"Between")
+        rename(dovecot, user, ("Alpha", "Between"))
+        await until_shown(sync, lambda found: "Alpha" not in found)
+        rename(dovecot, user, ("Beta", "Alpha"), ("Between", "Beta"))
+        server.repent()
+        await until_ids(sync, "Beta", 2)
+        now = await until_shown(sync, lambda found: {"Alpha", "Beta"} <= found.keys())
+        assert (now["Alpha"], now["Beta"]) == (were["Beta"], were["Alpha"])
+        assert await ids(sync, "Alpha") == other
+        await sync.until_listed(2, "Beta")
+
+
+@pytest.mark.parametrize("to", ["Alpha", "Gamma"])
+async def test_a_mailbox_that_is_listed_again_has_its_id_again(
+    sync: Sync, dovecot: Dovecot, user: str, to: str
+) -> None:
+    dovecot.append(user, "Alpha", some_messages(3))
+    async with Liar.before(dovecot.imap_port) as server, sync.running(**HURRIED):
+        await sync.connect(user, server)
+        await until_ids(sync, "Alpha", 3)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+        server.lie = without(to.encode())
+        if to != "Alpha":
+            rename(dovecot, user, ("Alpha", to))
+        await until_shown(sync, lambda found: "Alpha" not in found)
+        await until("its messages are listed nowhere", lambda: nothing_listed(sync))
+        for _ in range(2):
+            await a_whole_round(sync)
+        server.repent()
+        await until_ids(sync, to, 3)
+        now = await until_shown(sync, lambda found: to in found)
+        assert now[to] == were["Alpha"]
+        await sync.until_listed(3, to)
+        assert await sync.database.fetchval("SELECT count(*) FROM keepsake") == 0
+
+
+async def nothing_listed(sync: Sync) -> bool:
+    return sync.listener.listed() == {}
+
+
+async def test_the_server_makes_a_mailbox_anew_and_the_renamed_one_keeps_its_id(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Trash", some_messages(3))
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        before = await until_ids(sync, "Trash", 3)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+        rename(dovecot, user, ("Trash", "Kept"))
+        assert await until_ids(sync, "Kept", 3) == before
+        now = await until_shown(sync, lambda found: {"Kept", "Trash"} <= found.keys())
+        assert now["Kept"] == were["Trash"] != now["Trash"]
+        dovecot.append(user, "Trash", [a_message("Another")])
+        await until_ids(sync, "Trash", 1)
+    assert sync.listener.gone == set()
+
+
+async def until_closed(sync: Sync, path: str) -> None:
+    async def closed() -> bool:
+        return await sync.database.fetchval(
+            "SELECT NOT selectable FROM mailbox WHERE path = $1 AND gone_at IS NULL", path
+        )
+
+    await until("it is a name only", closed)
+
+
+async def test_a_mailbox_that_is_closed_and_opened_anew_keeps_its_id_and_is_not_renumbered(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Zoo", some_messages(2))
+    dovecot.append(user, "Zoo/Apes", [a_message("An ape")])
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        await until_ids(sync, "Zoo", 2)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+        with dovecot.imap(user) as imap:
+            assert imap.delete("Zoo")[0] == "OK"
+        await until_closed(sync, "Zoo")
+        await a_whole_round(sync)
+        dovecot.append(user, "Zoo", [a_message("Another")])
+        await until_ids(sync, "Zoo", 1)
+        await a_whole_round(sync)
+        assert (await mailbox_ids(sync))["Zoo"] == were["Zoo"]
+    assert not [one for one in sync.listener.told if isinstance(one, MailboxRenumbered)]
+
+
+async def test_a_mailbox_that_was_gone_for_more_than_a_day_is_a_new_one(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Alpha", some_messages(3))
+    async with Liar.before(dovecot.imap_port) as server, sync.running(**HURRIED):
+        await sync.connect(user, server)
+        await until_ids(sync, "Alpha", 3)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+        server.lie = without(b"Alpha")
+        await until_shown(sync, lambda found: "Alpha" not in found)
+        await sync.database.execute("UPDATE mailbox SET gone_at = gone_at - interval '25 hours'"
+                                    " WHERE gone_at IS NOT NULL")  # fmt: skip
+        server.repent()
+        now = await until_shown(sync, lambda found: "Alpha" in found)
+        assert now["Alpha"] not in were.values()
+
+
+async def test_a_new_mailbox_with_the_number_of_one_that_was_deleted_is_not_taken_for_it(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Alpha", some_messages(3))
+    renumber(dovecot, user, "Alpha", 4242)
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        await until_ids(sync, "Alpha", 3)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+        with dovecot.imap(user) as imap:
+            assert imap.delete("Alpha")[0] == "OK"
+        await until_shown(sync, lambda found: "Alpha" not in found)
+    dovecot.append(user, "Gamma", [a_message(f"Another {n}") for n in range(3)])
+    renumber(dovecot, user, "Gamma", 4242)
+    async with sync.running(**HURRIED):
+        now = await until_shown(sync, lambda found: "Gamma" in found)
+        assert now["Gamma"] not in were.values()
+        await sync.until_listed(3, "Gamma")
