@@ -132,3 +132,26 @@ async def test_nothing_is_left_running():
         await readers.read([letter(1)])
         (child,) = children()
     await gone(child)
+
+
+async def test_askers_of_one_reader_get_each_their_own_answer():
+    async with Readers(at_once=1) as readers:
+        batches = [[letter(number)] * (number % 7 + 1) for number in range(40)]
+        read = await asyncio.gather(*(readers.read(batch) for batch in batches))
+        assert len(children()) == 1
+    assert [subjects(one) for one in read] == [
+        [str(number)] * (number % 7 + 1) for number in range(40)
+    ]
+
+
+@pytest.mark.parametrize("words", ["deadly", "endless"])
+async def test_who_asks_beside_a_message_that_kills_the_reader_loses_nothing(words: str):
+    async with Readers(at_once=1, seconds=3, module=MORTAL) as readers:
+        read = await asyncio.gather(
+            readers.read([letter(1)]),
+            readers.read([letter(2, words)]),
+            readers.read([letter(3), letter(4)]),
+        )
+    assert subjects(read[0]) == ["1"]
+    assert subjects(read[1])[0].startswith("2 ")
+    assert subjects(read[2]) == ["3", "4"]

@@ -28,6 +28,7 @@ from services.sync.imap.errors import Refused
 from services.sync.imap.fetch import Fetched
 from services.sync.imap.heads import Head
 from services.sync.imap.session import Session
+from services.sync.imap.structure import Structure
 from services.sync.metrics import LAG_SECONDS, MESSAGE_BYTES, MESSAGES, QUARANTINED
 from services.sync.store import leases, mailboxes, places, quarantine
 from services.sync.store.leases import Lease
@@ -221,31 +222,51 @@ class _Pull:
         if not heads:
             return
         self._commands += 1 + len(heads)
-        structures = await self._session.structure([head.uid for head in heads])
-        for head in heads:
-            skeleton = None
-            if (structure := structures.get(head.uid)) is not None:
-                sections = await self._session.sections(head.uid, sections_of(structure))
-                skeleton = assemble(structure, sections)
-            if skeleton is not None:
-                raw, sizes = skeleton.raw, skeleton.attachment_sizes
-            else:
-                # A structure that cannot be used: what comes first is most of what a person reads.
-                beginning = await self._session.beginning(head.uid, _BEGINNING_BYTES)
-                if beginning is None:
-                    self._cases.append(Case(uid=head.uid, reason="missing", size_bytes=head.size))
+        structures = await self._structures([head.uid for head in heads])
+        wanted = {uid: sections_of(structure) for uid, structure in structures.items()}
+        unread = {head.uid: head for head in heads}
+        async with aclosing(self._session.sections_of_each(wanted)) as reading:
+            async for uid, sections in reading:
+                if isinstance(sections, Refused) or uid not in unread:
                     continue
-                raw, sizes = beginning, {}
-            await self._take(
-                _seen(head),
-                Raw(
-                    uid=head.uid,
-                    raw=raw,
-                    received_at=head.internal_date or datetime.now(UTC),
-                    size_bytes=head.size,
-                    attachment_sizes=sizes,
-                ),
-            )
+                if (skeleton := assemble(structures[uid], sections)) is not None:
+                    await self._take_part(unread.pop(uid), skeleton.raw, skeleton.attachment_sizes)
+        for head in unread.values():
+            # A structure that cannot be used: what comes first is most of what a person reads.
+            beginning, said = None, ""
+            try:
+                beginning = await self._session.beginning(head.uid, _BEGINNING_BYTES)
+            except Refused as refused:
+                said = refused.text
+            if beginning is None:
+                case = Case(uid=head.uid, reason="missing", detail=said, size_bytes=head.size)
+                self._cases.append(case)
+                continue
+            await self._take_part(head, beginning, {})
+
+    async def _structures(self, uids: Sequence[int]) -> dict[int, Structure]:
+        try:
+            return await self._session.structure(uids)
+        except Refused:
+            if len(uids) == 1:
+                return {}
+        # One that the server stumbles over is not the others' fault.
+        found: dict[int, Structure] = {}
+        for uid in uids:
+            found |= await self._structures([uid])
+        return found
+
+    async def _take_part(self, head: Head, raw: bytes, sizes: Mapping[int, int]) -> None:
+        await self._take(
+            _seen(head),
+            Raw(
+                uid=head.uid,
+                raw=raw,
+                received_at=head.internal_date or datetime.now(UTC),
+                size_bytes=head.size,
+                attachment_sizes=sizes,
+            ),
+        )
 
     async def _missing(self, uids: Sequence[int], span: Span) -> None:
         """What was listed and did not come: gone by now, or given when asked for alone."""

@@ -1,6 +1,7 @@
 """The process that reads messages for `understanding`. It imports the rules and nothing else."""
 
 import gc
+import os
 import resource
 import signal
 import sys
@@ -16,6 +17,8 @@ from services.sync.domain.understand import Raw, Understood, Unreadable, underst
 LENGTH_BYTES = 4
 READY = b"ready"
 
+# Whoever opens a message or asks for a list goes first; those who read words come last.
+_NICE = 5
 _COLLECTED_AFTER = 1_000  # messages
 _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 
@@ -55,6 +58,7 @@ def _read(one: Raw) -> Understood | Unreadable:
 def serve(seconds: float) -> None:
     """What is asked comes in, what was read goes out, until the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides when it ends
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     asked_in = msgspec.msgpack.Decoder(list[Asked])

@@ -3,7 +3,7 @@
 Reading takes most of a first copy's time. And no rule bounds what a message can do to its reader:
 one that takes too long, or takes its reader along, must not take anything else. The process holds
 no password, no key and no connection but to its parent; it is born when it is first needed and
-goes when there was nothing to read for a while.
+goes when there was nothing to read for a while. While it reads one batch the next is on its way.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +33,7 @@ _START_SECONDS = 30.0
 _BATCH_MESSAGES = 200
 _BATCH_BYTES = 4 * 1024 * 1024
 _SOCKET_BYTES = 1024 * 1024
+_ASKERS = 2  # of one process: one whose batch is read, one whose batch comes
 
 _answers = msgspec.msgpack.Decoder(Answer)
 
@@ -55,9 +57,10 @@ class Readers:
         self._seconds = seconds
         self._module = module
         self._idle_seconds = idle_seconds
-        self._slots = asyncio.Semaphore(max(1, at_once))
-        self._threads = ThreadPoolExecutor(max(1, at_once), thread_name_prefix="reader")
-        self._idle: list[_Child] = []
+        most = _ASKERS * at_once or 1
+        self._slots = asyncio.Semaphore(most)
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="reader")
+        self._askers: dict[_Child, int] = {}
         self._retirement: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
@@ -71,7 +74,8 @@ class Readers:
     ) -> None:
         if self._retirement is not None:
             self._retirement.cancel()
-        self._retire()
+        for child in list(self._askers):
+            self._end(child)
         self._threads.shutdown(wait=False)
 
     async def read(self, fetched: Sequence[Raw]) -> list[Understood | Unreadable]:
@@ -91,21 +95,33 @@ class Readers:
                 return await self._ask(batch)
             except (OSError, EOFError) as error:
                 log.warning("reading anew, one by one", messages=len(batch), error=repr(error))
-            read: list[Understood | Unreadable] = []
+            return await self._alone(batch)
+        except NoReader as error:
+            # No message's fault; and mail that waits for a process that never comes is lost mail.
+            log.warning("reading in a thread", error=str(error.__cause__ or error))
+            return await self._here(batch)
+
+    async def _alone(self, batch: Sequence[Raw]) -> list[Understood | Unreadable]:
+        """One by one, by a process that nobody else asks: who does not survive is to blame."""
+        loop = asyncio.get_running_loop()
+        read: list[Understood | Unreadable] = []
+        child: _Child | None = None
+        try:
             for one in batch:
+                child = child or _Child(self._module, self._seconds)
                 try:
-                    read += await self._ask([one])
+                    read += await loop.run_in_executor(self._threads, child.ask, [one])
                 except (OSError, EOFError) as error:
                     slow = isinstance(error, TimeoutError)
                     reason = "took_too_long" if slow else "reader_died"
                     log.warning("message not read", bytes=len(one.raw), reason=reason)
                     read.append(Unreadable(uid=one.uid, reason=reason))
-        except NoReader as error:
-            # No message's fault; and mail that waits for a process that never comes is lost mail.
-            log.warning("reading in a thread", error=str(error.__cause__ or error))
-            return await self._here(batch)
-        else:
-            return read
+                    self._end(child)
+                    child = None
+        finally:
+            if child is not None:
+                self._end(child)
+        return read
 
     async def _here(self, batch: Sequence[Raw]) -> list[Understood | Unreadable]:
         loop = asyncio.get_running_loop()
@@ -113,19 +129,29 @@ class Readers:
 
     async def _ask(self, batch: Sequence[Raw]) -> list[Understood | Unreadable]:
         loop = asyncio.get_running_loop()
-        child = self._idle.pop() if self._idle else _Child(self._module, self._seconds)
+        child = self._child()
+        self._askers[child] += 1
         answered = False
         try:
             answer = await loop.run_in_executor(self._threads, child.ask, batch)
             answered = True
         finally:
-            if answered:
-                self._idle.append(child)
-                self._retire_later(loop)
-            else:
-                # Also when the asker was cancelled: this answer must not be the next one's.
+            if not answered:
+                # Also when the asker was cancelled: this answer must not be the next one's. Who
+                # else asked it asks again.
                 self._end(child)
+            elif child in self._askers:
+                self._askers[child] -= 1
+                self._retire_later(loop)
         return answer
+
+    def _child(self) -> "_Child":
+        """The one with the least to do; a new one when all are busy and there may be more."""
+        least = min(self._askers, key=self._askers.__getitem__, default=None)
+        if least is None or (self._askers[least] and len(self._askers) < self._at_once):
+            least = _Child(self._module, self._seconds)
+            self._askers[least] = 0
+        return least
 
     def _retire_later(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._retirement is not None:
@@ -133,10 +159,11 @@ class Readers:
         self._retirement = loop.call_later(self._idle_seconds, self._retire)
 
     def _retire(self) -> None:
-        while self._idle:
-            self._end(self._idle.pop())
+        for child in [child for child, askers in self._askers.items() if not askers]:
+            self._end(child)
 
     def _end(self, child: "_Child") -> None:
+        self._askers.pop(child, None)
         child.kill()
         try:
             self._threads.submit(child.bury)
@@ -153,9 +180,36 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ended = False
+        self._speaking = threading.Lock()
+        self._listening = threading.Condition()
+        self._asked = 0  # batches
+        self._answered = 0
 
     def ask(self, batch: Sequence[Raw]) -> list[Understood | Unreadable]:
         """Have these read. Raises OSError (TimeoutError, too) or EOFError where that fails."""
+        with self._speaking:  # also while it reads another's
+            ours = self._say(batch)
+            turn = self._asked
+            self._asked += 1
+        with self._listening:
+            self._listening.wait_for(lambda: self._answered == turn or self._ended)
+            if self._answered != turn:
+                raise EOFError("the process is gone")
+        length = int.from_bytes(_exactly(ours, LENGTH_BYTES), "big")
+        encoded = _exactly(ours, length)
+        with self._listening:
+            self._answered += 1
+            self._listening.notify_all()
+        answer = _answers.decode(encoded)
+        if len(answer) != len(batch):
+            raise EOFError("an answer to something else")
+        return [
+            understood or Unreadable(uid=one.uid, reason=reason)
+            for one, (understood, reason) in zip(batch, answer, strict=True)
+        ]
+
+    def _say(self, batch: Sequence[Raw]) -> socket.socket:
+        """Send what is to be read; from where the answer comes."""
         ours = self._socket or self._start()
         ours.settimeout(self._seconds)
         asked = msgspec.msgpack.encode(
@@ -174,14 +228,7 @@ class _Child:
         ours.sendall(
             b"".join([len(asked).to_bytes(LENGTH_BYTES, "big"), asked, *(one.raw for one in batch)])
         )
-        length = int.from_bytes(_exactly(ours, LENGTH_BYTES), "big")
-        answer = _answers.decode(_exactly(ours, length))
-        if len(answer) != len(batch):
-            raise EOFError("an answer to something else")
-        return [
-            understood or Unreadable(uid=one.uid, reason=reason)
-            for one, (understood, reason) in zip(batch, answer, strict=True)
-        ]
+        return ours
 
     def _start(self) -> socket.socket:
         try:
@@ -208,7 +255,9 @@ class _Child:
 
     def kill(self) -> None:
         """End the process; whoever waits for its answer is told that there is none."""
-        self._ended = True
+        with self._listening:
+            self._ended = True
+            self._listening.notify_all()
         if self._process is not None:
             self._process.kill()
 

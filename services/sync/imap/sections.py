@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from services.sync.imap.gathering import Told, gather
-from services.sync.imap.parser import as_string
+from services.sync.imap.errors import Refused
+from services.sync.imap.gathering import IN_FLIGHT, Told, gather
+from services.sync.imap.parser import Status, Untagged, as_number, as_string, items_of
 from services.sync.imap.wire import Wire
 
 _SECTION = re.compile(r"(?:[1-9]\d*\.)*(?:[1-9]\d*|HEADER|TEXT|[1-9]\d*\.MIME)")
@@ -17,26 +18,61 @@ SLICE_OCTETS = 1024 * 1024
 
 async def sections(wire: Wire, uid: int, names: Sequence[str]) -> dict[str, bytes]:
     """These parts, as encoded; what the server does not have, or says NIL to, is left out."""
+    match [told async for told in sections_of_each(wire, {uid: names})]:
+        case [(_, Refused() as refused)]:
+            raise refused
+        case [(_, dict() as found)]:
+            return found
+        case _:
+            return {}
+
+
+async def sections_of_each(
+    wire: Wire, names: Mapping[int, Sequence[str]], *, in_flight: int = IN_FLIGHT
+) -> AsyncGenerator[tuple[int, dict[str, bytes] | Refused]]:
+    """The parts of several messages, each message's as soon as they are there, or the refusal."""
+    to_ask = [(uid, _wanted(each)) for uid, each in names.items() if each]
+    to_ask.reverse()
+    asked: dict[str, int] = {}  # UIDs by tag
+    wanted: dict[int, dict[str, str]] = {}
+    found: dict[int, dict[str, bytes]] = {}
+    async with wire.exchange() as exchange:
+        while to_ask or exchange.owed:
+            while to_ask and len(exchange.owed) < in_flight:
+                uid, wanted_of_it = to_ask.pop()
+                wanted[uid], found[uid] = wanted_of_it, {}
+                items = " ".join(f"BODY.PEEK[{name}]" for name in wanted_of_it)
+                tag = await exchange.send("UID FETCH", b"%d" % uid, f"(UID {items})".encode())
+                asked[tag] = uid
+            match answer := await exchange.next():
+                case Untagged(kind="FETCH"):
+                    told = items_of(answer) or {}
+                    uid = as_number(told.get("UID"))
+                    if uid is None or uid not in found:
+                        exchange.overhear(answer)
+                        continue
+                    for name, value in told.items():
+                        section = name.removeprefix("BODY[").removesuffix("]")
+                        raw = as_string(value)
+                        if section != name and section in wanted[uid] and raw is not None:
+                            # Each may come in an answer of its own; said twice, the first holds.
+                            found[uid].setdefault(wanted[uid][section], raw)
+                case Status(tag=str()) if answer.tag in asked:
+                    uid = asked.pop(answer.tag)
+                    sections_of_it = found.pop(uid)
+                    failed = answer.status != "OK" and answer.code != "EXPUNGEISSUED"
+                    yield uid, exchange.refusal(answer) if failed else sections_of_it
+                case _:
+                    exchange.overhear(answer)
+
+
+def _wanted(names: Sequence[str]) -> dict[str, str]:
+    """As a server spells them, and as they are asked for here."""
     wanted = {name.upper(): name for name in names}
     for name in wanted:
         if not _SECTION.fullmatch(name):
             raise ValueError(f"not a part of a message: {name!r}")
-    if not wanted:
-        return {}
-    items = " ".join(f"BODY.PEEK[{name}]" for name in wanted)
-    found: dict[str, bytes] = {}
-
-    def read(uid: int, told: Told) -> Told | None:
-        for name, value in told.items():
-            section = name.removeprefix("BODY[").removesuffix("]")
-            raw = as_string(value)
-            if section != name and section in wanted and raw is not None:
-                found.setdefault(wanted[section], raw)  # said twice: the first holds
-        return None  # a server may tell each in an answer of its own
-
-    async for _ in gather(wire, [uid], f"(UID {items})".encode(), read):
-        pass
-    return found
+    return wanted
 
 
 async def beginning(wire: Wire, uid: int, octets: int) -> bytes | None:

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.sync.imap.errors import Refused
 from services.sync.imap.parser import Value, parse_values
 from services.sync.imap.sections import SLICE_OCTETS
 from services.sync.imap.structure import Structure, structure_in
@@ -200,6 +201,43 @@ async def test_parts_of_a_message_are_read_without_the_rest():
         for name in ("", "1.2]", "0", "1..2", "MIME", "1 BODY[]"):
             with pytest.raises(ValueError, match="not a part"):
                 await session.sections(7, [name])
+
+
+async def test_parts_of_many_messages_are_asked_for_before_the_first_has_come():
+    async def more(peer: Peer) -> None:
+        tags: list[str] = []
+        for uid, asked in ((7, r"BODY.PEEK\[1\]"), (8, r"BODY.PEEK\[HEADER\] BODY.PEEK\[2\]")):
+            await peer.expects(rf"UID FETCH {uid} \(UID {asked}\)")
+            tags.append(peer.tag)
+        for uid in (9, 10):
+            await peer.expects(rf"UID FETCH {uid} .*")
+            tags.append(peer.tag)
+        await peer.says(
+            "* 4 FETCH (UID 8 BODY[2] {3}\r\ntwo)",
+            "* 3 FETCH (UID 7 BODY[1] {3}\r\none)",
+            f"{tags[0]} OK done",
+            "* 9 EXPUNGE",
+            "* 4 FETCH (UID 8 BODY[HEADER] {4}\r\nhead)",
+            f"{tags[1]} OK done",
+            f"{tags[2]} NO cannot be read",
+        )
+        await peer.expects("UID FETCH 11 .*")
+        await peer.says(f"{tags[3]} NO [EXPUNGEISSUED] gone", "{tag} OK done")
+        await peer.parts()
+
+    async with talking_to(opened(more)) as session:
+        await session.select("INBOX", readonly=True)
+        wanted = {7: ["1"], 8: ["HEADER", "2"], 9: ["1"], 10: ["1"], 11: ["1"], 12: []}
+        found = [each async for each in session.sections_of_each(wanted)]
+    refused = dict(found).pop(9)
+    assert isinstance(refused, Refused)
+    assert refused.text == "cannot be read"
+    assert [each for each in found if each[0] != 9] == [
+        (7, {"1": b"one"}),
+        (8, {"HEADER": b"head", "2": b"two"}),
+        (10, {}),
+        (11, {}),
+    ]
 
 
 async def test_a_part_is_read_slice_by_slice_to_its_end():
