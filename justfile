@@ -48,6 +48,12 @@ interop *PYTEST: install-test servers
 chaos *ARGS: install-test servers
     @exec {{ python }} -m tests.chaos "$@"
 
+# Look for inputs that break a promise of what reads mail, for SECONDS (60) at each door
+[group('check')]
+fuzz *ARGS: install-test
+    @VIRTUAL_ENV="$PWD/.venv" exec "{{ uv }}" run --quiet --no-project --active \
+        --with-requirements tests/fuzz/requirements.txt python -m tests.fuzz "$@"
+
 # Check style, types, import rules, generated documents and the lock
 [group('check')]
 check: install-test

@@ -11,6 +11,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from shared.contracts.content import (
+    AuthenticationResult,
+    Autocrypt,
+    Inside,
+    Invitation,
+    MailingList,
+    Priority,
+    Report,
+    Scheme,
+)
 from shared.contracts.envelope import Event, OpenEnum, Problem, Query
 
 PAGE_MESSAGES = 100
@@ -35,6 +45,7 @@ class Attachment(Struct, frozen=True, kw_only=True):
     size_bytes: int  # decoded
     content_id: str | None = None
     inline: bool = False
+    contains: tuple[Inside, ...] = ()  # what is in a container
 
 
 class Content(Struct, frozen=True, kw_only=True):
@@ -58,6 +69,11 @@ class Content(Struct, frozen=True, kw_only=True):
     has_html: bool = False
     attachments: tuple[Attachment, ...] = ()
     list_id: str | None = None
+    priority: Priority | None = None
+    signed: Scheme | None = None
+    encrypted: Scheme | None = None
+    invitation: Invitation | None = None
+    report: Report | None = None
     defects: tuple[str, ...] = ()
 
 
@@ -175,7 +191,10 @@ class MailboxRole(OpenEnum):
 
 
 class SyncedMailbox(Struct, frozen=True, kw_only=True):
-    """A mailbox as it now is, told whole; `gone` mailboxes stay gone."""
+    """A mailbox as it now is, told whole.
+
+    One that is `gone` may be there again under its id when its server has it again within a day.
+    """
 
     mailbox_id: UUID
     revision: int
@@ -235,6 +254,12 @@ class MessageContent(Struct, frozen=True, kw_only=True):
     text_characters: int  # of the whole
     html_characters: int
     defects: tuple[str, ...] = ()
+    # What follows comes with the first slice only.
+    own_text: str = ""  # without what is quoted and the signature; of long texts the beginning
+    stamped_at: datetime | None = None  # when the last server says it took it (Received)
+    mailing_list: MailingList | None = None
+    authentication: tuple[AuthenticationResult, ...] = ()
+    autocrypt: Autocrypt | None = None
 
 
 class ContentAnswer(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import binascii
 import re
 from typing import Protocol
 
-from services.sync.domain.mime.transfer import decoded
+from services.sync.domain.mime.transfer import decoded, from_quoted_printable
 
 #: Of what has to be held as a whole to be decoded, and of a line that does not end.
 MAX_HELD_BYTES = 32 * 1024 * 1024
@@ -109,10 +109,10 @@ class _QuotedPrintable:
             equals = data.rfind(b"=", at - 3, at)
             at = at if equals < 0 else equals
         self._line = data[at:]
-        return binascii.a2b_qp(data[:at])
+        return from_quoted_printable(data[:at])
 
     def end(self) -> bytes:
-        return binascii.a2b_qp(self._line)
+        return from_quoted_printable(self._line)
 
 
 class _AtOnce:

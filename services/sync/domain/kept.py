@@ -5,6 +5,7 @@ import hashlib
 import msgspec
 from msgspec import Struct, structs
 
+from services.sync.domain.mime.fields import read_header
 from services.sync.domain.parse import headers_of
 from shared.contracts.mail import TEXT_BYTES, Content
 from shared.contracts.zstd import Zstd
@@ -26,6 +27,14 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Every field of the header, decoded."""
         return self.decoded or headers_of(self.header.encode("latin-1"), self.header_hint)
+
+    @property
+    def fields(self) -> list[tuple[str, bytes]]:
+        """Every field of the header, as it came."""
+        if self.decoded:
+            return [(name, value.encode()) for name, value in self.decoded]
+        raw = self.header.encode("latin-1")
+        return read_header(raw, 0, len(raw)).fields
 
 
 class KeptContent(Struct, frozen=True, kw_only=True):

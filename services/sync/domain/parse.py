@@ -9,14 +9,22 @@ from html import escape
 
 from msgspec import Struct
 
+from services.sync.domain.invitations import invitation_in, is_calendar
 from services.sync.domain.mime.addresses import parse_addresses
 from services.sync.domain.mime.bodies import Bodies, bodies_of
 from services.sync.domain.mime.charset import codec_for, decode
 from services.sync.domain.mime.dates import parse_date
-from services.sync.domain.mime.fields import read_header
+from services.sync.domain.mime.fields import MAX_HEADER_BYTES, read_header
+from services.sync.domain.mime.flowed import unflowed
 from services.sync.domain.mime.html_text import text_of_html
 from services.sync.domain.mime.structure import Part, read_structure
+from services.sync.domain.mime.tnef import files_in, is_tnef
 from services.sync.domain.mime.words import decode_words, one_line
+from services.sync.domain.priority import priority_of
+from services.sync.domain.protection import protection_of
+from services.sync.domain.quoting import history_at, quotes_next
+from services.sync.domain.reports import report_of
+from shared.contracts.content import Inside, Invitation, Priority, Report, Scheme
 from shared.contracts.mail import Address, Attachment
 
 PREVIEW_CHARACTERS = 200
@@ -31,6 +39,9 @@ MAX_ID = 998
 #: Allowed once (RFC 5322 §3.6), often repeated, and of no less meaning then.
 _JOINED = {"to", "cc", "bcc", "reply-to", "references"}
 
+_MESSAGES = {"message/rfc822", "message/global", "message/news"}
+_ENCODED = {"base64", "quoted-printable"}
+_LONGEST_TITLE = 1_000
 _ID = re.compile(r"<([^<>]+)>")
 _INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]+")
 _PREVIEWED_CHARACTERS = 10_000  # quoted history may come first
@@ -54,6 +65,11 @@ class Parsed(Struct, frozen=True, kw_only=True):
     html: str | None = None  # as it came: hostile until sanitised
     preview: str = ""
     attachments: tuple[Attachment, ...] = ()
+    priority: Priority | None = None
+    signed: Scheme | None = None
+    encrypted: Scheme | None = None
+    invitation: Invitation | None = None
+    report: Report | None = None
     header: bytes = b""  # as it came; few ever ask what is in it
     header_hint: str = ""  # the charset of what in it names none
     defects: tuple[str, ...] = ()
@@ -101,6 +117,9 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
         defects.append("headers_cut")
     bodies = bodies_of(root)
     text, html = _text(bodies, defects), _html(bodies, defects)
+    if not text and html is not None:  # an empty text beside a page
+        text = text_of_html(html)
+    signed, encrypted = protection_of(bodies.attached, text)
     senders = people_in("from") or people_in("sender")
     return Parsed(
         subject=text_of("subject"),
@@ -118,6 +137,11 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
         html=html,
         preview=preview_of(text),
         attachments=_attachments(bodies, attachment_sizes or {}, defects),
+        priority=priority_of(fields),
+        signed=signed,
+        encrypted=encrypted,
+        invitation=_invitation(bodies),
+        report=report_of(bodies.attached),
         header=structure.header,
         header_hint=hint,
         defects=tuple(dict.fromkeys(defects)),
@@ -144,8 +168,15 @@ def preview_of(text: str) -> str:
     for quoted in ((">", "|"), ()):
         said: list[str] = []
         room = PREVIEW_CHARACTERS
-        for line in lines:
+        passed = 0  # lines that only say who wrote what follows
+        for place, line in enumerate(lines):
             if line.lstrip().startswith(quoted):
+                continue
+            if quoted and place >= passed and (taken := history_at(lines, place)):
+                passed = place + taken
+                if said and not quotes_next(lines, passed):
+                    break  # all that follows was written before
+            if place < passed:
                 continue
             words = one_line(line if line.isascii() else _INVISIBLE.sub("", line))
             if words:
@@ -203,7 +234,19 @@ def _characters(part: Part, room: int, defects: list[str]) -> str:
     charset = part.type.token("charset")
     if charset and codec_for(charset) is None and charset not in {"us-ascii", "ascii"}:
         defects.append("unknown_charset")
-    return decode(content, charset)
+    text = decode(content, charset)
+    if "format" in part.type.parameters and part.type.token("format") == "flowed":
+        return unflowed(text, delete_space=part.type.token("delsp") == "yes")
+    return text
+
+
+def _invitation(bodies: Bodies) -> Invitation | None:
+    for number, part in enumerate(bodies.attached, 1):
+        if is_calendar(part.media_type, part.file_name) and (
+            invitation := invitation_in(part, number)
+        ):
+            return invitation
+    return None
 
 
 def _attachments(
@@ -218,15 +261,34 @@ def _attachments(
         attachments.append(
             Attachment(
                 number=number,
-                name=part.file_name[:1_000],
+                name=(part.file_name or _title(part))[:1_000],
                 content_type=part.media_type[:200],
                 size_bytes=sizes.get(number, size),
                 content_id=content_id,
                 inline=part.disposition.value == "inline"
                 or (content_id is not None and part.disposition.value != "attachment"),
+                contains=_inside(part),
             )
         )
     return tuple(attachments)
+
+
+def _title(part: Part) -> str:
+    """What to call a message in a message that has no file name: by its subject."""
+    if part.media_type not in _MESSAGES:
+        return ""
+    start, end = part.start, min(part.end, part.start + MAX_HEADER_BYTES)
+    if part.encoding in _ENCODED:  # RFC 2046 §5.2.1 forbids it, some do it
+        content = part.content[:MAX_HEADER_BYTES]
+        fields = read_header(content, 0, len(content)).first
+    else:
+        fields = read_header(part.source, start, end).first
+    subject = one_line(decode_words(fields.get("subject", b"")[:_LONGEST_TITLE]))
+    return f"{subject}.eml" if subject else ""
+
+
+def _inside(part: Part) -> tuple[Inside, ...]:
+    return files_in(part.content) if is_tnef(part.media_type, part.file_name) else ()
 
 
 def _ids(raw: bytes, *, alone: bool = False) -> tuple[str, ...]:

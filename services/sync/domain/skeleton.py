@@ -1,7 +1,10 @@
-"""What is asked for of a large message: its headers and the texts a person reads, no attachment.
+"""What is asked for of a large message: its headers and the texts a person reads.
+
+Of what is attached, only what a message is told by: invitations, reports, and how a message in it
+is headed.
 
 The structure that a server tells (BODYSTRUCTURE, RFC 9051 §7.5.2) says which sections those are.
-Put together they are a message that reads as the whole does, with empty attachments in it.
+Put together they are a message that reads as the whole does, with empty files in it.
 """
 
 from __future__ import annotations
@@ -11,15 +14,21 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from services.sync.domain.invitations import is_calendar
 from services.sync.domain.mime.bodies import Bodies, bodies_of, leaves_of
 from services.sync.domain.mime.fields import read_header
 from services.sync.domain.mime.params import Parameterized, parameterized
 from services.sync.domain.mime.structure import Part, read_structure
+from services.sync.domain.reports import is_read_for_report
 
 #: Larger messages are read without their attachments.
 WHOLE_BYTES = 256 * 1024
 #: Where texts are longer, together, the message is better read from its beginning.
 MAX_BYTES = 8 * 1024 * 1024
+
+#: What else is read, an invitation or a report, is small, or it is not asked for.
+MAX_BESIDE_BYTES = 128 * 1024
+MAX_BESIDE = 20
 
 _HEADER = "HEADER"
 _READ = ("text/plain", "text/html")
@@ -60,11 +69,17 @@ def sections_of(structure: Described) -> tuple[str, ...]:
     """What to ask for: FETCH BODY.PEEK[…], each of these."""
     names = [_HEADER]
     read = _read_sections(structure)
+    beside = 0
     for node in _nodes(structure):
         if node is not structure:
             names.append(f"{node.section}.MIME")
-        if not _is_multipart(node) and (section := _section(node)) in read:
+        if _is_multipart(node):
+            continue
+        if (section := _section(node)) in read:
             names.append(section)
+        elif beside < MAX_BESIDE and (section := _beside(node)):
+            names.append(section)
+            beside += 1
     return tuple(names)
 
 
@@ -95,7 +110,7 @@ def assemble(structure: Described, sections: Mapping[str, bytes]) -> Skeleton | 
 
 
 def _is_header(name: str) -> bool:
-    return name == _HEADER or name.endswith(".MIME")
+    return name == _HEADER or name.endswith(".MIME")  # and not the header of a message inside
 
 
 def _attached(
@@ -144,6 +159,8 @@ def _write(
             if section not in sections:
                 return False
             pieces.append(sections[section])
+        elif section := _beside(node):
+            pieces.append(sections.get(section, b""))
         return True
     boundary = type_.parameters.get("boundary", b"").strip()
     if not boundary:
@@ -180,6 +197,19 @@ def _read_sections(structure: Described) -> set[str]:
     if sum(node.size for node in nodes) > MAX_BYTES:
         return set()
     return {_section(node) for node in nodes}
+
+
+def _beside(node: Described) -> str | None:
+    """What to ask for of an attachment: all of a small calendar or report, a message's header."""
+    if node.message and node.section:
+        return f"{node.section}.{_HEADER}"
+    name = node.disposition_params.get("filename") or node.params.get("name") or ""
+    media_type = node.media_type.lower()
+    if node.size <= MAX_BESIDE_BYTES and (
+        is_calendar(media_type, name) or is_read_for_report(media_type)
+    ):
+        return _section(node)
+    return None
 
 
 def _bodies(bodies: Bodies) -> list[Part]:

@@ -106,6 +106,11 @@ def understand(
         has_html=parsed.html is not None,
         attachments=parsed.attachments[:_ATTACHMENTS],
         list_id=parsed.list_id,
+        priority=parsed.priority,
+        signed=parsed.signed,
+        encrypted=parsed.encrypted,
+        invitation=parsed.invitation,
+        report=parsed.report,
         defects=tuple(dict.fromkeys(defects)),
     )
     body = Body(

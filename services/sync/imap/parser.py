@@ -223,7 +223,7 @@ def items_of(answer: Untagged) -> dict[str, Value] | None:
 #: An item with its value: quoted, a list of atoms, an atom, or the literal after this line.
 _ITEM = re.compile(
     rb"""
-    (?P<name>[A-Za-z][A-Za-z0-9.-]*(?:\[[^\[\]"]*\])?)[ ]
+    (?P<name>[A-Za-z][A-Za-z0-9.-]*(?:\[[^\[\]"\x80-\xff]*\])?)[ ]
     (?:"([^"\\]*)" | \(([^()"\[\]{}]*)\) | ([^\s()"\[\]{}\\]+) | \Z)
     (?P<after>[ ]|\)\Z)?
     """,
@@ -247,7 +247,7 @@ def _plain_items(frame: Frame, offset: int) -> dict[str, Value] | None:
         elif listed is not None:
             if b"NIL" in listed.upper():
                 return None
-            value = list[Value](as_text(listed).split())
+            value = [as_text(word) for word in listed.split()]
         elif quoted is not None:
             value = quoted
         else:

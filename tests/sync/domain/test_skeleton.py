@@ -47,6 +47,10 @@ def described(message: "Message[str, str]", section: str, sections: dict[str, by
         for number, part in enumerate(message.get_payload(), 1):
             assert isinstance(part, Message)
             sections[f"{prefix}{number}.MIME"] = header_of(bytes_of(part))
+            if part.get_content_type() == "message/rfc822" and part.is_multipart():
+                inside = part.get_payload(0)
+                assert isinstance(inside, Message)
+                sections[f"{prefix}{number}.HEADER"] = header_of(bytes_of(inside))
             below.append(described(part, f"{prefix}{number}", sections))
         parts = tuple(below)
     else:
@@ -61,7 +65,7 @@ def described(message: "Message[str, str]", section: str, sections: dict[str, by
         encoding=str(message.get("content-transfer-encoding", "7bit")).strip(),
         size=len(content),
         parts=parts,
-        message=message.get_content_maintype() == "message",
+        message=message.get_content_type() == "message/rfc822",
     )
 
 

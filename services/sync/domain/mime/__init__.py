@@ -10,6 +10,8 @@
     structure    the bytes of a message → a tree of parts
     bodies       the tree → what is text, what is HTML, what is attached (RFC 8621 §4.1.4)
     html_text    HTML → text
+    flowed       lines wrapped for the journey → paragraphs (RFC 3676)
+    tnef         winmail.dat → what is in it
 
 Nothing here raises, whatever the bytes: what cannot be understood is passed over and named as a
 defect. Each step is bounded in time and memory.

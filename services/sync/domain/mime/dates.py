@@ -18,6 +18,14 @@ _USUAL = re.compile(
 )
 #: A zone without a sign says nothing (`01800`); `-1600` is nowhere on Earth but means something.
 _UNSIGNED = re.compile(r":\d{2}\s+\d{4,5}\s*$")
+#: Names of zones that mean one thing, and that the standard library does not know.
+_ZONES = {
+    "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "MET": 1, "MEST": 2, "MEZ": 1, "MESZ": 2,
+    "EET": 2, "EEST": 3, "MSK": 3, "MSD": 4, "SAST": 2, "PKT": 5, "WIB": 7, "SGT": 8, "HKT": 8,
+    "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+    "BRT": -3, "AKST": -9, "AKDT": -8, "HST": -10,
+}  # fmt: skip
+_ZONE = re.compile(r":\d{2}\s+\(?([A-Z]{3,4})\)?\s*(?:\d{4}\s*)?$")
 _DAY = timedelta(hours=24)
 
 
@@ -39,7 +47,7 @@ def _usual(text: str) -> datetime | None:
     if offset >= _DAY:
         offset = timedelta()
     moment = datetime(
-        int(year),
+        _year(int(year)),
         _MONTHS[month.lower()],
         int(day),
         int(hour),
@@ -57,6 +65,17 @@ def _unusual(text: str) -> datetime | None:
         iso = datetime.fromisoformat(text.strip())
         return (iso if iso.tzinfo else iso.replace(tzinfo=UTC)).astimezone(UTC)
     year, month, day, hour, minute, second, *_, offset = parsed
-    moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    moment = datetime(_year(year), month, day, hour, minute, min(second, 59), tzinfo=UTC)
     zone = timedelta(seconds=offset or 0)
+    if not offset and (named := _ZONE.search(text)):
+        zone = timedelta(hours=_ZONES.get(named[1], 0))
     return moment if abs(zone) >= _DAY or _UNSIGNED.search(text) else moment - zone
+
+
+def _year(year: int) -> int:
+    """The year that is meant: some programs wrote 0024, or 124 for the years since 1900 (§4.3)."""
+    if year >= 1_000:
+        return year
+    if year < 2:  # 1 January 0001 is how a program says that it does not know
+        raise ValueError(year)
+    return year + (2_000 if year < 50 else 1_900)

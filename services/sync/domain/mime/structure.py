@@ -167,6 +167,7 @@ def _children(part: Part, budget: _Budget, defects: list[str]) -> list[tuple[int
     if not spans and (encoded := _unwrapped(part)):
         # A multipart that was itself transfer-encoded, which RFC 2045 §6.4 forbids.
         part.source, part.start, part.end = encoded, 0, len(encoded)
+        del part.first["content-transfer-encoding"]  # undone, also when no parts are in it
         spans = _split(part, boundary, budget, defects) if boundary else []
     if not spans and (guessed := _GUESSED.search(part.source, part.start, part.end)):
         spans = _split(part, guessed[1], budget, defects)

@@ -11,6 +11,7 @@ _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_LETTERS))
 _ONLY_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _PADDING = re.compile(rb"=+\s*")
+_STRAY_EQUALS = re.compile(rb"=(?==)")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 
 
@@ -22,7 +23,7 @@ def decoded(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
         case "base64":
             return from_base64(raw), None
         case "quoted-printable":
-            return binascii.a2b_qp(raw), None
+            return from_quoted_printable(raw), None
         case "x-uuencode" | "uuencode" | "x-uue" | "uue":
             return from_uuencode(raw), None
         case "7-bit" | "8-bit" | "7bits" | "8bits" | "ascii" | "us-ascii":
@@ -74,6 +75,16 @@ def _base64_piece(raw: bytes) -> bytes:
         letters = raw.translate(None, delete=_NOT_BASE64)
         letters = letters[: len(letters) - (len(letters) % 4 == 1)]
         return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def from_quoted_printable(raw: bytes) -> bytes:
+    """What was encoded; an `=` that begins nothing stands for itself (RFC 2045 §6.7, note 2).
+
+    Python reads `==` as one, which would halve every line that somebody drew.
+    """
+    if b"==" in raw:
+        raw = _STRAY_EQUALS.sub(b"=3D", raw)
+    return binascii.a2b_qp(raw)
 
 
 def from_uuencode(raw: bytes) -> bytes:

@@ -109,6 +109,13 @@ def test_any_bytes_name_people_a_database_can_hold(raw: bytes):
         ("Fri, 23 Aug 2002 22:46:34 (PDT)", datetime(2002, 8, 23, 22, 46, 34, tzinfo=UTC)),
         ("Sun, 25 Aug 2002 19:21:44 01800", datetime(2002, 8, 25, 19, 21, 44, tzinfo=UTC)),
         ("Sun, 25 Aug 2002 19:21:44 +9900", datetime(2002, 8, 25, 19, 21, 44, tzinfo=UTC)),
+        ("Thu, 22 Aug 02 18:26:25 +0200", datetime(2002, 8, 22, 16, 26, 25, tzinfo=UTC)),
+        ("Sun, 22 Aug 99 18:26 GMT", datetime(1999, 8, 22, 18, 26, tzinfo=UTC)),
+        ("Thu, 22 Aug 102 18:26:25 +0000", datetime(2002, 8, 22, 18, 26, 25, tzinfo=UTC)),
+        ("Thu, 22 Aug 0002 18:26:25 +0000", datetime(2002, 8, 22, 18, 26, 25, tzinfo=UTC)),
+        ("Thu, 22 Aug 2002 18:26:25 CEST", datetime(2002, 8, 22, 16, 26, 25, tzinfo=UTC)),
+        ("Thu Aug 22 18:26:25 JST 2002", datetime(2002, 8, 22, 9, 26, 25, tzinfo=UTC)),
+        ("Thu, 22 Aug 2002 18:26:25 XYZ", datetime(2002, 8, 22, 18, 26, 25, tzinfo=UTC)),
         ("2002-08-22T18:26:25Z", datetime(2002, 8, 22, 18, 26, 25, tzinfo=UTC)),
         ("Sat, 31 Dec 2016 23:59:60 +0000", datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
@@ -119,7 +126,7 @@ def test_dates_are_read_however_they_are_written(text: str, moment: datetime):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "tomorrow", "31 Feb 2002 00:00:00 +0000", "1 Jan 0001 00:00:00 +0100", "1 Jan 99999 1:1"],
+    ["", "tomorrow", "31 Feb 2002 00:00:00 +0000", "1 Jan 0001 00:00:00 +0000", "1 Jan 99999 1:1"],
 )
 def test_a_date_without_sense_is_no_date(text: str):
     assert parse_date(text) is None

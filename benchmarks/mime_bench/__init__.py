@@ -1,0 +1,1 @@
+"""What `benchmarks/mime.py` measures: agreement, threads, quoted history, speed."""
