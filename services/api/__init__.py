@@ -2,14 +2,14 @@
 
 Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
           MessagesSynced, MessagesFilled, MessagesRetold, MessagesChanged, MessagesVanished,
-          MailboxRenumbered, MailboxAudited, SubmissionChanged
+          MailboxRenumbered, MailboxAudited, IntentSettled, SubmissionChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
-          ConnectSender, RemoveSender, SendMessage
+          CarryIntent, ConnectSender, RemoveSender, SendMessage
 Asks:     SearchMessages, CountSearchable, ReadContent, FetchPart, ReadProofs, ReadStanding,
           ListQuarantine
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, account, mailbox, message,
           retelling, audit_difference, submission, log_position, event_log, upload, upload_piece,
-          upload_use, outbox
+          upload_use, job, intent, intent_clock, intent_message, confirmed, outbox
 Speaks:   HTTP, under /api/v1
 """

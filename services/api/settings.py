@@ -102,6 +102,16 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, LogSettings):
     event_log_days: float = Field(
         default=30.0, gt=0, description="How long events stay in the log."
     )
+    undo_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="How long a change of mail can be undone; what nothing brings back waits so"
+        " long before it is carried out.",
+    )
+    job_days: int = Field(
+        default=30, ge=1, description="How long it is remembered what became of a change."
+    )
     tombstone_days: int = Field(
         default=90, ge=1, description="How long it is remembered that a message is gone."
     )
@@ -127,6 +137,14 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, LogSettings):
     @property
     def upload_keep(self) -> timedelta:
         return timedelta(hours=self.upload_hours)
+
+    @property
+    def undo_window(self) -> timedelta:
+        return timedelta(seconds=self.undo_seconds)
+
+    @property
+    def job_keep(self) -> timedelta:
+        return timedelta(days=self.job_days)
 
     @property
     def tombstone_keep(self) -> timedelta:

@@ -11,6 +11,7 @@ from services.api.actions.keep_retold_messages import keep_retold_messages
 from services.api.actions.keep_submission_states import keep_submission_states
 from services.api.actions.log_renumberings import log_renumberings
 from services.api.actions.mark_messages import mark_messages
+from services.api.actions.settle_intents import settle_intents
 from services.api.world import World
 from shared.bus import Ears
 from shared.contracts.account import (
@@ -21,6 +22,7 @@ from shared.contracts.account import (
 )
 from shared.contracts.audit import MailboxAudited
 from shared.contracts.hints import LogGrew
+from shared.contracts.intent import IntentSettled
 from shared.contracts.mail import (
     MailboxesSynced,
     MailboxRenumbered,
@@ -113,6 +115,12 @@ async def on_messages_changed(events: list[MessagesChanged], world: World) -> No
 async def on_messages_vanished(events: list[MessagesVanished], world: World) -> None:
     """Show no more what is gone."""
     await world.committed(await bury_messages(world.pool, events))
+
+
+@ears.hear(IntentSettled)
+async def on_intent_settled(events: list[IntentSettled], world: World) -> None:
+    """Show what became of what people wanted."""
+    await world.committed(await settle_intents(world.pool, events))
 
 
 @ears.hear(SubmissionChanged)

@@ -2,14 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from services.api.actions.forget_account import forget_account
-from services.api.actions.forget_old import forget_sessions, forget_tombstones, trim_log
+from services.api.actions.forget_old import (
+    forget_jobs,
+    forget_sessions,
+    forget_tombstones,
+    trim_log,
+)
 from services.api.actions.forget_uploads import forget_uploads
+from services.api.actions.gather_jobs import gather_some
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.world import World
 from shared.db import putting_off
 from shared.telemetry import until_one_ends
+
+T = TypeVar("T")
 
 _AWAY_SECONDS = 2.0
 _HOUSEKEEPING_SECONDS = 3600.0
@@ -17,7 +26,7 @@ _HOUSEKEEPING_SECONDS = 3600.0
 
 async def work(world: World) -> None:
     """Run for ever; ends with the first error that is not the database's absence."""
-    await until_one_ends(_delete(world), _housekeep(world))
+    await until_one_ends(_delete(world), _gather(world), _housekeep(world))
 
 
 async def _delete(world: World) -> None:
@@ -33,17 +42,34 @@ async def _delete(world: World) -> None:
             continue
 
 
+async def _gather(world: World) -> None:
+    """Go on with jobs of many messages, whoever was asked for them."""
+    while True:
+        world.to_gather.clear()
+        while True:
+            grew = await _patiently(lambda: gather_some(world.pool, world.settings.undo_window))
+            if grew is None:
+                break
+            await world.committed(grew, told=True)
+        try:
+            async with asyncio.timeout(world.settings.forget_poll_seconds):
+                await world.to_gather.wait()
+        except TimeoutError:
+            continue
+
+
 async def _housekeep(world: World) -> None:
     settings = world.settings
     while True:
         await _patiently(lambda: trim_log(world.pool, settings.event_log_keep))
         await _patiently(lambda: forget_tombstones(world.pool, settings.tombstone_keep))
+        await _patiently(lambda: forget_jobs(world.pool, settings.job_keep))
         await _patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
         await _patiently(lambda: forget_uploads(world.pool, settings.upload_keep))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
-async def _patiently(step: Callable[[], Awaitable[object]]) -> object:
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
     """The step's result; while the database is away or too busy, waits and tries again."""
     while True:
         with putting_off("deleting"):

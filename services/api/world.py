@@ -58,6 +58,7 @@ class World:
     sanitiser: Sanitiser
     growth: Growth = field(default_factory=Growth)
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
+    to_gather: asyncio.Event = field(default_factory=asyncio.Event)  # a job has more messages
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams are to end
 
     @property

@@ -15,6 +15,7 @@ from services.sync.actions.read_proofs import read_proofs
 from services.sync.actions.read_standing import read_standing
 from services.sync.actions.remove_account import remove_account
 from services.sync.actions.switch_account import switch_account
+from services.sync.actions.take_intent import take_intent
 from services.sync.metrics import ANSWER_SECONDS
 from services.sync.world import World
 from shared.bus import BucketAway, Ears, Retry
@@ -23,6 +24,7 @@ from shared.contracts.attachment import FetchPart, PartAnswer, SlotWanted
 from shared.contracts.audit import AuditMailbox, ProofsAnswer, ReadProofs
 from shared.contracts.envelope import Problem
 from shared.contracts.hints import AccountsFollowed
+from shared.contracts.intent import CarryIntent
 from shared.contracts.mail import ContentAnswer, ReadContent
 from shared.contracts.standing import (
     AccountAsked,
@@ -88,6 +90,15 @@ async def _asked(account_id: UUID, world: World) -> None:
     await world.bus.hint(AccountAsked(account_id=account_id))
 
 
+@ears.obey(CarryIntent)
+async def obey_carry_intent(command: CarryIntent, world: World) -> None:
+    """Carry out on a server what a person wants, in its turn."""
+    waits = await take_intent(command, world.pool)
+    world.relay.wake()
+    if waits and not world.calls.carry(command.account_id):
+        await world.bus.hint(AccountAsked(account_id=command.account_id))
+
+
 @ears.notice(AccountsFollowed)
 async def notice_accounts_followed(hint: AccountsFollowed, world: World) -> None:
     """Somebody is waiting for mail: ask a server that is near more often."""
@@ -98,13 +109,17 @@ async def notice_accounts_followed(hint: AccountsFollowed, world: World) -> None
 @ears.notice(AccountAsked)
 async def notice_account_asked(hint: AccountAsked, world: World) -> None:
     """Somebody wants something of an account that may be ours."""
+    world.calls.carry(hint.account_id)
     world.accounts_changed.set()
 
 
 @ears.notice(SlotWanted)
 async def notice_slot_wanted(hint: SlotWanted, world: World) -> None:
-    """Another replica waits for a connection that may be ours and idle."""
+    """Another replica waits for a connection that may be ours, and idle or the only one."""
     world.bringing.spare(hint.account_id)
+    if hint.only:
+        world.to_lend.add(hint.account_id)
+        world.accounts_changed.set()
 
 
 @ears.obey(RetellAccount)

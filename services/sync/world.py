@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from services.sync.actions.understanding import Readers
+from services.sync.called import Calls
 from services.sync.domain.followed import Followed
 from services.sync.settings import Settings
 from services.sync.store.whereabouts import Whereabouts
@@ -51,6 +52,9 @@ class World:
     bringing: Bringing
     first_copies: asyncio.Semaphore  # a place for each first copy that is made at the same time
     followed: Followed = field(default_factory=Followed)
+    calls: Calls = field(default_factory=Calls)  # of the accounts that are kept here
+    # Accounts whose only connection another process waits for.
+    to_lend: set[UUID] = field(default_factory=set[UUID])
     # Set when a command changed which accounts there are, or asked for a retelling or a filing.
     accounts_changed: asyncio.Event = field(default_factory=asyncio.Event)
     retelling_asked: asyncio.Event = field(default_factory=asyncio.Event)

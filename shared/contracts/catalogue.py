@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from shared.contracts import account, attachment, audit, hints, mail, search, standing, submission
+from shared.contracts import (
+    account,
+    attachment,
+    audit,
+    hints,
+    intent,
+    mail,
+    search,
+    standing,
+    submission,
+)
 from shared.contracts.envelope import Command, Event, Hint, Query, Told
 
 SERVICES = ("api", "sync", "sender", "indexer")
@@ -58,6 +68,7 @@ FACTS = (
     Fact(mail.MessagesRetold, "sync", ("api", "indexer")),
     Fact(mail.MessagesChanged, "sync", ("api", "indexer")),
     Fact(mail.MessagesVanished, "sync", ("api", "indexer")),
+    Fact(intent.IntentSettled, "sync", ("api",)),
     Fact(submission.SubmissionChanged, "sender", ("api",)),
     Fact(submission.SentCopyFiled, "sync", ("sender",)),
 )
@@ -70,6 +81,7 @@ ORDERS = (
     Order(standing.ResumeSync, ("api",), "sync"),
     Order(standing.CheckSync, ("api",), "sync"),
     Order(audit.AuditMailbox, ("api", "indexer"), "sync"),
+    Order(intent.CarryIntent, ("api",), "sync"),
     Order(submission.FileSentCopy, ("sender",), "sync"),
     Order(account.ConnectSender, ("api",), "sender"),
     Order(account.RemoveSender, ("api",), "sender"),

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     WEBHOOK = "whk"
     QUARANTINED = "qtn"
     UPLOAD = "upl"
+    JOB = "job"
 
 
 class NotAnId(ValueError):

@@ -2,7 +2,7 @@
 
 from shared.db.absence import is_away, is_busy, putting_off
 from shared.db.pool import Connection, DatabaseSettings, Pool, open_pool
-from shared.db.transactions import in_transaction, tenant_transaction
+from shared.db.transactions import in_transaction, tenant_transaction, tenant_work
 
 __all__ = [
     "Connection",
@@ -14,4 +14,5 @@ __all__ = [
     "open_pool",
     "putting_off",
     "tenant_transaction",
+    "tenant_work",
 ]

@@ -47,3 +47,16 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
         except asyncpg.InternalClientError as error:
             # How asyncpg ends a transaction whose server died under it, now and then.
             raise asyncpg.ConnectionDoesNotExistError("the connection broke") from error
+
+
+async def tenant_work(pool: Pool, caller: Caller, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Do this work in one transaction on behalf of a caller, as `in_transaction` does."""
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            async with tenant_transaction(pool, caller) as connection:
+                return await work(connection)
+        except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+            if tries >= _TRIES:
+                raise

@@ -34,6 +34,7 @@ from shared.contracts.account import (
 from shared.contracts.audit import MailboxAudited
 from shared.contracts.envelope import Event, Query, decode, encode
 from shared.contracts.ids import Kind, read
+from shared.contracts.intent import IntentSettled
 from shared.contracts.mail import (
     MailboxesSynced,
     MailboxRenumbered,
@@ -65,6 +66,7 @@ _HEARD: dict[type, Any] = {
     MessagesRetold: subscribers.on_messages_retold,
     MessagesChanged: subscribers.on_messages_changed,
     MessagesVanished: subscribers.on_messages_vanished,
+    IntentSettled: subscribers.on_intent_settled,
     SubmissionChanged: subscribers.on_submission_changed,
 }
 

@@ -14,7 +14,26 @@ from shared.db import tenant_transaction
 from tests.api.conftest import Api, Person, an_account
 from tests.api.mail import NOON, Ground
 
-TABLES = ("account", "mailbox", "message", "message_label", "submission", "event_log")
+TABLES = (
+    "account",
+    "mailbox",
+    "message",
+    "message_label",
+    "submission",
+    "event_log",
+    "job",
+    "intent",
+    "intent_clock",
+    "intent_message",
+    "confirmed",
+)
+
+
+_READ = {"keywords": {"seen": True}}
+
+
+def _batch(which: dict[str, Any]) -> dict[str, Any]:
+    return {"json": {**which, "change": _READ}}
 
 
 async def ids_of(api: Api, person: Person, ground: Ground) -> dict[str, str]:
@@ -29,7 +48,12 @@ async def ids_of(api: Api, person: Person, ground: Ground) -> dict[str, str]:
         "/submissions",
         json={"account_id": shown(Kind.ACCOUNT, ground.account_id), "to": ["g@example.org"]},
     )
+    marked = await person.http.patch(
+        f"/messages/{shown(Kind.MESSAGE, message.message_id)}", json={"keywords": {"seen": True}}
+    )
     return {
+        "job": marked.json()["id"],
+        "thread": shown(Kind.THREAD, message.state.thread_id),
         "account": shown(Kind.ACCOUNT, ground.account_id),
         "mailbox": shown(Kind.MAILBOX, ground.inbox),
         "message": shown(Kind.MESSAGE, message.message_id),
@@ -54,6 +78,20 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             ("GET", f"/messages/{ids['message']}/attachments/1", {}),
             ("GET", f"/messages/{ids['message']}/attachments.zip", {}),
             ("GET", f"/messages/{ids['message']}/raw", {}),
+            ("PATCH", f"/messages/{ids['message']}", {"json": _READ}),
+            ("PATCH", f"/messages/{ids['message']}", {"json": {"destroy": True}}),
+            ("PATCH", f"/threads/{ids['thread']}", {"json": _READ}),
+            ("POST", "/messages:batch", _batch({"message_ids": [ids["message"]]})),
+            ("POST", "/messages:batch", _batch({"query": {"mailbox_id": ids["mailbox"]}})),
+            ("POST", "/messages:batch", _batch({"query": {"account_id": ids["account"]}})),
+            ("POST", "/mailboxes", {"json": {"account_id": ids["account"], "path": "Eve"}}),
+            ("PATCH", f"/mailboxes/{ids['mailbox']}", {"json": {"path": "Eve"}}),
+            ("PATCH", f"/mailboxes/{ids['mailbox']}", {"json": {"subscribed": False}}),
+            ("DELETE", f"/mailboxes/{ids['mailbox']}", {}),
+            ("POST", f"/mailboxes/{ids['mailbox']}/empty", {}),
+            ("POST", f"/mailboxes/{ids['mailbox']}/mark-all-read", {}),
+            ("GET", f"/jobs/{ids['job']}", {}),
+            ("POST", f"/jobs/{ids['job']}/undo", {}),
             ("GET", f"/uploads/{ids['upload']}", {}),
             ("GET", f"/uploads/{ids['upload']}/content", {}),
             ("DELETE", f"/uploads/{ids['upload']}", {}),

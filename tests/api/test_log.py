@@ -4,6 +4,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec import structs
 from uuid_utils.compat import uuid7
 
 from services.api.actions.forget_old import trim_log
@@ -125,6 +126,43 @@ async def test_the_log_tells_what_happens_to_mail(api: Api, ada: Person, ground:
     for data in (received, updated, moved, deleted):
         assert data["id"] == shown(Kind.MESSAGE, message_id)
     assert len({event["id"] for event in events}) == len(events)
+
+
+async def test_a_mailbox_that_is_there_again_is_listed_under_its_id_and_logged_as_made(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    there, gone = ground.mailboxes(), ground.mailboxes(2)
+    gone = structs.replace(
+        gone, mailboxes=tuple(structs.replace(one, gone=True) for one in gone.mailboxes)
+    )
+    back = ground.mailboxes(3)
+    back = structs.replace(
+        back, mailboxes=tuple(structs.replace(one, path="Elsewhere") for one in back.mailboxes[1:])
+    )
+    await api.hears(there, gone)
+    assert await ada.items("/mailboxes") == []
+    await api.hears(back, there, gone)  # what is older says nothing any more
+    (listed,) = await ada.items("/mailboxes")
+    archive = shown(Kind.MAILBOX, ground.archive)
+    assert (listed["id"], listed["path"]) == (archive, "Elsewhere")
+    assert [event["type"] for event in await ada.events()] == [
+        "account.created",
+        *["mailbox.created"] * 2,
+        *["mailbox.deleted"] * 2,
+        "mailbox.created",
+    ]
+
+
+async def test_what_a_retelling_brings_back_is_logged_if_it_was_logged_as_deleted(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    gone = ground.mailboxes(2)
+    gone = structs.replace(
+        gone, mailboxes=tuple(structs.replace(one, gone=True) for one in gone.mailboxes[1:])
+    )
+    await api.hears(ground.mailboxes(), gone, ground.mailboxes(3, retold=True))
+    types = [event["type"] for event in await ada.events()]
+    assert types[1:] == ["mailbox.created", "mailbox.created", "mailbox.deleted", "mailbox.created"]
 
 
 async def test_a_body_that_would_be_too_long_says_only_whose_it_is(

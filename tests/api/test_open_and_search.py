@@ -3,6 +3,16 @@ from datetime import timedelta
 import pytest
 
 from services.api.domain.html import clean
+from shared.contracts.content import (
+    AuthenticationResult,
+    Invitation,
+    MailingList,
+    Priority,
+    RecipientReport,
+    Report,
+    ReportKind,
+    Scheme,
+)
 from shared.contracts.envelope import Problem
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Attachment, ContentAnswer, MessageContent, ReadContent, State
@@ -43,6 +53,47 @@ async def test_an_opened_message_is_whole_however_many_slices_it_takes(
     assert opened["is_cut"] is False
     assert asked[0].caller.tenant_id == ada.tenant_id
     assert asked[0].caller.account_ids == (ground.account_id,)
+
+
+async def test_an_opened_message_says_what_it_is_beside_its_words(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    message = ground.message(
+        "Lunch",
+        priority=Priority.HIGH,
+        signed=Scheme.OPENPGP,
+        invitation=Invitation(method="request", summary="Lunch"),
+        report=Report(
+            kind=ReportKind.DELIVERY,
+            recipients=(RecipientReport(recipient="bob@example.net", action="failed"),),
+        ),
+    )
+    await api.hears(ground.page(message))
+    content = MessageContent(
+        text="Yes.\n> Lunch?",
+        html=None,
+        headers=(),
+        text_characters=13,
+        html_characters=0,
+        own_text="Yes.",
+        stamped_at=NOON,
+        mailing_list=MailingList(unsubscribe=("mailto:leave@example.org",)),
+        authentication=(
+            AuthenticationResult(server="mx.example.org", method="spf", result="pass"),
+        ),
+    )
+    async with api.answering("sync", ReadContent, ContentAnswer(content=content)):
+        answer = await ada.http.get(f"/messages/{shown(Kind.MESSAGE, message.message_id)}")
+    assert answer.status_code == 200, answer.text
+    opened = answer.json()
+    assert (opened["priority"], opened["signed"], opened["encrypted"]) == ("high", "openpgp", None)
+    assert opened["invitation"]["summary"] == "Lunch"
+    assert opened["report"]["recipients"][0]["action"] == "failed"
+    assert opened["mailing_list"]["unsubscribe"] == ["mailto:leave@example.org"]
+    assert opened["authentication"][0]["result"] == "pass"
+    assert opened["own_text"] == "Yes."
+    assert opened["stamped_at"] is not None
+    assert opened["autocrypt"] is None
 
 
 @pytest.mark.parametrize(

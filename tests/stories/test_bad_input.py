@@ -114,6 +114,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
             json={"account_id": account, "to": [dovecot.new_user()], "subject": "x", "text": "x"},
         )
         assert answer.status_code == 202, answer.text
+        upload = await owner.post("/uploads", files={"file": ("a.txt", b"Mine alone")})
+        assert upload.status_code == 201, upload.text
         yield Ground(
             owner=owner,
             stranger=stranger,
@@ -122,6 +124,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "mailbox_id": inbox,
                 "message_id": message["id"],
                 "submission_id": answer.json()["id"],
+                "upload_id": upload.json()["id"],
+                "number": "1",
             },
             routes=tuple(routes((await owner.get("/openapi.json")).json())),
         )
@@ -432,9 +436,10 @@ async def test_a_token_that_is_wrong_opens_no_route(stack: Stack, ground: Ground
             )
             assert refusal(answer, about) == (401, "token_invalid")
             assert answer.headers["www-authenticate"] == "Bearer"
-        # Without any, no route but signing in says a word, whatever else is wrong.
+        # Without any, no route says a word, whatever else is wrong, but signing in and images,
+        # which have a signature of their own.
         for route in ground.routes:
-            if route.template in ("/auth/register", "/auth/login", "/auth/refresh"):
+            if route.template in ("/auth/register", "/auth/login", "/auth/refresh", "/proxy/image"):
                 continue
             answer = await client.request(route.method, route.path(ground.ids), content=b"{")
             assert refusal(answer, route) == (401, "token_invalid")

@@ -25,8 +25,10 @@ from shared.contracts.account import (
     Security,
 )
 from shared.contracts.envelope import Command, Event, encode
+from shared.contracts.intent import IntentSettled
 from shared.contracts.mail import (
     MailboxesSynced,
+    MailboxRenumbered,
     MessagesChanged,
     MessagesFilled,
     MessagesRetold,
@@ -187,11 +189,13 @@ async def sync(platform: Platform, tmp_path: Path) -> AsyncIterator[Sync]:
         AccountRemoved,
         AccountRetold,
         MailboxesSynced,
+        MailboxRenumbered,
         MessagesSynced,
         MessagesFilled,
         MessagesRetold,
         MessagesChanged,
         MessagesVanished,
+        IntentSettled,
     ):
         ears.hear(contract)(hear)
     database = await asyncpg.create_pool(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.api.store import accounts, log, messages, people, retellings
+from services.api.store import accounts, intents, log, messages, people, retellings
 from shared.db import Pool
 
 _AT_A_TIME = 1000
@@ -42,4 +42,12 @@ async def forget_sessions(pool: Pool, keep: timedelta) -> None:
     while True:
         async with pool.acquire() as connection, connection.transaction():
             if await people.forget_sessions(connection, before=before, limit=_AT_A_TIME) == 0:
+                return
+
+
+async def forget_jobs(pool: Pool, keep: timedelta) -> None:
+    """Forget what was asked for and has long been done."""
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            if await intents.forget_old(connection, days=keep.days, limit=_AT_A_TIME) == 0:
                 return

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.api.actions.showing import overlay
 from services.api.domain.told import one_each, tally
 from services.api.store import accounts, labels, mailboxes, messages, retellings
 from shared.contracts.mail import MessagesRetold
@@ -20,7 +21,7 @@ async def keep_retold_messages(pool: Pool, pages: Sequence[MessagesRetold]) -> b
         )
         kept = [page for page in pages if (page.tenant_id, page.account_id) in living]
         if told := one_each(kept):
-            transitions = await messages.keep(connection, told)
+            transitions = await overlay(connection, await messages.keep(connection, told))
             await mailboxes.count(connection, tally(transitions.values()))
             await labels.follow(connection, transitions.values())
         complete = False

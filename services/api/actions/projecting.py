@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
+from services.api.actions.showing import overlay
 from services.api.domain.logbook import Entry
 from services.api.domain.told import M, Page, Told, Transition, one_each, tally
 from services.api.store import accounts, labels, log, mailboxes
@@ -31,7 +32,7 @@ async def project(
         told = one_each(page for page in pages if (page.tenant_id, page.account_id) in living)
         if not told:
             return {}
-        transitions = await write(connection, told)
+        transitions = await overlay(connection, await write(connection, told))
         await mailboxes.count(connection, tally(transitions.values()))
         await labels.follow(connection, transitions.values())
         news = await log.unlogged(connection, entries(told, transitions))

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from msgspec import structs
+
 from services.api.domain.refusals import ContentUnavailable, NotFound
 from services.api.store import reading
 from services.api.store.reading import ShownMessage
@@ -34,14 +36,7 @@ async def read_message(
         text += more.text
         if more.html:
             html = (html or "") + more.html
-    return message, MessageContent(
-        text=text,
-        html=html,
-        headers=content.headers,
-        text_characters=content.text_characters,
-        html_characters=content.html_characters,
-        defects=content.defects,
-    )
+    return message, structs.replace(content, text=text, html=html)
 
 
 def _wanting(have: str, characters: int) -> bool:

@@ -50,6 +50,12 @@ class EventType(StrEnum):
     MAILBOX_UPDATED = "mailbox.updated"
     MAILBOX_DELETED = "mailbox.deleted"
     MAILBOX_RENUMBERED = "mailbox.renumbered"
+    JOB_PROGRESSED = "job.progressed"
+    # One for each state that a job ends in.
+    JOB_DONE = "job.done"
+    JOB_PARTLY_DONE = "job.partly_done"
+    JOB_FAILED = "job.failed"
+    JOB_UNDONE = "job.undone"
     SUBMISSION_CREATED = "submission.created"
     # One for each SubmissionState.
     SUBMISSION_HELD = "submission.held"
@@ -141,6 +147,25 @@ def of_changes(
         moved = transitions.get((one.tenant_id, one.message.message_id))
         if moved is not None:
             entries += _of_move(one, moved)
+    return entries
+
+
+def of_shown(
+    event_id: UUID, occurred_at: datetime, transitions: Iterable[Transition], *, first: int = 0
+) -> list[Entry]:
+    """Each message that is shown otherwise now, because somebody wants it so, or in vain."""
+    entries: list[Entry] = []
+    for n, moved in enumerate(transitions, first):
+        one = Told(
+            tenant_id=moved.tenant_id,
+            account_id=moved.account_id,
+            event_id=event_id,
+            n=n,
+            occurred_at=occurred_at,
+            attested_revision=0,
+            message=VanishedMessage(message_id=moved.message_id, revision=0),
+        )
+        entries += _of_move(one, moved)
     return entries
 
 
@@ -285,13 +310,15 @@ def of_mailbox(
     n: int,
     occurred_at: datetime,
 ) -> Entry:
-    """A mailbox was created, renamed or otherwise updated, or deleted."""
+    """A mailbox was created, returned after it was gone, was updated (renamed), or deleted."""
     return Entry(
         tenant_id=tenant_id,
         account_id=account_id,
         event_id=event_id,
         n=n,
-        type=EventType(f"mailbox.{kind}"),
+        type=EventType.MAILBOX_CREATED
+        if kind == "returned"  # whoever follows had let go of it
+        else EventType(f"mailbox.{kind}"),
         occurred_at=occurred_at,
         body=body_of(
             {
@@ -369,4 +396,28 @@ def of_submission_state(event: SubmissionChanged) -> Entry:
             "server_said": event.server_said and event.server_said[:500],
             "attempts": event.attempts,
         },
+    )
+
+
+def of_job(
+    kind: str,
+    *,
+    tenant_id: UUID,
+    account_id: UUID,
+    job_id: UUID,
+    event_id: UUID,
+    occurred_at: datetime,
+    more: Mapping[str, Any],
+) -> Entry:
+    """A job came further, or ended."""
+    return Entry(
+        tenant_id=tenant_id,
+        account_id=account_id,
+        event_id=event_id,
+        n=WHOLE_PAGE,
+        type=EventType(f"job.{kind}"),
+        occurred_at=occurred_at,
+        body=body_of(
+            {"id": shown(Kind.JOB, job_id), "account_id": shown(Kind.ACCOUNT, account_id)}, more
+        ),
     )

@@ -26,6 +26,11 @@ Refused
 ├── UploadsFull         too much was uploaded that nothing uses
 ├── SearchUnavailable   nothing can be found now
 ├── SyncUnavailable     how an account stands cannot be said now
+├── TooLateToUndo       what was asked for too long ago to be undone
+├── AlreadyUndone       what somebody has undone already
+├── NoTrash             an account that has no mailbox for what is deleted
+├── MailboxFixed        a mailbox that nobody renames or removes
+├── PathTaken           a mailbox with a path that another one has
 ├── TooManyAttempts     slow down
 └── TooManyReaders      a tenant follows its log too often at once
 
@@ -207,6 +212,36 @@ class SyncUnavailable(Refused):
     """How this account stands cannot be said at the moment."""
 
     code = "sync_unavailable"
+
+
+class TooLateToUndo(Refused):
+    """This was asked for too long ago to be undone."""
+
+    code = "undo_too_late"
+
+
+class AlreadyUndone(Refused):
+    """This is being undone already."""
+
+    code = "already_undone"
+
+
+class NoTrash(Refused):
+    """This account has no mailbox for what is deleted; destroy it, or move it elsewhere."""
+
+    code = "no_trash"
+
+
+class MailboxFixed(Refused):
+    """This mailbox is the account's own and stays as it is."""
+
+    code = "mailbox_fixed"
+
+
+class PathTaken(Refused):
+    """There is a mailbox with this path."""
+
+    code = "path_taken"
 
 
 class TooManyAttempts(Refused):

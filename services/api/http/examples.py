@@ -16,9 +16,19 @@ from services.api.http.accounts import (
 )
 from services.api.http.auth import Credentials, Named, Registration, Renewal, Tokens
 from services.api.http.bodies import Body
+from services.api.http.changing import MessageBatch, MessageChanges
+from services.api.http.changing_mailboxes import ChangedMailbox, NewMailbox
 from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
+from services.api.http.jobs import Jobs, ShownJob
 from services.api.http.mailboxes import Mailbox, Mailboxes
-from services.api.http.messages import Header, Message, MessagePage, OpenMessage, Person
+from services.api.http.messages import (
+    Header,
+    Message,
+    MessagePage,
+    OpenMessage,
+    Person,
+    ShownAttachment,
+)
 from services.api.http.search import FoundMessage, FoundPage
 from services.api.http.shown_html import RemoteImages, Tracker
 from services.api.http.standing import (
@@ -38,11 +48,18 @@ from services.api.http.submissions import (
 )
 from services.api.http.uploads import Upload
 from shared.contracts.account import AccountState, Security
+from shared.contracts.content import (
+    Attendee,
+    AuthenticationResult,
+    CalendarTime,
+    Invitation,
+)
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
 from shared.contracts.submission import Fate, SubmissionState
 
 _NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+_FRIDAY = datetime(2026, 11, 27, 11, 0, tzinfo=UTC)
 _ACCOUNT = shown(Kind.ACCOUNT, UUID("01936d2e-7c3a-7b1f-9e4d-2a5c8f0b6d13"))
 _MAILBOX = shown(Kind.MAILBOX, UUID("01936d2f-11d2-7c04-a8e1-5b3f9d7c2e60"))
 _MESSAGE = shown(Kind.MESSAGE, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b520"))
@@ -50,9 +67,34 @@ _THREAD = shown(Kind.THREAD, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b521"))
 _SUBMISSION = shown(Kind.SUBMISSION, UUID("01936d33-4e90-7a15-b27d-c8f1e06a9345"))
 _USER = shown(Kind.USER, UUID("01936d2c-8b40-7d93-9c5e-e4a2f7b1d068"))
 _TENANT = shown(Kind.TENANT, UUID("01936d2c-8b40-7d93-9c5e-e4a2f7b1d069"))
+_JOB = shown(Kind.JOB, UUID("01936d34-2c5d-7e6a-8f1b-3d9a0c7e5b24"))
 _LATER = "ks_…"
 
+_SHOWN_JOB = ShownJob(
+    id=_JOB,
+    account_id=_ACCOUNT,
+    state="pending",
+    total=1,
+    is_counted=True,
+    done=0,
+    failed=0,
+    reason=None,
+    server_said=None,
+    undoes=None,
+    undone_by=None,
+    undo_until=_NOON,
+    created_at=_NOON,
+    updated_at=_NOON,
+)
+
 BODIES: dict[type[Body], dict[str, Any]] = {
+    MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
+    MessageBatch: {
+        "query": {"mailbox_id": _MAILBOX, "unread": True},
+        "change": {"keywords": {"seen": True}},
+    },
+    NewMailbox: {"account_id": _ACCOUNT, "path": "Projects/Lunch"},
+    ChangedMailbox: {"path": "Projects/Dinner"},
     Registration: {
         "email": "me@example.org",
         "password": "correct horse battery",
@@ -92,7 +134,7 @@ _MESSAGE_LISTED = Message(
     unread=True,
     size_bytes=2048,
     has_html=False,
-    attachment_count=0,
+    attachment_count=1,
 )
 _ACCOUNT_SHOWN = ShownAccount(
     id=_ACCOUNT,
@@ -153,6 +195,8 @@ _SUBMISSION_SHOWN = Submission(
 )
 
 ANSWERS: tuple[Struct, ...] = (
+    _SHOWN_JOB,
+    Jobs(jobs=[_SHOWN_JOB]),
     Tokens(
         access_token="eyJ…",  # noqa: S106 - nobody's
         token_type="Bearer",  # noqa: S106 - RFC 6750
@@ -240,6 +284,7 @@ ANSWERS: tuple[Struct, ...] = (
                 subscribed=True,
                 message_count=5400,
                 unread_count=12,
+                pending=None,
             )
         ]
     ),
@@ -253,9 +298,46 @@ ANSWERS: tuple[Struct, ...] = (
         in_reply_to=[],
         references=[],
         list_id=None,
-        attachments=[],
+        stamped_at=_NOON,
+        priority=None,
+        signed=None,
+        encrypted=None,
+        invitation=Invitation(
+            method="request",
+            uid="lunch@example.org",
+            summary="Lunch",
+            start=CalendarTime(local="2026-11-27T12:00:00", zone="Europe/Berlin", at=_FRIDAY),
+            organiser=Attendee(name="Grace Hopper", email="grace@example.org"),
+            attendees=(
+                Attendee(name="Ada Lovelace", email="ada@example.org", answer="needs-action"),
+            ),
+            attachment=1,
+        ),
+        report=None,
+        mailing_list=None,
+        authentication=[
+            AuthenticationResult(
+                server="mx.example.org",
+                method="dkim",
+                result="pass",
+                properties={"header.d": "example.org"},
+            )
+        ],
+        autocrypt=None,
+        attachments=[
+            ShownAttachment(
+                number=1,
+                name="invite.ics",
+                content_type="text/calendar",
+                size_bytes=512,
+                content_id=None,
+                inline=False,
+                contains=[],
+            )
+        ],
         headers=[Header(name="Subject", value="Lunch on Friday")],
-        text="Shall we?\n",
+        text="Shall we?\n\nOn Thursday, Ada wrote:\n> Lunch?\n",
+        own_text="Shall we?",
         html='<div class="m-postbus"><p>Shall we?</p></div>',
         remote_images=RemoteImages(
             shown=False, count=3, trackers=[Tracker(host="open.example.net", count=1)]

@@ -28,6 +28,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     subscribed: bool
     message_count: int
     unread_count: int
+    pending: str | None  # what is wanted of it: create, rename, delete, subscribe
 
 
 class Mailboxes(Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ async def list_all(
                 subscribed=one.subscribed,
                 message_count=one.message_count,
                 unread_count=one.unread_count,
+                pending=one.pending,
             )
             for one in found
         ]

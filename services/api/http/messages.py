@@ -18,6 +18,16 @@ from services.api.http.shown_html import Images, RemoteImages, page, shown_html
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts, mailboxes, reading
 from services.api.store.reading import ShownMessage
+from shared.contracts.content import (
+    AuthenticationResult,
+    Autocrypt,
+    Inside,
+    Invitation,
+    MailingList,
+    Priority,
+    Report,
+    Scheme,
+)
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Address, Attachment, MessageContent
 from shared.db import tenant_transaction
@@ -60,6 +70,7 @@ class ShownAttachment(Struct, frozen=True, kw_only=True):
     size_bytes: int
     content_id: str | None
     inline: bool
+    contains: list[Inside]
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -83,9 +94,19 @@ class OpenMessage(Message, frozen=True, kw_only=True):
     in_reply_to: list[str]
     references: list[str]
     list_id: str | None
+    stamped_at: Moment | None  # when the last server says it took it (Received)
+    priority: Priority | None
+    signed: Scheme | None
+    encrypted: Scheme | None
+    invitation: Invitation | None
+    report: Report | None
+    mailing_list: MailingList | None
+    authentication: list[AuthenticationResult]
+    autocrypt: Autocrypt | None
     attachments: list[ShownAttachment]
     headers: list[Header]
     text: str
+    own_text: str  # without what is quoted, and without the signature
     html: str | None
     remote_images: RemoteImages
     is_cut: bool
@@ -227,9 +248,19 @@ def _opened(
         in_reply_to=list(details.in_reply_to),
         references=list(details.references),
         list_id=details.list_id,
+        stamped_at=content.stamped_at,
+        priority=details.priority,
+        signed=details.signed,
+        encrypted=details.encrypted,
+        invitation=details.invitation,
+        report=details.report,
+        mailing_list=content.mailing_list,
+        authentication=list(content.authentication),
+        autocrypt=content.autocrypt,
         attachments=[_attachment(part) for part in details.attachments],
         headers=[Header(name=name, value=value) for name, value in content.headers],
         text=content.text,
+        own_text=content.own_text,
         html=html,
         remote_images=remote_images,
         is_cut=len(content.text) < content.text_characters
@@ -253,4 +284,5 @@ def _attachment(part: Attachment) -> ShownAttachment:
         size_bytes=part.size_bytes,
         content_id=part.content_id,
         inline=part.inline,
+        contains=list(part.contains),
     )

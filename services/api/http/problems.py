@@ -43,6 +43,11 @@ STATUS = {
     "upload_in_use": 409,
     "uploads_full": 429,
     "sync_unavailable": 503,
+    "undo_too_late": 409,
+    "already_undone": 409,
+    "no_trash": 409,
+    "mailbox_fixed": 409,
+    "path_taken": 409,
     "too_many_attempts": 429,
     "too_many_readers": 429,
 }

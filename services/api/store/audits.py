@@ -29,10 +29,17 @@ async def buckets(connection: Connection, tenant_id: UUID, mailbox_id: UUID) -> 
                bit_xor(uuid_hash_extended(message_id, revision)) AS hash
           FROM (SELECT message_id, revision FROM message
                  WHERE tenant_id = $1 AND mailbox_id = $2 AND listed
+                   AND message_id NOT IN (SELECT message_id FROM confirmed WHERE tenant_id = $1)
                  UNION ALL
                 SELECT message_id, revision FROM message
                  WHERE tenant_id = $1 AND mailbox_id = $2
-                   AND received_at IS NOT NULL AND keywords @> ARRAY['\Deleted']) AS there
+                   AND received_at IS NOT NULL AND keywords @> ARRAY['\Deleted']
+                   AND message_id NOT IN (SELECT message_id FROM confirmed WHERE tenant_id = $1)
+                 UNION ALL  -- what people want changed counts where sync told of it
+                SELECT message_id, message.revision
+                  FROM confirmed JOIN message USING (tenant_id, message_id)
+                 WHERE tenant_id = $1 AND confirmed.mailbox_id = $2
+                   AND received_at IS NOT NULL) AS there
          GROUP BY bucket
         """,
         tenant_id,

@@ -24,6 +24,7 @@ class ShownMailbox(Struct, frozen=True, kw_only=True):
     subscribed: bool
     message_count: int
     unread_count: int
+    pending: str | None = None  # what is wanted of it: create, rename, delete, subscribe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +37,9 @@ class ToldMailbox:
 
 
 async def put(connection: Connection, told: Sequence[ToldMailbox]) -> dict[tuple[UUID, UUID], str]:
-    """Mailboxes by the newest revision; returns what each became: created, updated or deleted.
+    """Mailboxes by the newest revision; what each became: created, returned, updated or deleted.
 
-    A mailbox that is gone stays gone. One telling for each mailbox, sorted by tenant and id.
+    One telling for each mailbox, sorted by tenant and id.
     """
     rows = await connection.fetch(
         """
@@ -55,14 +56,15 @@ async def put(connection: Connection, told: Sequence[ToldMailbox]) -> dict[tuple
            SET revision = excluded.revision, path = excluded.path, name = excluded.name,
                delimiter = excluded.delimiter, role = excluded.role,
                selectable = excluded.selectable, subscribed = excluded.subscribed,
-               gone = known.gone OR excluded.gone
+               gone = excluded.gone
          WHERE known.account_id = excluded.account_id AND excluded.revision > known.revision
         RETURNING WITH (OLD AS before, NEW AS after)
                   after.tenant_id, after.mailbox_id,
                   CASE WHEN after.gone AND before.path IS NOT NULL AND NOT before.gone
                        THEN 'deleted'
                        WHEN after.gone THEN NULL
-                       WHEN before.path IS NULL THEN 'created'
+                       WHEN before.path IS NULL OR before.revision = 0 THEN 'created'
+                       WHEN before.gone THEN 'returned'
                        WHEN (before.path, before.name, before.delimiter, before.role,
                              before.selectable, before.subscribed)
                             IS DISTINCT FROM (after.path, after.name, after.delimiter, after.role,
@@ -135,7 +137,7 @@ async def of_account(
     rows = await connection.fetch(
         """
         SELECT mailbox_id, account_id, path, name, delimiter, role, selectable, subscribed,
-               message_count, unread_count
+               message_count, unread_count, pending
           FROM mailbox
          WHERE tenant_id = $1 AND ($2::uuid IS NULL OR account_id = $2)
            AND path IS NOT NULL AND NOT gone

@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from services.api.domain.changes import Shown
 from services.api.domain.told import (
     LABEL_SEPARATOR,
     Standing,
@@ -24,6 +25,7 @@ from services.api.domain.told import (
     storable,
     storable_time,
 )
+from shared.contracts.content import Invitation, Priority, Report, Scheme
 from shared.contracts.mail import (
     Address,
     Attachment,
@@ -47,6 +49,11 @@ class Details(Struct, frozen=True, kw_only=True, omit_defaults=True):
     references: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     list_id: str | None = None
+    priority: Priority | None = None
+    signed: Scheme | None = None
+    encrypted: Scheme | None = None
+    invitation: Invitation | None = None
+    report: Report | None = None
     defects: tuple[str, ...] = ()
 
 
@@ -223,6 +230,32 @@ async def mark(
     return _transitions(rows)
 
 
+async def show(
+    connection: Connection, shown: Sequence[tuple[UUID, UUID, Shown]]
+) -> dict[tuple[UUID, UUID], Transition]:
+    """Show these messages of tenants so, whatever was told; the rows are held by the caller."""
+    if not shown:
+        return {}
+    rows = await connection.fetch(
+        f"""
+        UPDATE message
+           SET mailbox_id = wanted.mailbox_id,
+               keywords = string_to_array(wanted.keywords, ' '),
+               labels = string_to_array(wanted.labels, '{LABEL_SEPARATOR}')
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])
+            AS wanted (tenant_id, message_id, mailbox_id, keywords, labels)
+         WHERE message.tenant_id = wanted.tenant_id AND message.message_id = wanted.message_id
+        {_STANDING}
+        """,  # noqa: S608 - text of our own
+        [tenant_id for tenant_id, _, _ in shown],
+        [message_id for _, message_id, _ in shown],
+        [state.mailbox_id for _, _, state in shown],
+        [" ".join(state.keywords) for _, _, state in shown],
+        [LABEL_SEPARATOR.join(state.labels) for _, _, state in shown],
+    )
+    return _transitions(rows)
+
+
 async def bury(
     connection: Connection, told: Sequence[Told[VanishedMessage]]
 ) -> dict[tuple[UUID, UUID], Transition]:
@@ -364,6 +397,11 @@ def _details(content: Content) -> Details:
         references=content.references,
         attachments=content.attachments,
         list_id=content.list_id,
+        priority=content.priority,
+        signed=content.signed,
+        encrypted=content.encrypted,
+        invitation=content.invitation,
+        report=content.report,
         defects=content.defects,
     )
 

@@ -1,6 +1,10 @@
 """All a message says, from our copy of it."""
 
-from services.sync.domain.kept import unpack_body
+from msgspec import structs
+
+from services.sync.domain.kept import Body, unpack_body
+from services.sync.domain.letterhead import letterhead_of
+from services.sync.domain.quoting import own_text
 from services.sync.store import messages
 from shared.contracts.envelope import Problem
 from shared.contracts.mail import ContentAnswer, MessageContent, ReadContent
@@ -14,16 +18,34 @@ async def read_content(query: ReadContent, request_pool: Pool) -> ContentAnswer:
     if packed is None:
         return ContentAnswer(problem=Problem(code="not_found"))
     body = unpack_body(packed)
-    html = body.html
+    content = _slice(body, query)
+    if query.text_from == 0 and query.html_from == 0:
+        content = _beginning(body, content)
+    return ContentAnswer(content=content)
+
+
+def _slice(body: Body, query: ReadContent) -> MessageContent:
     size = ReadContent.SLICE_CHARACTERS
-    first = query.text_from == 0 and query.html_from == 0
-    return ContentAnswer(
-        content=MessageContent(
-            text=body.text[query.text_from : query.text_from + size],
-            html=None if html is None else html[query.html_from : query.html_from + size],
-            headers=body.headers if first else (),
-            text_characters=len(body.text),
-            html_characters=len(html or ""),
-            defects=body.defects,
-        )
+    html = body.html
+    return MessageContent(
+        text=body.text[query.text_from : query.text_from + size],
+        html=None if html is None else html[query.html_from : query.html_from + size],
+        headers=(),
+        text_characters=len(body.text),
+        html_characters=len(html or ""),
+        defects=body.defects,
+    )
+
+
+def _beginning(body: Body, content: MessageContent) -> MessageContent:
+    """With what is said once."""
+    letterhead = letterhead_of(body.fields)
+    return structs.replace(
+        content,
+        headers=body.headers,
+        own_text=own_text(body.text),
+        stamped_at=letterhead.stamped_at,
+        mailing_list=letterhead.mailing_list,
+        authentication=letterhead.authentication,
+        autocrypt=letterhead.autocrypt,
     )

@@ -34,6 +34,7 @@ from services.sync.imap.append import Appended, append
 from services.sync.imap.capability import Capabilities
 from services.sync.imap.compress import compress
 from services.sync.imap.enable import enable
+from services.sync.imap.errors import Refused
 from services.sync.imap.fetch import Fetched, FlagsOf, Head, fetch
 from services.sync.imap.flags import changes, flags
 from services.sync.imap.greeting import open_wire
@@ -43,15 +44,18 @@ from services.sync.imap.idle import Woken, idle
 from services.sync.imap.list import ListedMailbox, list_mailboxes, survey
 from services.sync.imap.login import login
 from services.sync.imap.logout import logout
+from services.sync.imap.mailboxes import create, delete, rename, subscribe, unsubscribe
 from services.sync.imap.names import MailboxName
 from services.sync.imap.news import News
 from services.sync.imap.noop import noop
 from services.sync.imap.notify import notify, unnotify
 from services.sync.imap.search import larger, search_message_id, uids
-from services.sync.imap.sections import beginning, sections, slices
+from services.sync.imap.sections import beginning, sections, sections_of_each, slices
 from services.sync.imap.select import Selected, select
 from services.sync.imap.status import StatusOf, status
+from services.sync.imap.store import Stored, store_flags, store_labels
 from services.sync.imap.structure import Structure, structure
+from services.sync.imap.transfer import Landed, copy, expunge, move
 from services.sync.imap.wire import Dial, Endpoint, Limits, Timeouts, Wire
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -209,6 +213,12 @@ class Session:
         """Parts of a message by name (`HEADER`, `1.2`, `1.2.MIME`), as encoded; NIL is left out."""
         return await sections(self._wire, uid, names)
 
+    def sections_of_each(
+        self, names: Mapping[int, Sequence[str]]
+    ) -> AsyncGenerator[tuple[int, dict[str, bytes] | Refused]]:
+        """The same of several messages, several commands on their way; or the refusal of one."""
+        return sections_of_each(self._wire, names)
+
     async def beginning(self, uid: int, octets: int) -> bytes | None:
         """The first so many octets of a message, whatever its parts; None when it is not there."""
         return await beginning(self._wire, uid, octets)
@@ -246,6 +256,48 @@ class Session:
     async def search_message_id(self, message_id: str) -> list[int]:
         """UIDs in the selected mailbox whose Message-ID is this (with or without brackets)."""
         return await search_message_id(self._wire, message_id)
+
+    async def store_flags(
+        self, uids: Sequence[int], sign: str, flags: Iterable[str], *, since: int | None
+    ) -> Stored:
+        """Add (`+`) or remove (`-`) flags; with `since` only to what was not changed after it."""
+        return await store_flags(self._wire, uids, sign, flags, since=since)
+
+    async def store_labels(self, uids: Sequence[int], sign: str, labels: Iterable[str]) -> Stored:
+        """Add or remove labels, where the server has them (X-GM-EXT-1)."""
+        return await store_labels(self._wire, uids, sign, labels)
+
+    async def copy(self, uids: Sequence[int], mailbox: MailboxName) -> Landed:
+        """Copy messages of the open mailbox; NoSuchMailbox where there is no such target."""
+        return await copy(self._wire, uids, mailbox)
+
+    async def move(self, uids: Sequence[int], mailbox: MailboxName) -> Landed:
+        """Move messages of the open mailbox; only where MOVE is offered."""
+        return await move(self._wire, uids, mailbox)
+
+    async def expunge(self, uids: Sequence[int]) -> None:
+        """Remove these if they are marked \\Deleted; only where UIDPLUS is offered."""
+        await expunge(self._wire, uids)
+
+    async def create(self, mailbox: MailboxName) -> None:
+        """Make a mailbox."""
+        await create(self._wire, mailbox)
+
+    async def rename(self, mailbox: MailboxName, to: MailboxName) -> None:
+        """Give a mailbox, and those in it, another name."""
+        await rename(self._wire, mailbox, to)
+
+    async def delete(self, mailbox: MailboxName) -> None:
+        """Remove a mailbox with all that is in it."""
+        await delete(self._wire, mailbox)
+
+    async def subscribe(self, mailbox: MailboxName) -> None:
+        """Subscribe to a mailbox."""
+        await subscribe(self._wire, mailbox)
+
+    async def unsubscribe(self, mailbox: MailboxName) -> None:
+        """Be subscribed to a mailbox no longer."""
+        await unsubscribe(self._wire, mailbox)
 
     async def status(self, mailboxes: Sequence[MailboxName]) -> dict[MailboxName, StatusOf]:
         """Counters of mailboxes without selecting them; one that is gone is left out."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import nats.errors
 import structlog
@@ -14,6 +15,7 @@ from services.sync.metrics import OLDEST_PROOF_SECONDS, UNPROVEN
 from services.sync.store import (
     audits,
     hosts,
+    keepsakes,
     messages,
     rethreadings,
     sent_copies,
@@ -33,6 +35,9 @@ _MEASURE_SECONDS = 30.0
 _TOMBSTONE_DAYS = 90
 _USE_DAYS = 30
 _REST_DAYS = 7
+_INTENT_DAYS = 2
+_INTENT_EXPIRES = timedelta(days=1)  # what nobody could begin for so long is given up
+_KEEPSAKE_AGE = timedelta(days=2)  # looked at for a day
 
 
 async def file_copies(world: World, shepherd: Shepherd) -> None:
@@ -83,6 +88,7 @@ async def tidy(world: World) -> None:
             await messages.forget_tombstones(connection, _TOMBSTONE_DAYS)
             await standing.forget_old_use(connection, _USE_DAYS)
             await hosts.forget_old(connection, _REST_DAYS)
+            await keepsakes.give_up_old(connection, _KEEPSAKE_AGE)
         return await forget_account(world.pool)
 
     await _for_ever("tidying", once, asyncio.Event(), _TIDY_SECONDS)

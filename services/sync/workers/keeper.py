@@ -32,6 +32,7 @@ from services.sync.store import accounts
 from services.sync.store.accounts import Account, Doing
 from services.sync.store.connections import LISTEN, Slot
 from services.sync.store.leases import Lease
+from services.sync.workers.carrying import Carrier
 from services.sync.workers.copying import Copier
 from services.sync.workers.meter import Meter
 from services.sync.workers.rounds import Rounds
@@ -51,23 +52,31 @@ class Keeper:
 
     def __init__(self, lease: Lease, world: World) -> None:
         self.lease = lease
-        self.wake = asyncio.Event()
+        self.wake = world.calls.of(lease.account_id)
         self._world = world
         self._copier = Copier(lease, world)
+        self._carrier = Carrier(lease, world)
 
     async def run(self, delay: float = 0.0) -> None:
         """Until cancelled, or until the account is gone; raises LeaseLost.
 
         `delay`: seconds before the first sign-in, unless somebody wants a look sooner.
         """
-        if delay:
-            await self._waited(delay)
+        try:
+            if delay:
+                await self._waited(delay)
+            await self._stay()
+        finally:
+            self._world.calls.forget(self.lease.account_id, self.wake)
+
+    async def _stay(self) -> None:
         while True:
             async with self._world.pool.acquire() as connection:
                 account = await accounts.account(connection, self.lease.account_id)
             if account is None:
                 return
             self.wake.clear()
+            self.wake.take_carry()  # each session begins with it
             turn = await self._turn(account, alone=True)
             if isinstance(turn, Wait):
                 await self._wait(turn)
@@ -157,7 +166,14 @@ class Keeper:
                 await note_well(account, self._world.pool)
 
             rounds = Rounds(
-                self.lease, self._world, session, self._copier, self.wake, second, meter
+                self.lease,
+                self._world,
+                session,
+                self._copier,
+                self._carrier,
+                self.wake,
+                second,
+                meter,
             )
             try:
                 await rounds.run(well)

@@ -7,6 +7,7 @@ and by their counters otherwise.
 
 import asyncio
 import functools
+import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from services.sync.actions.prove_mailbox import prove_mailbox
 from services.sync.actions.pull_batch import Pulled
 from services.sync.actions.refresh_mailboxes import Surveyed, refresh_mailboxes
 from services.sync.actions.settle_lost import settle_lost
+from services.sync.called import Call
 from services.sync.domain.mailbox_order import reading_order
 from services.sync.domain.pace import Pace
 from services.sync.domain.reason import Reason
@@ -39,6 +41,7 @@ from services.sync.store import audits, mailboxes
 from services.sync.store.accounts import Doing
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
+from services.sync.workers.carrying import Carrier
 from services.sync.workers.copying import Copier
 from services.sync.workers.meter import Meter
 from services.sync.world import World
@@ -64,7 +67,8 @@ class Rounds:
         world: World,
         session: Session,
         copier: Copier,
-        wake: asyncio.Event,
+        carrier: Carrier,
+        wake: Call,
         second: Callable[[], Awaitable[Session | None]],
         meter: Meter,
     ) -> None:
@@ -72,6 +76,9 @@ class Rounds:
         self._world = world
         self._session = session
         self._copier = copier
+        self._carrier = carrier
+        self._carries = False  # just now
+        self._carry_at = math.inf  # when the next intent is due
         self._wake = wake
         self._second = second
         self._meter = meter
@@ -89,9 +96,10 @@ class Rounds:
     async def run(self, well: Callable[[], Awaitable[None]]) -> None:
         """For ever; `well` is called after each round that went through."""
         while True:
-            self._wake.clear()
             try:
                 with _counted("pulling"):
+                    await self._carry()
+                    self._wake.clear()
                     await self._round()
                 await well()
                 if self._lost_at is None:
@@ -104,12 +112,18 @@ class Rounds:
     async def _follow(self) -> None:
         """Follow INBOX by IDLE until the next round is due."""
         until = time.monotonic() + self._world.settings.poll_seconds
-        while not self._wake.is_set():
+        while True:
+            if self._carry_is_due():
+                with _counted("pulling"):
+                    await self._carry()
+            if self._wake.wants_look:
+                return
             if self._lost_at is not None:
                 until = min(until, self._lost_at + _GATHER_SECONDS)
             left = until - time.monotonic()
             if left <= 0:
                 return
+            left = min(left, max(0.0, self._carry_at - time.monotonic()))
             if self._inbox is None:
                 await self._waited(left)
                 return
@@ -136,6 +150,29 @@ class Rounds:
                     {one.raw_name: one.status for one in news if isinstance(one, Elsewhere)}
                 ):
                     return
+
+    def _carry_is_due(self) -> bool:
+        return self._wake.wants_carry or time.monotonic() >= self._carry_at
+
+    async def _carry(self) -> None:
+        """Carry out what people want done; where that needs a round, one is wanted."""
+        if self._carries:
+            return  # what carrying out looks at does not begin it anew
+        self._carries = True
+        try:
+            self._wake.take_carry()
+            carried = await self._carrier.carry(self._session, self._see)
+            due = await self._carrier.due_in()
+        finally:
+            self._carries = False
+        self._carry_at = math.inf if due is None else time.monotonic() + max(0.0, due)
+        if carried.anything:
+            self._selected = None
+        if carried.round_wanted:
+            self._wake.set()
+
+    async def _see(self, mailbox: Mailbox) -> None:
+        await self._bring_up_to_date(mailbox, None)
 
     async def _news(self, seconds: float) -> Woken:
         """Wait for news of INBOX.
@@ -253,6 +290,8 @@ class Rounds:
         """Look at these in turn; the words of a server that refused one of them."""
         trouble: str | None = None
         for mailbox in due:
+            if self._carry_is_due():
+                await self._carry()
             began = time.monotonic()
             try:
                 await self._bring_up_to_date(
@@ -339,6 +378,9 @@ class Rounds:
         if self._pace is not None:
             self._pace.came(pulled.messages, time.monotonic())
             await self._progress(mailbox.path)
+        if free is not None and self._carry_is_due() and not self._carries:
+            await self._carry()
+            await self._select(free, mailbox)
         inbox = self._inbox
         if free is None or inbox is None or inbox.mailbox_id == mailbox.mailbox_id:
             return

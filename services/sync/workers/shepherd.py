@@ -19,6 +19,8 @@ from shared.telemetry import end
 
 log = structlog.get_logger()
 
+_LENT_SECONDS = 3.0  # who asked for the connection has taken it by then
+
 
 class Shepherd:
     """Keeps a fair share of all accounts, each by a task of its own."""
@@ -104,7 +106,17 @@ class Shepherd:
                 self.wake(account_id)
         for account_id in self._world.followed.take_new():
             self.wake(account_id)
+        await self._lend()
         ACCOUNTS.set(len(self._kept))
+
+    async def _lend(self) -> None:
+        """Hang up where somebody waits for the only connection, and call again after a while."""
+        wanted = self._world.to_lend & self._kept.keys()
+        self._world.to_lend.clear()
+        lent = [self._kept[account_id][0].lease for account_id in wanted]
+        await self._end(wanted)
+        for lease in lent:
+            self._begin(lease, _LENT_SECONDS)
 
     def _begin(self, lease: Lease, delay: float) -> None:
         keeper = Keeper(lease, self._world)

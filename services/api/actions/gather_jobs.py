@@ -1,0 +1,32 @@
+"""Go on with a job of many messages."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from services.api.actions.gathering import gather
+from services.api.store import accounts, jobs, log
+from shared.db import Connection, Pool, in_transaction
+
+
+async def gather_some(pool: Pool, hold_back: timedelta) -> dict[UUID, int] | None:
+    """Make the next intent of the oldest job that is not all gathered; how far logs grew.
+
+    None when there is no such job.
+    """
+
+    async def work(connection: Connection) -> dict[UUID, int] | None:
+        waiting = await jobs.to_gather(connection)
+        if waiting is None:
+            return None
+        tenant_id, job_id = waiting
+        job = await jobs.by_id(connection, tenant_id, job_id)
+        if job is None:
+            return {}
+        # In the order in which all who write an account's mail take what they need.
+        await accounts.hold_living(connection, [(tenant_id, job.account_id)])
+        job = await jobs.hold(connection, tenant_id, job_id)
+        if job is None or job.gathered:
+            return {}
+        return await log.append(connection, await gather(connection, tenant_id, job, hold_back))
+
+    return await in_transaction(pool, work)
