@@ -61,7 +61,10 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
         description="Each mailbox is compared with its server message by message this often.",
     )
     poll_seconds: float = Field(
-        default=60.0, gt=0, description="Mailboxes without a push are looked at this often."
+        default=60.0,
+        gt=0,
+        description="Mailboxes without a push are looked at this often; with one (NOTIFY), a third"
+        " as often.",
     )
     near_poll_seconds: float = Field(
         default=0.06,

@@ -24,9 +24,9 @@ _MAX_TEXT = 1_000
 
 _FOLDED = re.compile(r"\r?\n[ \t]")
 _LINE = re.compile(
-    r'([A-Za-z0-9-]{1,60})((?:;[^=;:"]{1,60}=(?:"[^"]*"|[^";:])*+)*+):(.*)', re.DOTALL
+    r'([A-Za-z0-9-]{1,60})((?:;[^=;:"]{1,60}=[^";:]*(?:"[^"]*"[^";:]*)*)*):(.*)', re.DOTALL
 )
-_PARAMETER = re.compile(r';([^=;:"]{1,60})=((?:"[^"]*"|[^";:])*+)')
+_PARAMETER = re.compile(r';([^=;:"]{1,60})=([^";:]*(?:"[^"]*"[^";:]*)*)')
 _ESCAPED = re.compile(r"\\([nN\\;,])")
 _TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(\d{2})?(Z)?)?")
 _DURATION = re.compile(

@@ -18,7 +18,8 @@ _SLICE_BYTES = 32 * 1024
 _FEW = 5_000
 _ALL = re.compile(rb"(?<= )ALL +([^ ]+)", re.IGNORECASE)
 _PART = re.compile(rb"(\d+)(?::(\d+))?")
-_SET = re.compile(rb"(?:[1-9]\d{0,9}(?::[1-9]\d{0,9})?,)*+[1-9]\d{0,9}(?::[1-9]\d{0,9})?")
+# Not possessive: Python before 3.11.5 loses its way where there is something optional inside.
+_SET = re.compile(rb"(?:[1-9]\d{0,9}(?::[1-9]\d{0,9})?,)*[1-9]\d{0,9}(?::[1-9]\d{0,9})?")
 
 
 class Uids:

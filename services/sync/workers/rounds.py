@@ -51,6 +51,7 @@ from shared.contracts.mail import MailboxRole
 log = structlog.get_logger()
 
 _INBOX_SECONDS = 10.0  # during a first copy, new mail waits no longer than this
+_NOTIFIED_POLLS = 3
 _PROGRESS_SECONDS = 1.0
 _MOVE_SECONDS = 0.25
 _NEAR_SECONDS = 0.01
@@ -111,7 +112,9 @@ class Rounds:
 
     async def _follow(self) -> None:
         """Follow INBOX by IDLE until the next round is due."""
-        until = time.monotonic() + self._world.settings.poll_seconds
+        # Who tells of what happens in the other mailboxes is asked only for new ones.
+        patience = _NOTIFIED_POLLS if self._session.notifying else 1
+        until = time.monotonic() + patience * self._world.settings.poll_seconds
         while True:
             if self._carry_is_due():
                 with _counted("pulling"):

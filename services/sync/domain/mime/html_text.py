@@ -21,10 +21,10 @@ _HIDDEN = re.compile(r"<!--|<(script|style|title|textarea|xmp|iframe|noframes)\b
 #: A tag without angle brackets in its attributes: a try ends at the next bracket at the latest.
 _TAG = re.compile(
     r"<(?:/?([a-zA-Z][a-zA-Z0-9]*)|[!?])"
-    r"[^<>\"']*+(?:(?:\"[^\"<>]*\"|'[^'<>]*')[^<>\"']*+)*+>"
+    r"[^<>\"']*+(?:(?:\"[^\"<>]*+\"|'[^'<>]*+')[^<>\"']*+)*>"
 )
 _REST = re.compile(r"<(?:/?([a-zA-Z][a-zA-Z0-9]*)|[!?])")
-_ATTRIBUTES = re.compile(r"(?:[^>\"']|\"[^\"]*\"|'[^']*')*+>")
+_ATTRIBUTES = re.compile(r"[^>\"']*+(?:(?:\"[^\"]*+\"|'[^']*+')[^>\"']*+)*>")
 _BLOCKS = frozenset(
     {"address", "article", "aside", "blockquote", "body", "br", "center", "dd", "details", "div"}
     | {"dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4"}

@@ -15,7 +15,8 @@ MAX_PARAMETERS = 200
 _USUAL_BYTES = 50  # with a boundary it is longer, and never the same again
 
 _PARAMETER = re.compile(
-    rb";\s*([^=;\s\"]{1,100})\s*=\s*(?:\"((?:[^\"\\]|\\.|\\\Z)*+)(?:\"|\Z)|([^;]*))", re.DOTALL
+    rb";\s*([^=;\s\"]{1,100})\s*=\s*(?:\"([^\"\\]*+(?:\\(?:.|\Z)[^\"\\]*+)*)(?:\"|\Z)|([^;]*))",
+    re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\([\\\"])")
 _COMMENT = re.compile(rb"\([^()]*\)")
