@@ -52,13 +52,13 @@ PARTS = Counter(
 INTENTS = Counter(
     "postbus_sync_intents_total",
     "Changes that people asked for and that have come to their end.",
-    ["outcome"],  # done, refused
+    ["result"],  # done, refused
 )
 
 for _result in ("ok", "refused"):
     PARTS.labels(_result)
-for _outcome in ("done", "refused"):
-    INTENTS.labels(_outcome)
+for _result in ("done", "refused"):
+    INTENTS.labels(_result)
 for _state in ("idle", "pulling"):
     CONNECTIONS.labels(_state)
 for _result in ("ok", "refused", "unreachable"):

@@ -55,7 +55,7 @@ async def test_a_message_arrives_as_it_was_written(
         assert text is not None
         assert text.get_content().replace("\r\n", "\n") == ".a dot\n..two\n.\nÄÖÜ\nFrom here\n"
         header = raw.split(b"\r\n\r\n")[0].lower()
-        assert b"bcc" not in header
+        assert b"\r\nbcc:" not in header
         ours = header[header.index(b"\r\ndate:") :]  # below what the servers put on top
         assert eve.encode() not in ours
 

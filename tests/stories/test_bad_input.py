@@ -80,6 +80,14 @@ class Route:
     def path(self, ids: dict[str, str]) -> str:
         return self.template.format_map(ids)
 
+    def body(self) -> dict[str, Any]:
+        """What it takes, where it takes something: a change that would show."""
+        if not self.has_body:
+            return {}
+        if self.template.startswith(("/messages/{", "/threads/{")):
+            return {"json": {"delete": True}}
+        return {"json": {"path" if self.template.startswith("/mailboxes/{") else "name": "Stolen"}}
+
     def named(self, *places: str) -> list[str]:
         """The parameters that stand there."""
         return [name for name, place in self.parameters.items() if place in places]
@@ -116,6 +124,10 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
         assert answer.status_code == 202, answer.text
         upload = await owner.post("/uploads", files={"file": ("a.txt", b"Mine alone")})
         assert upload.status_code == 201, upload.text
+        change = await owner.patch(
+            f"/messages/{message['id']}", json={"keywords": {"custom": {"Mine": True}}}
+        )
+        assert change.status_code in (200, 202), change.text
         yield Ground(
             owner=owner,
             stranger=stranger,
@@ -125,6 +137,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "message_id": message["id"],
                 "submission_id": answer.json()["id"],
                 "upload_id": upload.json()["id"],
+                "thread_id": message["thread_id"],
+                "job_id": change.json()["id"],
                 "number": "1",
             },
             routes=tuple(routes((await owner.get("/openapi.json")).json())),
@@ -218,9 +232,8 @@ async def test_another_tenants_ids_are_not_there_on_any_route(ground: Ground) ->
     for route in ground.routes:
         for name in (name for name in route.parameters if name.endswith("_id")):
             query = {} if route.parameters[name] == "path" else {name: ground.ids[name]}
-            body = {"json": {"name": "Stolen"}} if route.has_body else {}
             answer = await ground.stranger.request(
-                route.method, route.path(ground.ids), params=query, **body
+                route.method, route.path(ground.ids), params=query, **route.body()
             )
             assert refusal(answer, (route, name)) == (404, "not_found")
             tried += 1
@@ -263,8 +276,9 @@ async def test_an_id_that_is_nobodys_is_not_there_on_any_route(ground: Ground) -
             ):
                 ids = {**ground.ids, name: strange}
                 query = "" if route.parameters[name] == "path" else f"?{name}={strange}"
-                body = {"json": {"name": "Stolen"}} if route.has_body else {}
-                answer = await ground.owner.request(route.method, route.path(ids) + query, **body)
+                answer = await ground.owner.request(
+                    route.method, route.path(ids) + query, **route.body()
+                )
                 assert refusal(answer, (route, name, strange[:40])) == (404, "not_found")
 
 
