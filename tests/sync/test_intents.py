@@ -394,6 +394,8 @@ async def test_nobody_changes_what_is_in_another_account(
     async with sync.running():
         await connected(sync, user, dovecot)
         ids = await sync.until_listed(1)
+        await sync.until_state("live")
+        sync.listener.doing = None  # from here on it is the other account's
         eve = await connected(sync, other, dovecot)
         await sync.until_state("live")
         settled = await eve.gets(Destroy(), ids["hers"])
