@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.sync.actions.carrying import heads_of, placed
-from services.sync.actions.comparing import MarkedUid, note_differences
+from services.sync.actions.carrying import as_marked, heads_of
+from services.sync.actions.comparing import note_differences
 from services.sync.domain.wishes import Wish, is_met, kept_of, left_of
 from services.sync.imap.session import Session
 from services.sync.store import leases
@@ -57,10 +57,7 @@ async def carry_marks(
             connection,
             lease,
             mailbox,
-            marked={
-                placed(by_uid[uid]): MarkedUid(flags=head.flags, labels=head.gm_labels)
-                for uid, head in told.items()
-            },
+            marked=as_marked(by_uid, told),
             gone=[],
         )
 

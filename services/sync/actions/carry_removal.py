@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from services.sync.actions.carrying import heads_of, placed, remove
-from services.sync.actions.comparing import MarkedUid, note_differences, tell_vanished
+from services.sync.actions.carrying import as_marked, heads_of, remove
+from services.sync.actions.comparing import note_differences, tell_vanished
 from services.sync.imap.session import Session
 from services.sync.store import accounts, leases, messages
 from services.sync.store.intents import Where
@@ -45,10 +45,7 @@ async def carry_removal(
             connection,
             lease,
             mailbox,
-            marked={
-                placed(by_uid[uid]): MarkedUid(flags=head.flags, labels=head.gm_labels)
-                for uid, head in left.items()
-            },
+            marked=as_marked(by_uid, left),
             gone=[],
         )
 

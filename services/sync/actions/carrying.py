@@ -1,7 +1,8 @@
 """What carrying out an intent on a server needs more than once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from services.sync.actions.comparing import MarkedUid
 from services.sync.imap.fetch import Head
 from services.sync.imap.session import Session
 from services.sync.store.intents import Where
@@ -26,6 +27,14 @@ async def remove(session: Session, uids: Sequence[int]) -> str | None:
         return LEFT_MARKED
     await session.expunge(uids)
     return None
+
+
+def as_marked(rows: Mapping[int, Where], heads: Mapping[int, Head]) -> dict[Placed, MarkedUid]:
+    """Messages, and how the server says that they are marked."""
+    return {
+        placed(rows[uid]): MarkedUid(flags=head.flags, labels=head.gm_labels)
+        for uid, head in heads.items()
+    }
 
 
 def placed(row: Where) -> Placed:
