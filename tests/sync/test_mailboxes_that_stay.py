@@ -162,6 +162,30 @@ async def test_a_mailbox_that_is_closed_and_opened_anew_keeps_its_id_and_is_not_
     assert not [one for one in sync.listener.told if isinstance(one, MailboxRenumbered)]
 
 
+async def test_a_mailbox_that_is_renamed_when_its_newest_messages_have_left_keeps_its_id(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Alpha", some_messages(12))
+    dovecot.append(user, "Beta", [a_message("Another")])
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        before = await until_ids(sync, "Alpha", 12)
+        await until_ids(sync, "Beta", 1)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+    with dovecot.imap(user) as imap:
+        imap.select("Alpha")
+        assert imap.uid("MOVE", "4:12", "Beta")[0] == "OK"
+    rename(dovecot, user, ("Alpha", "Gamma"))
+    async with sync.running(**HURRIED):
+        stayed = await until_ids(sync, "Gamma", 3)
+        await until_ids(sync, "Beta", 10)
+        now = await until_shown(sync, lambda found: "Gamma" in found)
+        assert now["Gamma"] == were["Alpha"]
+        assert set(stayed.values()) <= set(before.values())
+    assert sync.listener.gone == set()
+
+
 async def test_a_mailbox_that_was_gone_for_more_than_a_day_is_a_new_one(
     sync: Sync, dovecot: Dovecot, user: str
 ) -> None:

@@ -1,8 +1,8 @@
 """Which mailboxes of a listing are ones we know, under other names or after they were gone.
 
 Two are the same when the server says so (MAILBOXID, RFC 8474), or when they have the same
-UIDVALIDITY and the newest messages we kept are in it under the same UIDs. Then the mailbox keeps
-its id, and so do the messages in it.
+UIDVALIDITY and messages that we kept are in it under the same UIDs. Then the mailbox keeps its id,
+and so do the messages in it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,6 @@ from shared.db import Pool
 
 log = structlog.get_logger()
 
-#: So many of the newest messages are looked for in a mailbox that may be the one we knew.
-SAMPLE = 5
 #: For so long a mailbox that is gone may come back.
 _REMEMBERED = timedelta(days=1)
 
@@ -116,15 +114,15 @@ async def _is_same(
     if mailbox.path == entry.path:
         return True  # one made anew under an old name has another (RFC 9051 §2.3.1.1)
     async with pool.acquire() as connection:
-        newest = await places.newest(connection, mailbox.mailbox_id, SAMPLE)
-        if not newest:
-            newest = await keepsakes.of_mailbox(connection, mailbox.mailbox_id)
-    if not newest:
+        kept = await places.sample(connection, mailbox.mailbox_id)
+        if not kept:
+            kept = await keepsakes.of_mailbox(connection, mailbox.mailbox_id)
+    if not kept:
         return not selected.exists  # nothing in it, nothing to lose
     found = 0
-    async for page in session.heads(sorted(newest), named=True):
+    async for page in session.heads(sorted(kept), named=True):
         for head in page:
-            looks = newest[head.uid]
+            looks = kept[head.uid]
             if looks.email_id is not None and head.email_id is not None:
                 if looks.email_id != head.email_id:
                     return False

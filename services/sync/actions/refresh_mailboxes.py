@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from uuid_utils.compat import uuid7
 
 from services.sync.actions.comparing import tell_unplaced
-from services.sync.actions.recognising import SAMPLE, known_again
+from services.sync.actions.recognising import known_again
 from services.sync.domain.mailbox_role import role_of
 from services.sync.domain.pages import change_pages
 from services.sync.imap.list import ListedMailbox
@@ -102,7 +102,7 @@ async def _put_gone(
     """`closed`: a name that only holds other mailboxes now; messages it had are elsewhere."""
     gone_ids = [one.mailbox_id for one in gone]
     empty = [*gone_ids, *closed]
-    await keepsakes.take(connection, empty, SAMPLE)
+    await keepsakes.take(connection, empty)
     await mailboxes.put_gone(connection, gone_ids, revision)
     await _tell(connection, lease, [_at(one, revision).told(gone=True) for one in gone])
     adrift = await lost.unplace_mailboxes(connection, empty, revision)

@@ -145,15 +145,26 @@ async def count(connection: Connection, mailbox_id: UUID) -> int:
     )
 
 
-async def newest(connection: Connection, mailbox_id: UUID, limit: int) -> dict[int, Looks]:
-    """By what the newest messages of a mailbox would be known again."""
+#: The messages of `mailbox` by which it is known again, of however many: its newest, and others
+#: from all over it, since the newest are the first that somebody moves away.
+SAMPLED = """
+    SELECT uid, email_id, match_key, fingerprint, keywords
+      FROM (SELECT uid, email_id, match_key, fingerprint, keywords,
+                   row_number() OVER (ORDER BY uid DESC) AS place, count(*) OVER () AS count
+              FROM message
+             WHERE message.mailbox_id = mailbox.mailbox_id AND uid IS NOT NULL) AS kept
+     WHERE place <= 5 OR place % ((count + 44) / 45) = 0
+    """
+
+
+async def sample(connection: Connection, mailbox_id: UUID) -> dict[int, Looks]:
+    """By what some fifty messages of a mailbox, or all if it has fewer, would be known again."""
     rows = await connection.fetch(
-        """
-        SELECT uid, email_id, match_key, fingerprint, keywords FROM message
-         WHERE mailbox_id = $1 AND uid IS NOT NULL ORDER BY uid DESC LIMIT $2
-        """,
+        f"""
+        SELECT sampled.* FROM mailbox CROSS JOIN LATERAL ({SAMPLED}) AS sampled
+         WHERE mailbox_id = $1
+        """,  # noqa: S608 - the statement from above
         mailbox_id,
-        limit,
     )
     return {row["uid"]: _looks(row) for row in rows}
 
