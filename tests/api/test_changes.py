@@ -255,7 +255,7 @@ async def test_what_is_destroyed_is_gone_at_once_and_waits_for_the_time_to_undo_
     assert [step.change for step in command.steps] == [Destroy()]
     assert command.not_before is not None
     assert command.not_before - command.occurred_at > timedelta(seconds=25)
-    undone = (await ada.http.post(f"/jobs/{made['id']}/undo")).json()
+    undone = (await ada.http.post(f"/jobs/{made['id']}:undo")).json()
     _, undo = await commands(api)
     assert (undo.undoes, undo.steps) == (command.intent_id, ())
     state = (message.message_id, 1, message.state)
@@ -263,7 +263,7 @@ async def test_what_is_destroyed_is_gone_at_once_and_waits_for_the_time_to_undo_
     assert set(await listed(ada, ground.inbox)) == {"Number 0"}
     assert (await job(ada, made["id"]))["state"] == "undone"
     assert (await job(ada, undone["id"]))["state"] == "done"
-    assert (await ada.http.post(f"/jobs/{made['id']}/undo")).json()["code"] == "already_undone"
+    assert (await ada.http.post(f"/jobs/{made['id']}:undo")).json()["code"] == "already_undone"
 
 
 async def test_undoing_gives_each_message_back_what_it_was(
@@ -284,7 +284,7 @@ async def test_undoing_gives_each_message_back_what_it_was(
         },
     )
     [made] = answer.json()["jobs"]
-    assert (await ada.http.post(f"/jobs/{made['id']}/undo")).status_code == 202
+    assert (await ada.http.post(f"/jobs/{made['id']}:undo")).status_code == 202
     _, undo = await commands(api)
     assert {(step.change, step.message_ids) for step in undo.steps} == {
         (Mark(remove=frozenset({"\\Seen"})), (unread.message_id,)),
@@ -299,7 +299,7 @@ async def test_after_a_while_nothing_is_undone(api: Api, ada: Person, ground: Gr
     [message] = await some(api, ground)
     made = await changes(ada, message, keywords={"seen": True})
     await api.admin.execute("UPDATE api.job SET created_at = now() - interval '31 seconds'")
-    answer = await ada.http.post(f"/jobs/{made['id']}/undo")
+    answer = await ada.http.post(f"/jobs/{made['id']}:undo")
     assert (answer.status_code, answer.json()["code"]) == (409, "undo_too_late")
 
 
@@ -321,7 +321,7 @@ async def test_a_large_job_goes_on_by_itself_and_leaves_what_comes_later(
     for turn in range(13):
         pages = [ground.message(f"{turn} {n}", minutes=turn) for n in range(100)]
         await api.hears(ground.mailboxes(), ground.page(*pages))
-    answer = await ada.http.post(f"/mailboxes/{shown(Kind.MAILBOX, ground.inbox)}/mark-all-read")
+    answer = await ada.http.post(f"/mailboxes/{shown(Kind.MAILBOX, ground.inbox)}:mark-all-read")
     made = answer.json()
     assert (answer.status_code, made["total"], made["is_counted"]) == (202, 1000, False)
     assert await counts(ada, ground) == {"INBOX": (1300, 300), "Archive": (0, 0)}

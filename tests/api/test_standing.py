@@ -46,7 +46,7 @@ async def test_an_account_is_paused_and_resumed_however_often_it_is_asked(
 ) -> None:
     path = path_of(ground)
     answers = [
-        await ada.http.post(f"{path}/{word}") for word in ("pause", "pause", "resume", "pause")
+        await ada.http.post(f"{path}:{word}") for word in ("pause", "pause", "resume", "pause")
     ]
     assert [answer.status_code for answer in answers] == [202] * 4
     assert [answer.json()["paused"] for answer in answers] == [True, True, False, True]
@@ -79,7 +79,7 @@ async def test_an_account_is_paused_and_resumed_however_often_it_is_asked(
 async def test_a_look_is_asked_for_and_the_account_is_answered(
     api: Api, ada: Person, ground: Ground
 ) -> None:
-    answer = await ada.http.post(f"{path_of(ground)}/check")
+    answer = await ada.http.post(f"{path_of(ground)}:check")
     assert answer.status_code == 202
     assert answer.json() == (await ada.http.get(path_of(ground))).json()
     (order,) = await orders(api)

@@ -77,7 +77,7 @@ async def test_a_change_is_shown_at_once_reaches_the_server_and_can_be_undone(
     assert done["state"] == "done"
     assert set(there(dovecot, user, "Archive")) == {"one"}
     assert (await listed(person, archive))["one"]["id"] == ids["one"]
-    undone = await person.post(f"/jobs/{done['id']}/undo", headers=WAIT)
+    undone = await person.post(f"/jobs/{done['id']}:undo", headers=WAIT)
     assert undone.json()["state"] == "done", undone.text
     assert set(there(dovecot, user)) == {"one", "two", "three"}
     assert (await listed(person, inbox))["one"]["id"] == ids["one"]
@@ -85,7 +85,7 @@ async def test_a_change_is_shown_at_once_reaches_the_server_and_can_be_undone(
     # Destroyed, and not after all: it was not begun.
     made = await changed(person, ids["two"], {"destroy": True})
     assert set(await listed(person, inbox)) == {"one", "three"}
-    undone = await person.post(f"/jobs/{made['id']}/undo", headers=WAIT)
+    undone = await person.post(f"/jobs/{made['id']}:undo", headers=WAIT)
     assert undone.json()["state"] == "done", undone.text
     assert (await person.get(f"/jobs/{made['id']}")).json()["state"] == "undone"
     assert set(await listed(person, inbox)) == {"one", "two", "three"}
@@ -104,7 +104,7 @@ async def test_a_change_is_shown_at_once_reaches_the_server_and_can_be_undone(
     [moved] = batch.json()["jobs"]
     assert (moved["state"], moved["done"]) == ("done", 3)
     assert set(there(dovecot, user, "Neu")) == {"one", "two", "three"}
-    answer = await person.post(f"/mailboxes/{new}/mark-all-read", headers=WAIT)
+    answer = await person.post(f"/mailboxes/{new}:mark-all-read", headers=WAIT)
     assert answer.json()["state"] == "done"
     assert all("\\Seen" in flags for flags in there(dovecot, user, "Neu").values())
 

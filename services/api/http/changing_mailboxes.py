@@ -15,6 +15,7 @@ from services.api.http.bodies import Body, Line
 from services.api.http.changing import Id, hold_back, select_and_change
 from services.api.http.jobs import Prefer, ShownJob, answer, awaited, committed, shown_job
 from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.http.verbs import verb
 from services.api.store import accounts, changeable
 from services.api.store.changeable import Box
 from services.api.store.jobs import Selection
@@ -119,7 +120,7 @@ async def remove(
     )
 
 
-@post("/{mailbox_id:str}/empty", status_code=202, summary="Destroy all that is in a mailbox")
+@verb("/{mailbox_id:str}:empty", summary="Destroy all that is in a mailbox")
 async def empty(
     request: Asking, mailbox_id: FromPath[str], prefer: Prefer = None
 ) -> Response[ShownJob]:
@@ -134,7 +135,7 @@ async def empty(
     return answer(shown_job(request, job), [job], prefer)
 
 
-@post("/{mailbox_id:str}/mark-all-read", status_code=202, summary="Mark all in a mailbox read")
+@verb("/{mailbox_id:str}:mark-all-read", summary="Mark all in a mailbox read")
 async def mark_all_read(
     request: Asking, mailbox_id: FromPath[str], prefer: Prefer = None
 ) -> Response[ShownJob]:

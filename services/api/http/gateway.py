@@ -32,6 +32,7 @@ from services.api.http.reference import refer
 from services.api.http.signed_in import signed_in
 from services.api.http.surroundings import Surroundings
 from services.api.http.throttle import Throttle
+from services.api.http.verbs import Verbs, spell, verbs_of
 from services.api.world import World
 
 BASE = "/api/v1"
@@ -88,6 +89,8 @@ def gateway(world: World) -> Surroundings:
         ),
     )
 
+    verbs = verbs_of(app)
+    spell(app.openapi_schema, verbs)
     complete(app.openapi_schema)
     refer(app.openapi_schema)
     app.state.openapi = msgspec.json.encode(app.openapi_schema.to_schema())
@@ -98,4 +101,4 @@ def gateway(world: World) -> Surroundings:
     async def bus() -> bool:
         return world.bus.is_connected
 
-    return Surroundings(app, {"database": database, "bus": bus})
+    return Surroundings(Verbs(app, verbs), {"database": database, "bus": bus})

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router, get
 from litestar.params import FromPath, HeaderParameter
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from services.api.actions.undo_job import undo_job
 from services.api.domain.refusals import NotFound
 from services.api.http.moments import Moment
 from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.http.verbs import verb
 from services.api.store import jobs as store
 from services.api.store.jobs import Job
 from shared.contracts.ids import Kind, shown
@@ -72,9 +73,8 @@ async def get_one(request: Asking, job_id: FromPath[str]) -> ShownJob:
     return shown_job(request, job)
 
 
-@post(
-    "/{job_id:str}/undo",
-    status_code=202,
+@verb(
+    "/{job_id:str}:undo",
     summary="Take back what was asked for; what was not begun is not carried out",
 )
 async def undo(request: Asking, job_id: FromPath[str], prefer: Prefer = None) -> Response[ShownJob]:

@@ -54,9 +54,9 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("delete", "/accounts/{account_id}"): ("not_found",),
     ("get", "/accounts/{account_id}/integrity"): ("not_found",),
-    ("post", "/accounts/{account_id}/pause"): ("not_found",),
-    ("post", "/accounts/{account_id}/resume"): ("not_found",),
-    ("post", "/accounts/{account_id}/check"): ("not_found",),
+    ("post", "/accounts/{account_id}:pause"): ("not_found",),
+    ("post", "/accounts/{account_id}:resume"): ("not_found",),
+    ("post", "/accounts/{account_id}:check"): ("not_found",),
     ("get", "/accounts/{account_id}/standing"): ("not_found", "sync_unavailable"),
     ("get", "/accounts/{account_id}/quarantine"): (
         "not_found",
@@ -82,10 +82,10 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/mailboxes"): ("not_found", "path_taken"),
     ("patch", "/mailboxes/{mailbox_id}"): ("not_found", "path_taken", "mailbox_fixed"),
     ("delete", "/mailboxes/{mailbox_id}"): ("not_found", "mailbox_fixed", "validation_failed"),
-    ("post", "/mailboxes/{mailbox_id}/empty"): ("not_found", "validation_failed"),
-    ("post", "/mailboxes/{mailbox_id}/mark-all-read"): ("not_found", "validation_failed"),
+    ("post", "/mailboxes/{mailbox_id}:empty"): ("not_found", "validation_failed"),
+    ("post", "/mailboxes/{mailbox_id}:mark-all-read"): ("not_found", "validation_failed"),
     ("get", "/jobs/{job_id}"): ("not_found",),
-    ("post", "/jobs/{job_id}/undo"): (
+    ("post", "/jobs/{job_id}:undo"): (
         "not_found",
         "undo_too_late",
         "already_undone",

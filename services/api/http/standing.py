@@ -1,6 +1,6 @@
 """/accounts/{account_id}/…: pause an account, look at it now, and see how it stands."""
 
-from litestar import Router, get, post
+from litestar import Router, get
 from litestar.params import FromPath
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from services.api.http.accounts import ShownAccount, shown_account
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.http.verbs import verb
 from shared.contracts.account import AccountState
 from shared.contracts.ids import Kind, shown
 from shared.contracts.standing import QuarantinedMessage, Standing
@@ -84,23 +85,18 @@ class QuarantinePage(Page[Quarantined], frozen=True, kw_only=True):
     totals: list[Total]
 
 
-@post(
-    "/{account_id:str}/pause",
-    status_code=202,
-    summary="Leave the account's server alone until resumed",
-)
+@verb("/{account_id:str}:pause", summary="Leave the account's server alone until resumed")
 async def pause(request: Asking, account_id: FromPath[str]) -> ShownAccount:
     return await _switched(request, account_id, paused=True)
 
 
-@post("/{account_id:str}/resume", status_code=202, summary="Go on with a paused account")
+@verb("/{account_id:str}:resume", summary="Go on with a paused account")
 async def resume(request: Asking, account_id: FromPath[str]) -> ShownAccount:
     return await _switched(request, account_id, paused=False)
 
 
-@post(
-    "/{account_id:str}/check",
-    status_code=202,
+@verb(
+    "/{account_id:str}:check",
     summary="Look at the account's server now, also where the next try would be later",
 )
 async def check(request: Asking, account_id: FromPath[str]) -> ShownAccount:
