@@ -1,7 +1,6 @@
 """The memory put together: settings, pools, bus, ears, workers, probes."""
 
 import asyncio
-import gc
 from uuid import UUID
 
 from services.indexer.actions.ask_retell import ask_retell
@@ -20,8 +19,6 @@ async def main(stop: asyncio.Event) -> None:
     """Serve until told to stop; an error in any part ends the process."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     configure(LISTENER, settings.log_level, settings.log_format)
-    # Pages are many small objects without cycles: to look for cycles took a tenth of the time.
-    gc.set_threshold(20_000, 20, 20)
     async with (
         open_bus(settings, service=LISTENER) as bus,
         open_pool(
