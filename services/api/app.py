@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from services.api.actions.connecting import Seals
+from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.domain.tokens import KeysUnusable, TokenKeys
@@ -13,7 +14,7 @@ from services.api.settings import Settings
 from services.api.subscribers import SERVICE, ears
 from services.api.workers import work
 from services.api.world import World
-from shared.bus import Relay, open_bus
+from shared.bus import Relay, Values, open_bus
 from shared.db import open_pool
 from shared.seal import SealingKeys
 from shared.telemetry import configure, serve, until_one_ends
@@ -48,6 +49,7 @@ async def main(stop: asyncio.Event) -> None:
             size=settings.request_database_pool_size,
         ) as request_pool,
         open_sanitiser(at_once=settings.sanitisers, seconds=settings.sanitise_seconds) as sanitiser,
+        open_limits(Values(bus), settle_seconds=settings.limits_settle_seconds) as limits,
     ):
         relay = Relay(bus, pool)
         world = World(
@@ -59,6 +61,7 @@ async def main(stop: asyncio.Event) -> None:
             issuer=issuer,
             seals=seals,
             sanitiser=sanitiser,
+            limits=limits,
         )
         async with (
             relay.running(),
@@ -68,6 +71,7 @@ async def main(stop: asyncio.Event) -> None:
                 host=settings.host,
                 port=settings.port,
                 grace_seconds=settings.shutdown_grace_seconds,
+                trusted_proxies=settings.trusted_proxies,
             ) as port,
         ):
             log.info("serving", host=settings.host, port=port)

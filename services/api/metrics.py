@@ -17,6 +17,20 @@ SIGN_INS = Counter(
     "Attempts to sign in.",
     ["result"],  # ok, refused, throttled
 )
+LIMITED = Counter(
+    "postbus_api_limited_requests_total",
+    "Requests that were refused because there were too many.",
+    ["limit"],  # client, read, write, search, send, test, image, login, login-client, register
+)
+LIMITS_SETTLED = Counter(
+    "postbus_api_limits_settlements_total",
+    "Comparisons with the other replicas of what was let through.",
+    ["result"],  # ok, away: this replica counted alone
+)
+LIMITS_ALONE = Gauge(
+    "postbus_api_limits_alone",
+    "1 while this replica counts alone because NATS is away, else 0.",
+)
 EVENT_STREAMS = Gauge(
     "postbus_api_event_streams",
     "Event streams that are open now.",
@@ -34,6 +48,13 @@ IMAGES = Counter(
 
 for _result in ("fetched", "unavailable"):
     IMAGES.labels(_result)
+for _limit in (
+    *("client", "read", "write", "search", "send", "test", "image"),
+    *("login", "login-client", "register"),
+):
+    LIMITED.labels(_limit)
+for _result in ("ok", "away"):
+    LIMITS_SETTLED.labels(_result)
 for _result in ("agrees", "differs", "retold"):
     AUDITS.labels(_result)
 for _result in ("ok", "refused", "throttled"):

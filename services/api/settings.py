@@ -46,13 +46,37 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, LogSettings):
         default=30.0, gt=0, description="How long a session lives that is not renewed."
     )
     sign_ins_per_minute: int = Field(
-        default=10, ge=1, description="Attempts to sign in for one address from one client."
+        default=5, ge=1, description="Attempts to sign in for one address from one client."
     )
     client_sign_ins_per_minute: int = Field(
         default=100, ge=1, description="Attempts to sign in from one client, for any address."
     )
     registrations_per_minute: int = Field(
-        default=20, ge=1, description="Registrations from one client."
+        default=3, ge=1, description="Registrations from one client."
+    )
+    client_requests_per_minute: int = Field(
+        default=6000, ge=1, description="Requests of any kind from one client (IP address)."
+    )
+    reads_per_minute: int = Field(
+        default=3000, ge=1, description="Requests of one person that only read."
+    )
+    writes_per_minute: int = Field(
+        default=600, ge=1, description="Requests of one person that change something."
+    )
+    searches_per_minute: int = Field(default=300, ge=1, description="Searches of one person.")
+    account_tests_per_minute: int = Field(
+        default=20, ge=1, description="Tests of mail servers that one person asks for."
+    )
+    sends_per_hour: int = Field(
+        default=50, ge=1, description="Messages that one person may send in an hour."
+    )
+    limits_settle_seconds: float = Field(
+        default=0.2, gt=0, description="How often replicas compare what they have let through."
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="Reverse proxies whose X-Forwarded-For says who the client is, comma-separated"
+        " (addresses or CIDR).",
     )
     request_body_max_bytes: int = Field(
         default=4 * 1024 * 1024, ge=1024, description="The largest request body that is read."

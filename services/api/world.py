@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.api.actions.connecting import Seals
+from services.api.actions.limiting import Limits
 from services.api.actions.sanitising import Sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.settings import Settings
@@ -56,6 +57,7 @@ class World:
     issuer: Issuer
     seals: Seals
     sanitiser: Sanitiser
+    limits: Limits
     growth: Growth = field(default_factory=Growth)
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
     to_gather: asyncio.Event = field(default_factory=asyncio.Event)  # a job has more messages

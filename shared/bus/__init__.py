@@ -9,6 +9,7 @@ from shared.bus.connection import Bus, BusSettings, NoAnswer, open_bus
 from shared.bus.ears import Ears
 from shared.bus.heard import heard_until
 from shared.bus.outbox import Relay, TooLarge, tell
+from shared.bus.values import Changed, Values, ValuesAway
 from shared.bus.verdict import GiveUp, Retry
 
 __all__ = [
@@ -16,12 +17,15 @@ __all__ = [
     "BucketAway",
     "Bus",
     "BusSettings",
+    "Changed",
     "Ears",
     "GiveUp",
     "NoAnswer",
     "Relay",
     "Retry",
     "TooLarge",
+    "Values",
+    "ValuesAway",
     "heard_until",
     "open_bus",
     "tell",

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.bus import bucket
+from shared.bus import bucket, values
 from shared.bus.topology import consumers, stream_of
 from shared.contracts.catalogue import FACTS, NUDGES, ORDERS, QUESTIONS, SERVICES
 
@@ -13,6 +13,8 @@ USERS = ("admin", *SERVICES)
 #: Who fills the bucket of attachments, and who reads what is in it.
 _FETCHES = ("sync",)
 _READS = ("api",)
+#: Whose replicas count together.
+_COUNTS = ("api",)
 
 
 def permissions(service: str) -> dict[str, Any]:
@@ -37,6 +39,8 @@ def permissions(service: str) -> dict[str, Any]:
         publish += [f"{bucket.FIRST_TOKEN}.>", f"$JS.API.STREAM.PURGE.{bucket.STREAM}"]
     if service in _FETCHES + _READS:
         publish.append(f"$JS.API.DIRECT.GET.{bucket.STREAM}.>")
+    if service in _COUNTS:
+        publish += [f"{values.FIRST_TOKEN}.>", f"$JS.API.DIRECT.GET.{values.STREAM}.>"]
     subscribe = [
         f"_INBOX.{service}.>",
         *(question.contract.channel for question in QUESTIONS if question.answers == service),

@@ -26,7 +26,7 @@ from nats.js.api import (
 )
 from uuid_utils.compat import uuid7
 
-from shared.bus import bucket
+from shared.bus import bucket, values
 from shared.contracts.account import RetellAccount
 from shared.contracts.catalogue import FACTS, ORDERS, SERVICES, durable, heard_by
 from shared.contracts.envelope import Told, encode
@@ -34,7 +34,7 @@ from shared.contracts.mail import MessagesRetold
 
 log = structlog.get_logger()
 
-VERSION = 3  # raise it with any change of streams or consumers
+VERSION = 4  # raise it with any change of streams or consumers
 ACK_WAIT_SECONDS = 30.0
 _VERSION_KEY = "postbus-topology"
 _MIB = 1024 * 1024
@@ -58,6 +58,7 @@ class Stream:
     discard: DiscardPolicy = DiscardPolicy.NEW  # a full stream refuses; rows wait in the outbox
     max_age_seconds: float = 0.0
     is_bucket: bool = False  # each subject keeps its last message, read directly
+    storage: StorageType = StorageType.FILE
 
     def config(self) -> StreamConfig:
         mebibytes = int(os.environ.get(f"BUS_{self.name}_MAX_MEBIBYTES", self.max_mebibytes))
@@ -68,7 +69,7 @@ class Stream:
             discard=self.discard,
             max_bytes=mebibytes * _MIB,
             max_age=self.max_age_seconds,
-            storage=StorageType.FILE,
+            storage=self.storage,
             compression=StoreCompression.NONE if self.is_bucket else StoreCompression.S2,
             max_msgs_per_subject=1 if self.is_bucket else -1,
             duplicate_window=120.0,
@@ -92,6 +93,16 @@ STREAMS = (
         DiscardPolicy.OLD,
         _DAY_SECONDS,
         is_bucket=True,
+    ),
+    Stream(
+        values.STREAM,
+        values.FIRST_TOKEN,
+        RetentionPolicy.LIMITS,
+        64,
+        DiscardPolicy.OLD,
+        _DAY_SECONDS,
+        is_bucket=True,
+        storage=StorageType.MEMORY,  # what was counted may be forgotten when NATS starts anew
     ),
 )
 _BY_TOKEN = {stream.first_token: stream.name for stream in STREAMS}

@@ -37,11 +37,13 @@ async def serve(
     port: int,
     lifespan: Literal["on", "off"] = "off",
     grace_seconds: int = 5,
+    trusted_proxies: str = "",
 ) -> AsyncGenerator[int]:
     """Serve an ASGI app while inside; yields the port, which matters when 0 was asked for.
 
     At the end no new connection is taken, requests under way get `grace_seconds`, then they
-    are cancelled. Raises AddressTaken when the port is not to be had.
+    are cancelled. Of `trusted_proxies` it is believed for whom they ask (X-Forwarded-For).
+    Raises AddressTaken when the port is not to be had.
     """
     listener = _listen(host, port)
     taken: int = listener.getsockname()[1]
@@ -54,6 +56,8 @@ async def serve(
             ws="none",
             server_header=False,
             timeout_graceful_shutdown=grace_seconds,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies,
         )
     )
     running = asyncio.create_task(server.serve(sockets=[listener]), name=f"http on {taken}")

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from services.api import subscribers
 from services.api.actions.connecting import Seals
+from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.actions.sweep_unseen import sweep_unseen
@@ -24,7 +25,7 @@ from services.api.http.gateway import gateway
 from services.api.settings import Settings
 from services.api.subscribers import ears
 from services.api.world import World
-from shared.bus import Relay, open_bus
+from shared.bus import Relay, Values, open_bus
 from shared.contracts.account import (
     AccountChanged,
     AccountProgressed,
@@ -196,6 +197,8 @@ async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> 
         seal_keys_dir=seal_directory,
         **{
             "registrations_per_minute": 10_000,
+            "client_sign_ins_per_minute": 10_000,
+            "client_requests_per_minute": 1_000_000,
             "event_poll_seconds": 30.0,
             "event_heartbeat_seconds": 0.2,
             "request_body_max_bytes": 1024 * 1024,
@@ -207,6 +210,7 @@ async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> 
         open_pool(settings.database_url, settings, name="api", size=8) as pool,
         open_pool(settings.request_database_url, settings, name="api_request", size=8) as requests,
         open_sanitiser(at_once=2, seconds=5) as sanitiser,
+        open_limits(Values(bus), settle_seconds=settings.limits_settle_seconds) as limits,
     ):
         world = World(
             settings=settings,
@@ -224,6 +228,7 @@ async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> 
                 sender=SealingKeys.load(seal_directory / "sender"),
             ),
             sanitiser=sanitiser,
+            limits=limits,
         )
         admin = await asyncpg.connect(platform.admin_database_url)
         try:

@@ -345,7 +345,7 @@ async def test_an_allowed_image_comes_by_way_of_us_without_a_token(
         refuses(missing, 422, "validation_failed")
 
     settings = api.world.settings.model_copy(
-        update={"dial_allowed_networks": LOOPBACK.allowed_networks, "images_per_minute": 1}
+        update={"dial_allowed_networks": LOOPBACK.allowed_networks, "images_per_minute": 2}
     )
     here = gateway(replace(api.world, settings=settings))
     async with (

@@ -9,9 +9,9 @@ import pytest
 from litestar.connection import ASGIConnection
 
 from services.api.domain import passwords
-from services.api.domain.refusals import TokenRefused, TooManyAttempts
+from services.api.domain.refusals import TokenRefused
 from services.api.domain.tokens import Claims, KeysUnusable, TokenKeys, access_token, claims_of
-from services.api.http.throttle import Throttle, client_of
+from services.api.http.limits import client_of
 from tests.api.conftest import PASSWORD, Api, Person, running_api
 from tests.platform import Platform
 
@@ -124,17 +124,6 @@ def test_a_token_does_not_choose_how_it_is_checked(algorithm: str) -> None:
 def test_a_damaged_key_file_is_refused(text: str) -> None:
     with pytest.raises(KeysUnusable):
         TokenKeys.read(text)
-
-
-def test_who_guesses_is_slowed_down() -> None:
-    throttle = Throttle(per_minute=3)
-    for _ in range(3):
-        throttle.spend("eve")
-    with pytest.raises(TooManyAttempts) as refused:
-        throttle.spend("eve")
-    assert refused.value.retry_after_seconds is not None
-    assert 15 <= refused.value.retry_after_seconds <= 21
-    throttle.spend("ada")
 
 
 def test_nobodys_password_costs_what_everybodys_does() -> None:

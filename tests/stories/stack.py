@@ -118,6 +118,15 @@ async def running_stack(home: Path | None = None, **settings: str) -> AsyncGener
                 "POSTBUS_PORT": str(port),
                 "POSTBUS_DEMO": "off",
                 "API_ALLOW_PLAINTEXT_PASSWORDS": "true",  # the way is loopback
+                # One client plays many people, and each of them more than a person does.
+                "API_REGISTRATIONS_PER_MINUTE": "100000",
+                "API_SIGN_INS_PER_MINUTE": "1000",
+                "API_CLIENT_SIGN_INS_PER_MINUTE": "100000",
+                "API_CLIENT_REQUESTS_PER_MINUTE": "1000000",
+                "API_READS_PER_MINUTE": "100000",
+                "API_WRITES_PER_MINUTE": "100000",
+                "API_SEARCHES_PER_MINUTE": "100000",
+                "API_SENDS_PER_HOUR": "100000",
                 "SYNC_POLL_SECONDS": "5",  # what a test waits for in mailboxes without IDLE
             }
             | settings,

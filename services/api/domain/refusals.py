@@ -31,7 +31,8 @@ Refused
 ├── NoTrash             an account that has no mailbox for what is deleted
 ├── MailboxFixed        a mailbox that nobody renames or removes
 ├── PathTaken           a mailbox with a path that another one has
-├── TooManyAttempts     slow down
+├── TooManyAttempts     slow down: somebody guesses
+├── TooManyRequests     slow down: more than one may ask
 └── TooManyReaders      a tenant follows its log too often at once
 
 The docstring is the message; `code` is the stable name that programs go by.
@@ -248,6 +249,12 @@ class TooManyAttempts(Refused):
     """Too many attempts; wait a while."""
 
     code = "too_many_attempts"
+
+
+class TooManyRequests(Refused):
+    """More requests than are let through; wait a while."""
+
+    code = "rate_limited"
 
 
 class TooManyReaders(Refused):

@@ -15,8 +15,8 @@ from services.api.actions.sign_out import sign_out
 from services.api.domain.addresses import NotAnAddress, address_spec
 from services.api.domain.refusals import RegistrationClosed, SignInRefused, TooManyAttempts
 from services.api.http.bodies import Body, EmailAddress, Name
+from services.api.http.limits import attempt
 from services.api.http.signed_in import Asking, signed_in, world_of
-from services.api.http.throttle import Throttle, client_of
 from services.api.metrics import SIGN_INS
 from shared.contracts.ids import Kind, shown
 
@@ -70,7 +70,7 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
     world = world_of(request)
     if world.settings.registration == "closed":
         raise RegistrationClosed
-    _registrations(request).spend(client_of(request))
+    await attempt(request, "register")
     return _tokens(
         await register_person(
             world.pool,
@@ -86,10 +86,10 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
 async def login(request: Request[Any, Any, Any], data: JSONBody[Credentials]) -> Tokens:
     world = world_of(request)
     try:
-        _client_sign_ins(request).spend(client_of(request))
+        await attempt(request, "login-client")
         # One bucket for an address, however it is written.
         email = address_spec(data.email)
-        _sign_ins(request).spend((email.casefold(), client_of(request)))
+        await attempt(request, "login", at=email.casefold())
         signed = await sign_in(
             world.pool, world.issuer, email=email, password=data.password.get_secret_value()
         )
@@ -137,18 +137,3 @@ def _tokens(signed: SignedIn) -> Tokens:
         user=Named(id=shown(Kind.USER, person.person_id), name=person.name, email=person.email),
         tenant=Named(id=shown(Kind.TENANT, person.tenant_id), name=person.tenant_name),
     )
-
-
-def _sign_ins(request: Request[Any, Any, Any]) -> Throttle:
-    throttle: Throttle = request.app.state.sign_ins
-    return throttle
-
-
-def _client_sign_ins(request: Request[Any, Any, Any]) -> Throttle:
-    throttle: Throttle = request.app.state.client_sign_ins
-    return throttle
-
-
-def _registrations(request: Request[Any, Any, Any]) -> Throttle:
-    throttle: Throttle = request.app.state.registrations
-    return throttle

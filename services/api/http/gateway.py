@@ -28,10 +28,10 @@ from services.api.http import (
 from services.api.http.bodies import ApiRequest
 from services.api.http.described import complete
 from services.api.http.home import home, openapi, openapi_json
+from services.api.http.limits import Policies, within_limits
 from services.api.http.reference import refer
 from services.api.http.signed_in import signed_in
 from services.api.http.surroundings import Surroundings
-from services.api.http.throttle import Throttle
 from services.api.http.verbs import Verbs, spell, verbs_of
 from services.api.world import World
 
@@ -72,6 +72,7 @@ def gateway(world: World) -> Surroundings:
             Router(BASE, route_handlers=[auth.router(), images.router(), for_the_signed_in]),
         ],
         debug=False,
+        guards=[within_limits],
         exception_handlers=handlers,
         logging_config=None,
         openapi_config=openapi(),
@@ -80,11 +81,8 @@ def gateway(world: World) -> Surroundings:
         state=State(
             {
                 "world": world,
-                "image_requests": Throttle(world.settings.images_per_minute),
                 "image_limits": images.limits(world.settings),
-                "sign_ins": Throttle(world.settings.sign_ins_per_minute),
-                "client_sign_ins": Throttle(world.settings.client_sign_ins_per_minute),
-                "registrations": Throttle(world.settings.registrations_per_minute),
+                "policies": Policies(world.settings),
             }
         ),
     )

@@ -9,8 +9,8 @@ from litestar.params import QueryParameter
 
 from services.api.actions.fetch_image import ImageLimits, fetch_image
 from services.api.domain.image_links import check_link
+from services.api.http.limits import spend_as_client
 from services.api.http.signed_in import world_of
-from services.api.http.throttle import client_of
 from services.api.settings import Settings
 
 _LONGEST_URL = 10_000
@@ -49,7 +49,7 @@ async def image(
         keys=world_of(request).issuer.keys,
         now=datetime.now(UTC),
     )
-    request.app.state.image_requests.spend(client_of(request))
+    await spend_as_client(request, "image")
     picture = await fetch_image(url, request.app.state.image_limits)
     return Response(
         picture.content,

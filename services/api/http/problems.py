@@ -50,6 +50,7 @@ STATUS = {
     "path_taken": 409,
     "too_many_attempts": 429,
     "too_many_readers": 429,
+    "rate_limited": 429,
 }
 _CODE = {
     400: "malformed_request",

@@ -204,6 +204,7 @@ def _codes_of(method: str, path: str, operation: Operation) -> list[str]:
         *_of_body(operation),
         *(("token_invalid",) if operation.security is None else ()),
         *own,
+        "rate_limited",
         "temporarily_unavailable",
         "too_busy",
     ]

@@ -11,6 +11,7 @@ from litestar.handlers import BaseRouteHandler
 
 from services.api.actions.identify_caller import Identity, claims_shown, identify_caller
 from services.api.domain.refusals import NotFound, TokenRefused
+from services.api.http.limits import spend_as
 from services.api.world import World
 from shared.contracts.ids import Kind, NotAnId, read, shown
 
@@ -19,7 +20,9 @@ Asking: TypeAlias = Request[Identity, Any, Any]
 TENANT_HEADER = "x-tenant-id"
 
 
-async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def signed_in(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
     """Let only those in whose token is good, before anything of the request is looked at."""
     world = world_of(connection)
     claims = claims_shown(_bearer(connection.headers), world.issuer.keys)
@@ -31,6 +34,7 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRoute
         raise TokenRefused("X-Tenant-ID names another tenant than the token.")
     identity = await identify_caller(world.pool, claims, request_id_of(connection))
     connection.scope["user"] = identity
+    await spend_as(connection, handler, str(claims.person_id))
     structlog.contextvars.bind_contextvars(
         tenant_id=str(claims.tenant_id), user_id=str(claims.person_id)
     )

@@ -21,6 +21,7 @@ from services.api.domain import addresses
 from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
 from services.api.http.bodies import Body, Line
+from services.api.http.limits import spend_exactly_as
 from services.api.http.messages import Person
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
@@ -175,6 +176,7 @@ async def create(
                 )
             ]
         ) from None
+    await spend_exactly_as(request, "send", str(request.user.claims.person_id))
     sent, grew = await send_message(
         world.request_pool,
         request.user.caller,

@@ -10,6 +10,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from services.api.actions.identify_caller import Identity
+from services.api.http.limits import headers_of
 from services.api.metrics import REQUEST_SECONDS
 from shared.telemetry import Check, log_context, probes_app
 
@@ -74,7 +75,7 @@ class Surroundings:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 answered = time.perf_counter() - began
-                _add_headers(message, request_id)
+                _add_headers(message, request_id, headers_of(scope))
             elif status == 413 and sending and not message.get("more_body"):
                 await send({**message, "more_body": True})
                 await _drain(receive)
@@ -117,11 +118,11 @@ def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value.strip() for found, value in scope["headers"] if found == name]
 
 
-def _add_headers(message: Message, request_id: str) -> None:
+def _add_headers(message: Message, request_id: str, limits: list[tuple[bytes, bytes]]) -> None:
     headers = list(message.get("headers", ()))
     there = {name.lower() for name, _ in headers}
     headers += [header for header in _PROTECTION if header[0] not in there]
-    headers.append((b"x-request-id", request_id.encode()))
+    headers += [(b"x-request-id", request_id.encode()), *limits]
     message["headers"] = headers
 
 
