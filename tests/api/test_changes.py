@@ -30,8 +30,9 @@ from shared.contracts.mail import (
     SyncedMessage,
     VanishedMessage,
 )
+from shared.contracts.search import Found, SearchAnswer, SearchMessages
 from tests.api.conftest import Api, Person
-from tests.api.mail import Ground
+from tests.api.mail import NOON, Ground
 
 
 async def commands(api: Api) -> list[CarryIntent]:
@@ -425,3 +426,31 @@ async def test_a_deleted_account_leaves_nothing_of_what_was_wanted(
     for table in ("job", "intent", "intent_message", "confirmed", "intent_clock"):
         assert await api.admin.fetchval(f"SELECT count(*) FROM api.{table}") == 0, table
     assert read(Kind.JOB, made["id"])
+
+
+async def test_a_message_is_pending_in_lists_as_when_found_until_the_server_has_spoken(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    messages = await some(api, ground, 2)
+    await changes(ada, messages[0], keywords={"seen": True})
+    await changes(ada, messages[0], copy_to=shown(Kind.MAILBOX, ground.archive))
+    mark, copy = await commands(api)
+
+    async def pending() -> dict[str, bool]:
+        return {
+            subject: one["pending"] for subject, one in (await listed(ada, ground.inbox)).items()
+        }
+
+    assert await pending() == {"Number 0": True, "Number 1": False}
+    found = SearchAnswer(
+        found=tuple(Found(message_id=one.message_id, received_at=NOON) for one in messages)
+    )
+    async with api.answering("indexer", SearchMessages, found):
+        hits = await ada.items("/search", q="number")
+    assert {one["subject"]: one["pending"] for one in hits} == await pending()
+    await api.hears(
+        settled(mark, Outcome.DONE, (messages[0].message_id, 2, ground.state(None, "\\Seen")))
+    )
+    assert await pending() == {"Number 0": True, "Number 1": False}
+    await api.hears(settled(copy))
+    assert await pending() == {"Number 0": False, "Number 1": False}

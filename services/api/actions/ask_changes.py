@@ -15,7 +15,7 @@ from services.api.domain.refusals import NotFound
 from services.api.store import accounts, changeable, intents, jobs, log
 from services.api.store.jobs import Job, NewJob, Selection
 from shared.contracts.envelope import Caller
-from shared.contracts.intent import INTENT_MESSAGES, Copy, Move
+from shared.contracts.intent import INTENT_MESSAGES, Copy, CreateMailbox, Move
 from shared.db import Connection, Pool, tenant_work
 
 
@@ -131,7 +131,8 @@ async def change_mailbox(
             job_id=uuid7(), account_id=account_id, created_by=person_id, asked=asked, total=1
         )
         await jobs.add(connection, tenant_id, new, gathered=True)
-        await changeable.put_pending(connection, tenant_id, account_id, change)
+        if isinstance(change, CreateMailbox):
+            await changeable.add_unmade(connection, tenant_id, account_id, change)
         intended = await intend(
             connection,
             tenant_id,

@@ -43,7 +43,7 @@ async def gather(
         all_of_them=len(ids) < INTENT_MESSAGES,
     )
     if not held:
-        return await _nothing_more(connection, tenant_id, job)
+        return await ended_by_now(connection, tenant_id, job)
     final = job.asked.is_final and hold_back
     intended = await intend(
         connection,
@@ -65,7 +65,7 @@ async def _gather_undoing(
         await jobs.put_gathered(
             connection, tenant_id, job.job_id, messages=0, up_to=None, all_of_them=True
         )
-        return await _nothing_more(connection, tenant_id, job)
+        return await ended_by_now(connection, tenant_id, job)
     was = await intents.was(connection, tenant_id, intent.intent_id)
     await intents.hold(connection, tenant_id, job.account_id, list(was))
     left = await intents.last_before(connection, tenant_id, undoes, intent.intent_id)
@@ -86,19 +86,19 @@ async def _gather_undoing(
         steps=steps_back(intent.steps, was),
         mailbox=undone.asked.mailbox_back if undone is not None else None,
         undoes=intent.intent_id,
+        message_count=len(was) or 1,
     )
     return intended.entries
 
 
-async def _nothing_more(connection: Connection, tenant_id: UUID, job: Job) -> list[Entry]:
-    """All was gathered before; if that is settled as well, the job has ended."""
+async def ended_by_now(connection: Connection, tenant_id: UUID, job: Job) -> list[Entry]:
+    """No more of a pending job is gathered: if all of it is settled as well, it has ended."""
     now = await jobs.count(
         connection,
         tenant_id,
         job.job_id,
         done=0,
         failed=0,
-        canceled=False,
         reason=None,
         server_said=None,
     )

@@ -11,7 +11,7 @@ from services.api.actions.showing import overlay
 from services.api.domain import logbook
 from services.api.domain.logbook import Entry
 from services.api.domain.told import tally
-from services.api.store import intents, labels, mailboxes
+from services.api.store import changeable, intents, labels, mailboxes
 from services.api.store.intents import Kept
 from shared.bus import tell
 from shared.contracts.intent import CarryIntent, MailboxChange, MessageChange, Step
@@ -35,8 +35,14 @@ async def intend(
     mailbox: MailboxChange | None = None,
     undoes: UUID | None = None,
     not_before: datetime | None = None,
+    message_count: int | None = None,
 ) -> Intended:
-    """Show what is wanted, and have it carried out. The messages are held by the caller."""
+    """Show what is wanted, and have it carried out. The messages are held by the caller.
+
+    `message_count`: for how many messages of the job it counts, where that is not how many it is to
+    change: what was as it is wanted needs no undoing.
+    """
+    ids = {one for step in steps for one in step.message_ids}
     command = CarryIntent(
         tenant_id=tenant_id,
         account_id=account_id,
@@ -57,10 +63,11 @@ async def intend(
             seq=command.seq,
             steps=command.steps,
             mailbox=mailbox,
-            settled=False,
+            message_count=message_count,
         ),
     )
-    ids = {one for step in steps for one in step.message_ids}
+    if mailbox is not None:
+        await changeable.show_pending(connection, tenant_id, mailbox.mailbox_id)
     transitions = await overlay(connection, {}, [(tenant_id, one) for one in sorted(ids)])
     await mailboxes.count(connection, tally(transitions.values()))
     await labels.follow(connection, transitions.values())

@@ -37,6 +37,9 @@ async def _settle(connection: Connection, event: IntentSettled) -> dict[UUID, in
     if intent is None or intent.account_id != event.account_id:
         return {}
     ids = {one for step in intent.steps for one in step.message_ids}
+    # Whoever settles another intent of the job at the same time must see this one settled, or
+    # neither would see the last.
+    await jobs.hold(connection, tenant_id, intent.job_id)
     await intents.hold(connection, tenant_id, event.account_id, ids)
     if not await intents.settle(connection, tenant_id, event.intent_id):
         return {}
@@ -49,7 +52,7 @@ async def _settle(connection: Connection, event: IntentSettled) -> dict[UUID, in
     await labels.follow(connection, became.values())
     if intent.mailbox is not None:
         mailbox_id = intent.mailbox.mailbox_id
-        await changeable.settle_pending(connection, tenant_id, mailbox_id)
+        await changeable.show_pending(connection, tenant_id, mailbox_id)
         if isinstance(intent.mailbox, CreateMailbox) and event.outcome is not Outcome.DONE:
             await changeable.drop_unmade(connection, tenant_id, mailbox_id)
     job = await _count(connection, event, intent, len(ids))
@@ -80,7 +83,7 @@ def _vanished(event: IntentSettled, ids: set[UUID]) -> list[Told[VanishedMessage
 async def _count(
     connection: Connection, event: IntentSettled, intent: Kept, messages_in: int
 ) -> Job | None:
-    whole = messages_in or 1
+    whole = intent.message_count or messages_in or 1
     if event.outcome is Outcome.DONE:
         failed = min(len(event.exempt), whole)
     elif event.outcome is Outcome.CANCELED:
@@ -94,7 +97,6 @@ async def _count(
         intent.job_id,
         done=0 if event.outcome is Outcome.CANCELED else whole - failed,
         failed=failed,
-        canceled=event.outcome is Outcome.CANCELED,
         reason=reason,
         server_said=event.server_said,
     )

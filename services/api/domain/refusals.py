@@ -239,6 +239,12 @@ class MailboxFixed(Refused):
     code = "mailbox_fixed"
 
 
+class MailboxNotEmpty(Refused):
+    """There are messages in this mailbox by now: move them, or delete it with them."""
+
+    code = "mailbox_not_empty"
+
+
 class PathTaken(Refused):
     """There is a mailbox with this path."""
 

@@ -135,6 +135,7 @@ _MESSAGE_LISTED = Message(
     size_bytes=2048,
     has_html=False,
     attachment_count=1,
+    pending=False,
 )
 _ACCOUNT_SHOWN = ShownAccount(
     id=_ACCOUNT,

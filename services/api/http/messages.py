@@ -41,7 +41,10 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """A message as lists show it."""
+    """A message as lists show it: as it is wanted, from the moment somebody wants it so.
+
+    `pending`: the mail server has not confirmed all of it yet; whether it did, the job says.
+    """
 
     id: str
     account_id: str
@@ -59,6 +62,7 @@ class Message(Struct, frozen=True, kw_only=True):
     size_bytes: int
     has_html: bool
     attachment_count: int
+    pending: bool
 
 
 class ShownAttachment(Struct, frozen=True, kw_only=True):
@@ -221,6 +225,7 @@ def listed(message: ShownMessage) -> Message:
         size_bytes=message.size_bytes,
         has_html=message.has_html,
         attachment_count=message.attachment_count,
+        pending=message.pending,
     )
 
 

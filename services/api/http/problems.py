@@ -47,6 +47,7 @@ STATUS = {
     "already_undone": 409,
     "no_trash": 409,
     "mailbox_fixed": 409,
+    "mailbox_not_empty": 409,
     "path_taken": 409,
     "too_many_attempts": 429,
     "too_many_readers": 429,

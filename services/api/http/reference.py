@@ -89,6 +89,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "not_found",
         "undo_too_late",
         "already_undone",
+        "mailbox_not_empty",
         "validation_failed",
     ),
     ("get", "/proxy/image"): (

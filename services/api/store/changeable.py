@@ -5,13 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct, convert
 
-from shared.contracts.intent import (
-    CreateMailbox,
-    DeleteMailbox,
-    MailboxChange,
-    RenameMailbox,
-    SubscribeMailbox,
-)
+from shared.contracts.intent import CreateMailbox
 from shared.db import Connection
 
 
@@ -28,12 +22,6 @@ class Box(Struct, frozen=True, kw_only=True):
     message_count: int
 
 
-_PENDING = {
-    CreateMailbox: "create",
-    RenameMailbox: "rename",
-    DeleteMailbox: "delete",
-    SubscribeMailbox: "subscribe",
-}
 _BOX = """
     SELECT mailbox_id, account_id, path, delimiter, role, selectable, subscribed, message_count
       FROM mailbox
@@ -126,38 +114,37 @@ async def path_is_taken(
     )
 
 
-async def put_pending(
-    connection: Connection, tenant_id: UUID, account_id: UUID, change: MailboxChange
+async def add_unmade(
+    connection: Connection, tenant_id: UUID, account_id: UUID, change: CreateMailbox
 ) -> None:
-    """Show that something is wanted of this mailbox; one that is to be made is shown already."""
-    if isinstance(change, CreateMailbox):
-        between = await delimiter(connection, tenant_id, account_id)
-        await connection.execute(
-            """
-            INSERT INTO mailbox (tenant_id, mailbox_id, account_id, path, name, delimiter, pending)
-            VALUES ($1, $2, $3, $4, $5, $6, 'create') ON CONFLICT DO NOTHING
-            """,
-            tenant_id,
-            change.mailbox_id,
-            account_id,
-            change.path,
-            change.path.rpartition(between)[2] if between else change.path,
-            between,
-        )
-        return
+    """Show a mailbox that is to be made."""
+    between = await delimiter(connection, tenant_id, account_id)
     await connection.execute(
-        "UPDATE mailbox SET pending = $3 WHERE tenant_id = $1 AND mailbox_id = $2",
+        """
+        INSERT INTO mailbox (tenant_id, mailbox_id, account_id, path, name, delimiter)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """,
         tenant_id,
         change.mailbox_id,
-        _PENDING[type(change)],
+        account_id,
+        change.path,
+        change.path.rpartition(between)[2] if between else change.path,
+        between,
     )
 
 
-async def settle_pending(connection: Connection, tenant_id: UUID, mailbox_id: UUID) -> None:
-    """Nothing is wanted of this mailbox any more; one that sync never told of is not there."""
+async def show_pending(connection: Connection, tenant_id: UUID, mailbox_id: UUID) -> None:
+    """Show what is wanted of this mailbox and not settled: of several wishes, the last."""
     await connection.execute(
         """
-        UPDATE mailbox SET pending = NULL WHERE tenant_id = $1 AND mailbox_id = $2
+        UPDATE mailbox
+           SET pending = (SELECT intent.mailbox ->> 'type' FROM intent
+                           WHERE intent.tenant_id = $1
+                             AND intent.account_id = mailbox.account_id
+                             AND intent.settled_at IS NULL
+                             AND intent.mailbox ->> 'mailbox_id' = mailbox.mailbox_id::text
+                           ORDER BY intent.seq DESC LIMIT 1)
+         WHERE tenant_id = $1 AND mailbox_id = $2
         """,
         tenant_id,
         mailbox_id,

@@ -28,7 +28,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     seq: int
     steps: tuple[Step, ...]
     mailbox: MailboxChange | None
-    settled: bool
+    message_count: int | None = None  # of the job, where it is not what it changes
 
 
 class Overlaid(Struct, frozen=True, kw_only=True):
@@ -79,8 +79,9 @@ async def add(connection: Connection, tenant_id: UUID, intent: Kept) -> None:
     """Remember an intent, and how the messages it is about are shown before it."""
     await connection.execute(
         """
-        INSERT INTO intent (tenant_id, intent_id, account_id, job_id, seq, steps, mailbox)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO intent (tenant_id, intent_id, account_id, job_id, seq, steps, mailbox,
+                            message_count)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         tenant_id,
         intent.intent_id,
@@ -89,6 +90,7 @@ async def add(connection: Connection, tenant_id: UUID, intent: Kept) -> None:
         intent.seq,
         msgspec.json.encode(intent.steps).decode(),
         None if intent.mailbox is None else msgspec.json.encode(intent.mailbox).decode(),
+        intent.message_count,
     )
     ids = sorted({one for step in intent.steps for one in step.message_ids})
     await connection.execute(
@@ -325,7 +327,7 @@ async def forget(connection: Connection, tenant_id: UUID, account_id: UUID) -> N
 
 
 _KEPT = """
-    SELECT intent_id, account_id, job_id, seq, steps, mailbox, settled_at IS NOT NULL AS settled
+    SELECT intent_id, account_id, job_id, seq, steps, mailbox, message_count
       FROM intent
 """
 
@@ -338,7 +340,7 @@ def _kept(row: asyncpg.Record) -> Kept:
         seq=row["seq"],
         steps=_steps.decode(row["steps"]),
         mailbox=None if row["mailbox"] is None else _mailbox.decode(row["mailbox"]),
-        settled=row["settled"],
+        message_count=row["message_count"],
     )
 
 

@@ -164,21 +164,23 @@ async def count(
     *,
     done: int,
     failed: int,
-    canceled: bool,
     reason: str | None,
     server_said: str | None,
 ) -> Job | None:
-    """So many of its messages are settled. The job, with the state that follows from it."""
+    """So many of its messages are settled. The job, with the state that follows from it.
+
+    It is held by the caller. What was canceled is neither done nor failed.
+    """
     row = await connection.fetchrow(
         f"""
         UPDATE job SET done = done + $3, failed = failed + $4, updated_at = now(),
-                       reason = coalesce($6, reason), server_said = coalesce($7, server_said),
+                       reason = coalesce($5, reason), server_said = coalesce($6, server_said),
                        state = CASE
                            WHEN gathered_at IS NULL
                                 OR EXISTS (SELECT 1 FROM intent
                                             WHERE intent.tenant_id = $1 AND intent.job_id = $2
                                               AND settled_at IS NULL) THEN 'pending'
-                           WHEN $5 THEN 'undone'
+                           WHEN done + $3 + failed + $4 < total THEN 'undone'
                            WHEN failed + $4 = 0 THEN 'done'
                            WHEN done + $3 = 0 THEN 'failed'
                            ELSE 'partly_done' END
@@ -189,7 +191,6 @@ async def count(
         job_id,
         done,
         failed,
-        canceled,
         reason,
         server_said,
     )

@@ -35,12 +35,18 @@ class ShownMessage(Struct, frozen=True, kw_only=True):
     has_html: bool
     attachment_count: int
     details: Details
+    pending: bool  # something is wanted of it that its server has not said a word to
 
 
+# Looked up for each row that is shown: of EXISTS the planner would make a hash of all that is
+# wanted, 70 ms where somebody has just changed 60,000 messages.
 _SHOWN = """
     SELECT message_id, account_id, mailbox_id, thread_id, keywords, labels, unread, received_at,
            sent_at, subject, sender_name, sender_email, rfc_message_id, size_bytes, preview,
-           has_html, attachment_count, details
+           has_html, attachment_count, details,
+           coalesce((SELECT true FROM confirmed
+                      WHERE confirmed.tenant_id = message.tenant_id
+                        AND confirmed.message_id = message.message_id), false) AS pending
       FROM message
 """
 _LABELLED = "SELECT tenant_id, message_id, received_at AS labelled_at FROM message_label"
