@@ -4,9 +4,10 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           MessagesSynced, MessagesFilled, MessagesRetold, MessagesChanged, MessagesVanished,
           MailboxRenumbered, MailboxAudited, IntentSettled, SubmissionChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
-          CarryIntent, ConnectSender, RemoveSender, SendMessage
+          CarryIntent, ConnectSender, RemoveSender, SendMessage, ChangeSubmission
 Asks:     SearchMessages, CountSearchable, ReadContent, FetchPart, ReadProofs, ReadStanding,
-          ListQuarantine
+          ListQuarantine, PreviewSubmission
+Answers:  ReadUpload
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, account, mailbox, message,
           retelling, audit_difference, submission, log_position, event_log, upload, upload_piece,

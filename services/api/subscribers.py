@@ -1,5 +1,6 @@
 """What the api hears from the bus: one thin function a channel, each calling one action."""
 
+from services.api.actions.answer_upload import answer_upload
 from services.api.actions.bury_accounts import bury_accounts
 from services.api.actions.bury_messages import bury_messages
 from services.api.actions.compare_audits import compare_audits
@@ -32,7 +33,7 @@ from shared.contracts.mail import (
     MessagesSynced,
     MessagesVanished,
 )
-from shared.contracts.submission import SubmissionChanged
+from shared.contracts.submission import ReadUpload, SubmissionChanged, UploadPiece
 
 SERVICE = "api"
 
@@ -127,6 +128,12 @@ async def on_intent_settled(events: list[IntentSettled], world: World) -> None:
 async def on_submission_changed(events: list[SubmissionChanged], world: World) -> None:
     """Show what became of what was sent."""
     await world.committed(await keep_submission_states(world.pool, events))
+
+
+@ears.answer(ReadUpload)
+async def answer_read_upload(query: ReadUpload, world: World) -> UploadPiece:
+    """A piece of a file that somebody sends."""
+    return await answer_upload(query, world.request_pool)
 
 
 @ears.notice(LogGrew)

@@ -1,11 +1,12 @@
 """sender: the hand. Submits mail to the accounts' servers and learns its fate.
 
 Hears:    SentCopyFiled
-Obeys:    ConnectSender, RemoveSender, SendMessage
+Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission
 Tells:    SubmissionChanged
 Commands: FileSentCopy
-Answers:  ReadSubmissionMime
-Owns:     account, submission, recipient, attempt, mime_piece, outbox
+Asks:     ReadUpload
+Answers:  ReadSubmissionMime, PreviewSubmission
+Owns:     account, submission, letter, recipient, attempt, mime_piece, outbox
 Speaks:   SMTP submission (RFC 5321, RFC 6409)
 
 A submission is a row with frozen bytes. Its fate is kept per recipient and its state follows

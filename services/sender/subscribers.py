@@ -1,18 +1,23 @@
 """What sender hears, obeys and answers: each of it one action."""
 
+from services.sender.actions.change_submission import NotYetKnown, change_submission
 from services.sender.actions.connect_account import connect_account
 from services.sender.actions.freeze_submission import AccountUnknown, freeze_submission
 from services.sender.actions.note_filed_copies import note_filed_copies
+from services.sender.actions.preview_message import preview_message
 from services.sender.actions.read_mime import read_mime
 from services.sender.actions.remove_account import remove_account
 from services.sender.world import World
 from shared.bus import Ears, Retry
 from shared.contracts.account import ConnectSender, RemoveSender
 from shared.contracts.submission import (
+    ChangeSubmission,
+    PreviewSubmission,
     ReadSubmissionMime,
     SendMessage,
     SentCopyFiled,
     SubmissionMime,
+    SubmissionPreview,
 )
 
 ears: Ears[World] = Ears("sender")
@@ -36,10 +41,22 @@ async def obey_remove_sender(command: RemoveSender, world: World) -> None:
 async def obey_send_message(command: SendMessage, world: World) -> None:
     """Take over the duty to deliver this message."""
     try:
-        await freeze_submission(command, world.pool)
+        if await freeze_submission(command, world.pool):
+            world.letters.set()
     except AccountUnknown as unknown:
         # Commands to connect and to send travel apart; the one may overtake the other.
         raise Retry("the account is not connected yet", after_seconds=1.0) from unknown
+    world.relay.wake()
+    world.due.set()
+
+
+@ears.obey(ChangeSubmission)
+async def obey_change_submission(command: ChangeSubmission, world: World) -> None:
+    """Do what can still be done about a submission."""
+    try:
+        await change_submission(command, world.pool)
+    except NotYetKnown as unknown:
+        raise Retry("the submission has not come yet", after_seconds=0.5) from unknown
     world.relay.wake()
     world.due.set()
 
@@ -55,3 +72,9 @@ async def on_sent_copies_filed(events: list[SentCopyFiled], world: World) -> Non
 async def answer_read_submission_mime(query: ReadSubmissionMime, world: World) -> SubmissionMime:
     """The frozen bytes."""
     return await read_mime(query, world.request_pool)
+
+
+@ears.answer(PreviewSubmission)
+async def answer_preview_submission(query: PreviewSubmission, world: World) -> SubmissionPreview:
+    """What a message would be."""
+    return await preview_message(query, world.bus)

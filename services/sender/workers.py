@@ -1,6 +1,7 @@
 """What sender does without being told: send what is due, keep its leases, tidy up."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
@@ -9,6 +10,7 @@ import structlog
 
 from services.sender import store
 from services.sender.actions.attempt_submission import Hand, attempt_submission
+from services.sender.actions.gather_letters import gather_letters
 from services.sender.actions.purge_mime import purge_mime
 from services.sender.actions.remove_account import sweep_removed_accounts
 from services.sender.actions.settle_interrupted import settle_interrupted
@@ -53,6 +55,7 @@ async def work(world: World, stop: asyncio.Event) -> None:
             (_COUNT_EVERY_SECONDS, _count),
         )
     ]
+    loops.append(asyncio.create_task(_compose(world)))
     for loop in loops:
         # One that fails ends the process, in good order: what is being handed over is.
         loop.add_done_callback(lambda _: stop.set())
@@ -178,6 +181,22 @@ async def _every(seconds: float, each: Callable[[World], Awaitable[None]], world
             await each(world)
             pause = seconds
         await asyncio.sleep(pause)
+
+
+async def _compose(world: World) -> None:
+    """Compose what waits for its files, one after the other."""
+    while True:
+        world.letters.clear()
+        more = False
+        with putting_off("composing"):
+            more = await gather_letters(world.bus, world.pool)
+        if more:
+            world.relay.wake()
+            world.due.set()
+            continue
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(world.settings.poll_seconds):
+                await world.letters.wait()
 
 
 async def _settle(world: World) -> None:

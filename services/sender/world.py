@@ -23,3 +23,5 @@ class World:
     replica_id: UUID
     # Set when something may have become due: a submission came, an attempt ended.
     due: asyncio.Event = field(default_factory=asyncio.Event)
+    # Set when a message waits to be composed.
+    letters: asyncio.Event = field(default_factory=asyncio.Event)

@@ -86,6 +86,7 @@ ORDERS = (
     Order(account.ConnectSender, ("api",), "sender"),
     Order(account.RemoveSender, ("api",), "sender"),
     Order(submission.SendMessage, ("api",), "sender"),
+    Order(submission.ChangeSubmission, ("api",), "sender"),
 )
 
 QUESTIONS = (
@@ -97,6 +98,8 @@ QUESTIONS = (
     Question(mail.ReadContent, mail.ContentAnswer, ("api",), "sync"),
     Question(attachment.FetchPart, attachment.PartAnswer, ("api",), "sync"),
     Question(submission.ReadSubmissionMime, submission.SubmissionMime, ("sync",), "sender"),
+    Question(submission.PreviewSubmission, submission.SubmissionPreview, ("api",), "sender"),
+    Question(submission.ReadUpload, submission.UploadPiece, ("sender",), "api"),
 )
 
 NUDGES = (

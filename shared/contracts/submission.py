@@ -10,8 +10,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from shared.contracts.content import Priority
 from shared.contracts.envelope import Command, Event, OpenEnum, Problem, Query
 from shared.contracts.mail import Address
+
+#: A message with all that is attached, as it is handed over. Few servers take more.
+LARGEST_MESSAGE_BYTES = 50 * 1024 * 1024
 
 
 class SubmissionState(OpenEnum):
@@ -42,6 +46,31 @@ class Fate(OpenEnum):
     OTHER = "other"
 
 
+class Group(Struct, frozen=True, kw_only=True):
+    """People under one name (RFC 5322 §3.4); each of them gets the message."""
+
+    name: str
+    members: tuple[Address, ...] = ()
+
+
+class Enclosure(Struct, frozen=True, kw_only=True):
+    """A file that goes with a message. Its bytes are an upload, read by query.upload.read."""
+
+    upload_id: UUID
+    name: str
+    content_type: str
+    size_bytes: int
+    content_id: str | None = None  # by which HTML shows it (RFC 2392), without brackets
+    inline: bool = False
+
+
+class HeaderField(Struct, frozen=True, kw_only=True):
+    """A header field that the sender asked for."""
+
+    name: str
+    value: str
+
+
 class SendMessage(Command, frozen=True, kw_only=True):
     """Compose this message and deliver it. The submission's id makes a second copy harmless."""
 
@@ -56,6 +85,43 @@ class SendMessage(Command, frozen=True, kw_only=True):
     subject: str = ""
     text: str | None = None
     html: str | None = None
+    to_groups: tuple[Group, ...] = ()
+    cc_groups: tuple[Group, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    in_reply_to: tuple[str, ...] = ()  # Message-IDs, without angle brackets
+    references: tuple[str, ...] = ()
+    headers: tuple[HeaderField, ...] = ()
+    priority: Priority | None = None
+    read_receipt_to: Address | None = None  # who wants to be told that it was read (RFC 8098)
+    enclosures: tuple[Enclosure, ...] = ()
+    # The message as it came, in place of all that is composed; the people are its envelope.
+    raw: Enclosure | None = None
+    undo_until: datetime | None = None  # held so long, and may be undone
+    send_at: datetime | None = None
+    expires_at: datetime | None = None  # who has not got it by then does not get it
+
+
+class SubmissionAction(OpenEnum):
+    """What can still be done about a submission."""
+
+    CANCEL = "cancel"
+    SEND_NOW = "send_now"
+    RESCHEDULE = "reschedule"
+    RETRY = "retry"  # for those who were refused
+    OTHER = "other"
+
+
+class ChangeSubmission(Command, frozen=True, kw_only=True):
+    """Do this about a submission. What comes of it is told with the submission."""
+
+    channel: ClassVar[str] = "sender.submission.change"
+
+    change_id: UUID
+    account_id: UUID
+    submission_id: UUID
+    action: SubmissionAction
+    send_at: datetime | None = None  # of RESCHEDULE
+    may_arrive_twice: bool = False  # of RETRY: for those of whom nobody knows, too
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
@@ -80,10 +146,13 @@ class SubmissionChanged(Event, frozen=True, kw_only=True):
     message_id: str  # the Message-ID header, without angle brackets
     recipients: tuple[Recipient, ...]
     attempts: int = 0
-    next_attempt_at: datetime | None = None
+    next_attempt_at: datetime | None = None  # while held, scheduled or deferred
     reason: str | None = None  # stable code, e.g. "auth_failed"
     server_said: str | None = None
     filed: bool = False  # a copy is in Sent
+    size_bytes: int = 0  # of the frozen message; 0 before it is composed
+    change_id: UUID | None = None  # what was asked for last, and is answered here
+    change_refused: str | None = None  # stable code: why that was not done
 
     def nats_subject(self) -> str:
         return f"mail.submission.{self.state.value}"
@@ -125,4 +194,52 @@ class SubmissionMime(Struct, frozen=True, kw_only=True):
 
     data: bytes = b""
     pieces: int = 0
+    problem: Problem | None = None
+
+
+class PreviewSubmission(Query, frozen=True, kw_only=True):
+    """What a message would be, without sending it."""
+
+    channel: ClassVar[str] = "query.submission.preview"
+    deadline_seconds: ClassVar[float] = 30.0  # its attachments are gathered, as for sending
+
+    message: SendMessage
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One thing that was looked at before sending."""
+
+    name: str  # stable: recipients, header, body, attachments, size, smtputf8
+    passed: bool
+    code: str | None = None  # stable: why it did not pass, or what there is to know
+    detail: str = ""
+
+
+class SubmissionPreview(Struct, frozen=True, kw_only=True):
+    """The message as it would leave, and what each check says."""
+
+    MIME_BYTES: ClassVar[int] = 4 * 1024 * 1024  # longer ones are cut here
+
+    checks: tuple[Check, ...] = ()
+    message_id: str | None = None
+    sender: str = ""  # of the envelope
+    recipients: tuple[str, ...] = ()  # of the envelope
+    size_bytes: int = 0
+    mime: bytes = b""
+    problem: Problem | None = None
+
+
+class ReadUpload(Query, frozen=True, kw_only=True):
+    """A file that was uploaded for a message, a piece at a time."""
+
+    channel: ClassVar[str] = "query.upload.read"
+
+    upload_id: UUID
+    piece: int = 0  # counts from 0
+
+
+class UploadPiece(Struct, frozen=True, kw_only=True):
+    """One piece of an upload; None behind the last one."""
+
+    data: bytes | None = None
     problem: Problem | None = None

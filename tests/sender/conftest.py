@@ -25,10 +25,15 @@ from shared.contracts.account import ConnectSender, Endpoint, Security
 from shared.contracts.envelope import Told, decode, encode
 from shared.contracts.mail import Address
 from shared.contracts.submission import (
+    ChangeSubmission,
+    Enclosure,
     FileSentCopy,
+    ReadUpload,
     SendMessage,
+    SubmissionAction,
     SubmissionChanged,
     SubmissionState,
+    UploadPiece,
 )
 from shared.seal import Credential, Destination, OpeningKeys, new_key, seal
 from tests.platform import Platform
@@ -36,6 +41,7 @@ from tests.sender.scripted import ScriptedServer
 
 PASSWORD = "correct-horse-battery"
 SOON_SECONDS = 20.0
+_PIECE_BYTES = 256 * 1024
 BOB = Address("Bob", "bob@example.org")
 EVE = Address("", "eve@example.net")
 
@@ -51,6 +57,8 @@ class Bench:
         self.account_id = uuid7()
         self.told: list[SubmissionChanged] = []
         self.filings: list[FileSentCopy] = []
+        self.uploads: dict[UUID, bytes] = {}
+        self.api_is_there = True
         self._heard = asyncio.Condition()
         self._version = 0
 
@@ -61,6 +69,7 @@ class Bench:
         try:
             await self._client.subscribe("mail.submission.*", cb=self._on_changed)
             await self._client.subscribe("sync.message.file", cb=self._on_filing)
+            await self._client.subscribe(ReadUpload.channel, cb=self._on_read)
             await self._client.flush()
             yield self
         finally:
@@ -79,6 +88,27 @@ class Bench:
         async with self._heard:
             self.filings.append(decode(message.data, FileSentCopy))
             self._heard.notify_all()
+
+    async def _on_read(self, message: Msg) -> None:
+        """As the api answers; nobody does while it is away."""
+        if not self.api_is_there:
+            return
+        query = decode(message.data, ReadUpload)
+        start = query.piece * _PIECE_BYTES
+        data = self.uploads.get(query.upload_id, b"")[start : start + _PIECE_BYTES]
+        await message.respond(encode(UploadPiece(data=data or None)))
+
+    def enclosing(self, data: bytes, **differently: object) -> Enclosure:
+        """A file that somebody uploaded."""
+        upload_id = uuid7()
+        self.uploads[upload_id] = data
+        values = {
+            "upload_id": upload_id,
+            "name": "report.pdf",
+            "content_type": "application/pdf",
+            "size_bytes": len(data),
+        }
+        return Enclosure(**(values | differently))  # type: ignore[arg-type]
 
     async def tell(self, told: Told) -> None:
         """Put it into its stream, as its voice would."""
@@ -141,6 +171,26 @@ class Bench:
         command = self.message(*to, **differently)
         await self.tell(command)
         return command.submission_id
+
+    async def changes(
+        self, submission_id: UUID, action: SubmissionAction, **more: object
+    ) -> SubmissionChanged:
+        """Ask for this to be done about a submission; what was told in answer."""
+        command = ChangeSubmission(
+            tenant_id=self.tenant_id,
+            account_id=self.account_id,
+            submission_id=submission_id,
+            change_id=uuid7(),
+            action=action,
+            **more,  # type: ignore[arg-type]
+        )
+        await self.tell(command)
+
+        def answered() -> list[SubmissionChanged]:
+            return [one for one in self.told if one.change_id == command.change_id]
+
+        await self._until(answered)
+        return answered()[0]
 
     async def until(
         self, submission_id: UUID, *states: SubmissionState, revision: int = 0

@@ -13,7 +13,7 @@ import structlog
 
 from services.sender import store
 from services.sender.domain.fate import Answer, Stage
-from services.sender.domain.submission import Submission, after_attempt
+from services.sender.domain.submission import Submission, after_attempt, is_expired
 from services.sender.smtp import Envelope, Patience, Phase, SubmitError, open_session
 from shared.bus import tell
 from shared.contracts.submission import FileSentCopy
@@ -89,6 +89,8 @@ class _Attempt:
 
     async def run(self, stack: AsyncExitStack) -> _Ended:
         submission, hand = self._submission, self._hand
+        if is_expired(submission, datetime.now(UTC)):
+            return self._silence("expired", None, phase=None)
         async with hand.pool.acquire() as connection:
             account = await store.account(connection, submission.tenant_id, submission.account_id)
             mime = await store.mime(connection, submission)

@@ -5,23 +5,39 @@ command that came twice) changes nothing. Bcc is in the envelope and nowhere els
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from uuid import UUID
 
 from services.sender.domain.address import EnvelopeAddress, NotAnAddress, address_of
-from services.sender.domain.headers import BadHeader, addresses, header_text, unstructured
-from services.sender.domain.plain_text import text_of_html
+from services.sender.domain.body import File, body
+from services.sender.domain.headers import (
+    BadHeader,
+    addresses,
+    as_given,
+    grouped,
+    header_text,
+    message_ids,
+    unstructured,
+)
+from shared.contracts.content import Priority
 from shared.contracts.mail import Address
+from shared.contracts.submission import LARGEST_MESSAGE_BYTES, Group
 
-# Base64 and quoted-printable only: the frozen bytes must suit every server, also one without
-# 8BITMIME (RFC 6152), which is not known yet.
-_POLICY = SMTP.clone(cte_type="7bit")
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_UNSPEAKABLE = re.compile("[\x00\ud800-\udfff]")
+_OWN_WORDS = re.compile(r"x-[a-z0-9-]{1,70}|comments|organization|keywords", re.IGNORECASE)
+_TAKEN_APART = re.compile(
+    r"list-(id|help|unsubscribe|unsubscribe-post|subscribe|post|owner|archive)|precedence"
+    r"|auto-submitted|feedback-id|sensitivity|content-language|autocrypt|archived-at",
+    re.IGNORECASE,
+)
+# Header fields that are long are long lists; of a conversation the beginning and the end count.
+_MOST_REFERENCES = 40
+_PRIORITIES = {
+    Priority.HIGH: (("X-Priority", "1"), ("Importance", "high")),
+    Priority.LOW: (("X-Priority", "5"), ("Importance", "low")),
+}
 
 
 class Unsendable(ValueError):
@@ -30,20 +46,30 @@ class Unsendable(ValueError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Letter:
     """What somebody wants to say to whom."""
 
     submission_id: UUID
     sender: Address
     to: tuple[Address, ...]
-    cc: tuple[Address, ...]
-    bcc: tuple[Address, ...]
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
     subject: str
     text: str | None
     html: str | None
+    to_groups: tuple[Group, ...] = ()
+    cc_groups: tuple[Group, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    priority: Priority | None = None
+    read_receipt_to: Address | None = None
+    files: tuple[File, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,76 +92,94 @@ def message_id_of(submission_id: UUID, sender: Address) -> str:
     return f"{submission_id}@{domain.lower()}"
 
 
-def compose(draft: Draft, *, now: datetime) -> Composed:
-    """Freeze a message; raises Unsendable for one that no server could be handed."""
+def may_be_given(name: str) -> bool:
+    """Whether a sender may write this header field himself; the others are ours to write."""
+    return bool(_OWN_WORDS.fullmatch(name) or _TAKEN_APART.fullmatch(name))
+
+
+def envelope_of(people: Iterable[Address]) -> tuple[EnvelopeAddress, ...]:
+    """Everybody who gets the message, once; raises Unsendable."""
     try:
-        sender = address_of(draft.sender.email)
-        header_people = {
-            "From": _people((draft.sender,)),
-            "To": _people(draft.to),
-            "Cc": _people(draft.cc),
-        }
-        hidden = _people(draft.bcc)
-        subject = header_text(draft.subject)
+        found = [address_of(person.email) for person in people]
+    except NotAnAddress as wrong:
+        raise Unsendable("invalid_address", str(wrong)) from wrong
+    envelope = {address.key: address for address in found}
+    if not envelope:
+        raise Unsendable("no_recipients", "the message is for nobody")
+    return tuple(envelope.values())
+
+
+def compose(letter: Letter, *, now: datetime) -> Composed:
+    """Freeze a message; raises Unsendable for one that no server could be handed."""
+    shown = (*_everybody(letter.to, letter.to_groups), *_everybody(letter.cc, letter.cc_groups))
+    envelope = envelope_of((*shown, *letter.bcc))
+    message_id = message_id_of(letter.submission_id, letter.sender)
+    try:
+        sender = address_of(letter.sender.email)
+        header = _header(letter, message_id, now, for_hidden_only=not shown)
+        whole = header + body(
+            letter.text, letter.html, letter.files, boundary=f"=_{letter.submission_id.hex}"
+        )
     except NotAnAddress as wrong:
         raise Unsendable("invalid_address", str(wrong)) from wrong
     except BadHeader as wrong:
         raise Unsendable("invalid_header", str(wrong)) from wrong
-    shown = header_people["To"] + header_people["Cc"]
-    envelope = {address.key: address.spec for _, address in shown + hidden}
-    if not envelope:
-        raise Unsendable("no_recipients", "the message is for nobody")
-
-    message_id = message_id_of(draft.submission_id, draft.sender)
-    fields = [unstructured("Date", format_datetime(now))]
-    for name, people in header_people.items():
-        if people:
-            fields.append(addresses(name, [(person, a.spec) for person, a in people]))
-    if not shown:
-        # A message for hidden recipients only; servers there are that refuse one without To.
-        fields.append(b"To: undisclosed-recipients:;\r\n")
-    if subject:
-        fields.append(unstructured("Subject", subject))
-    fields.append(f"Message-ID: <{message_id}>\r\n".encode("ascii"))
-    mime = with_crlf(b"".join(fields) + _body(draft))
+    if len(whole) > LARGEST_MESSAGE_BYTES:
+        raise Unsendable("message_too_large", f"the message has {len(whole)} bytes")
     return Composed(
         message_id=message_id,
         sender=sender.spec,
-        recipients=tuple(envelope.values()),
-        mime=mime,
-        needs_smtputf8=any(a.needs_smtputf8 for _, a in header_people["From"] + shown),
+        recipients=tuple(address.spec for address in envelope),
+        mime=whole,
+        needs_smtputf8=not header.isascii(),
     )
 
 
-def with_crlf(mime: bytes) -> bytes:
-    """Every line ended by CRLF and by nothing else (RFC 5321 §2.3.8).
-
-    A bare CR or LF is where servers disagree about what ends a message, which is how one
-    message is smuggled inside another.
-    """
-    mime = _LINE_END.sub(b"\r\n", mime)
-    return mime if mime.endswith(b"\r\n") else mime + b"\r\n"
-
-
-def _people(listed: tuple[Address, ...]) -> list[tuple[str, EnvelopeAddress]]:
-    return [(header_text(person.name), address_of(person.email)) for person in listed]
-
-
-def _body(draft: Draft) -> bytes:
-    """MIME-Version, Content-… and the body: text, or text and HTML as alternatives."""
-    message = EmailMessage(policy=_POLICY)
-    html = _speakable(draft.html) if draft.html is not None else None
-    if draft.text is not None:
-        text = _speakable(draft.text)
+def _header(letter: Letter, message_id: str, now: datetime, *, for_hidden_only: bool) -> bytes:
+    """The header's fields, but for those of MIME."""
+    # First, where it is found again when the message is sent at another time than was planned.
+    fields = [unstructured("Date", format_datetime(now))]
+    fields.append(addresses("From", _people((letter.sender,))))
+    if letter.reply_to:
+        fields.append(addresses("Reply-To", _people(letter.reply_to)))
+    if for_hidden_only:
+        # Servers there are that refuse a message without To.
+        fields.append(b"To: undisclosed-recipients:;\r\n")
     else:
-        text = text_of_html(html) if html is not None else ""
-    message.set_content(text)
-    if html is not None:
-        message.add_alternative(html, subtype="html")
-        message.set_boundary(f"=_{draft.submission_id.hex}")
-    return message.as_bytes(policy=_POLICY)
+        fields += _listed("To", letter.to, letter.to_groups)
+        fields += _listed("Cc", letter.cc, letter.cc_groups)
+    if subject := header_text(letter.subject):
+        fields.append(unstructured("Subject", subject))
+    fields.append(f"Message-ID: <{message_id}>\r\n".encode("ascii"))
+    if letter.in_reply_to:
+        fields.append(message_ids("In-Reply-To", letter.in_reply_to))
+    if references := letter.references:
+        if len(references) > _MOST_REFERENCES:
+            references = (references[0], *references[1 - _MOST_REFERENCES :])
+        fields.append(message_ids("References", references))
+    if letter.read_receipt_to is not None:
+        fields.append(addresses("Disposition-Notification-To", _people((letter.read_receipt_to,))))
+    for name, value in _PRIORITIES.get(letter.priority, ()) if letter.priority else ():
+        fields.append(as_given(name, value))
+    for name, value in letter.headers:
+        if not may_be_given(name):
+            raise BadHeader(f"{name[:80]} is not a field that can be given")
+        text = header_text(value)
+        own_words = _OWN_WORDS.fullmatch(name) and not text.isascii()
+        fields.append(unstructured(name, text) if own_words else as_given(name, text))
+    return b"".join(fields)
 
 
-def _speakable(text: str) -> str:
-    """Without what no message may hold: NUL (RFC 5322 §4) and halves of characters."""
-    return _UNSPEAKABLE.sub("", text)
+def _listed(name: str, people: tuple[Address, ...], groups: tuple[Group, ...]) -> list[bytes]:
+    if not people and not groups:
+        return []
+    members = [(header_text(group.name), _people(group.members)) for group in groups]
+    return [grouped(name, _people(people), members)]
+
+
+def _everybody(people: tuple[Address, ...], groups: tuple[Group, ...]) -> tuple[Address, ...]:
+    return (*people, *(member for group in groups for member in group.members))
+
+
+def _people(listed: tuple[Address, ...]) -> list[tuple[str, str]]:
+    return [(header_text(person.name), address_of(person.email).spec) for person in listed]

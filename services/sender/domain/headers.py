@@ -5,12 +5,18 @@ names and encoded words differs between patch releases of Python (lost blanks, l
 """
 
 import re
+from collections.abc import Sequence
 from email.header import Header
+from urllib.parse import quote
 
 _ATOM_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _BLANKS = re.compile("[\t\x85\u2028\u2029]")  # a tab, and line ends of Unicode that came by pasting
+_NAMELESS = '"":'
 _LINE = 78  # RFC 5322 §2.1.1
+_LONGEST_LINE = 998
 _LONGEST_WORD = 60
+_MESSAGE_ID = re.compile(r"[^\s<>\x00-\x1f\x7f-\U0010ffff]{1,900}")
+_ATTRIBUTE_CHARACTERS = "!#$&+-.^_`|~"  # RFC 5987 §3.2.1
 
 
 class BadHeader(ValueError):
@@ -41,8 +47,59 @@ def addresses(name: str, people: list[tuple[str, str]]) -> bytes:
 
     UTF-8 stands only where an address itself has it (RFC 6532 §3.2); names are encoded words.
     """
-    words = [f"{_phrase(person)} <{spec}>" if person else spec for person, spec in people]
-    return _folded(name, words, between=",")
+    return _folded(name, [_mailbox(*one) for one in people], between=",")
+
+
+def grouped(
+    name: str, people: list[tuple[str, str]], groups: list[tuple[str, list[tuple[str, str]]]]
+) -> bytes:
+    """A field of people and of groups of people (RFC 5322 §3.4)."""
+    words = [f"{_mailbox(*one)}," for one in people]
+    for group, members in groups:
+        words.append(_phrase(group) + ":" if group else _NAMELESS)
+        words += [f"{_mailbox(*one)}," for one in members]
+        words[-1] = f"{words[-1].removesuffix(',')};,"
+    words[-1] = words[-1].removesuffix(",")
+    return _folded(name, words, between="")
+
+
+def message_ids(name: str, ids: Sequence[str]) -> bytes:
+    """A field of Message-IDs (RFC 5322 §3.6.4); raises BadHeader for what can be none."""
+    for one in ids:
+        if not _MESSAGE_ID.fullmatch(one):
+            raise BadHeader("a Message-ID has blanks, brackets or characters outside ASCII")
+    return _folded(name, [f"<{one}>" for one in ids], between="")
+
+
+def as_given(name: str, value: str) -> bytes:
+    """A field that its reader takes apart himself: ASCII as it is, folded at its blanks only.
+
+    Raises BadHeader for what is not ASCII, or has no blank where a line must end (RFC 5322 §2.1.1).
+    """
+    if not value.isascii():
+        raise BadHeader(f"{name} cannot hold characters outside ASCII")
+    field = _folded(name, value.split(), between="")
+    if any(len(line) > _LONGEST_LINE for line in field.split(b"\r\n")):
+        raise BadHeader(f"{name} has a word that is longer than a line may be")
+    return field
+
+
+def with_parameter(value: str, name: str, text: str) -> str:
+    """`value; name="text"`, in as many pieces as it takes (RFC 2231 §3, §4)."""
+    if text.isascii() and text.isprintable() and len(text) <= _LONGEST_WORD:
+        escaped = re.sub(r'(["\\])', r"\\\1", text)
+        return f'{value};\r\n {name}="{escaped}"'
+    pieces: list[str] = []
+    for character in text:
+        encoded = quote(character, safe=_ATTRIBUTE_CHARACTERS)
+        if pieces and len(pieces[-1]) + len(encoded) <= _LONGEST_WORD:
+            pieces[-1] += encoded
+        else:
+            pieces.append(encoded)
+    if len(pieces) <= 1:
+        return f"{value};\r\n {name}*=utf-8''{''.join(pieces)}"
+    pieces[0] = f"utf-8''{pieces[0]}"
+    return value + "".join(f";\r\n {name}*{number}*={piece}" for number, piece in enumerate(pieces))
 
 
 def _folded(name: str, words: list[str], *, between: str) -> bytes:
@@ -57,6 +114,10 @@ def _folded(name: str, words: list[str], *, between: str) -> bytes:
         else:
             lines[-1] += f" {word}"
     return ("\r\n".join(lines) + "\r\n").encode("utf-8")
+
+
+def _mailbox(person: str, spec: str) -> str:
+    return f"{_phrase(person)} <{spec}>" if person else spec
 
 
 def _phrase(person: str) -> str:

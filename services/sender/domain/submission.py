@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from services.sender.domain.compose import Composed
 from services.sender.domain.fate import Answer, fate_of
 from services.sender.domain.state import next_attempt_at, state_of
 from shared.contracts.submission import Fate, Recipient, SubmissionChanged, SubmissionState
@@ -20,6 +21,10 @@ SETTLED_STATES = frozenset(
         SubmissionState.UNCERTAIN,
         SubmissionState.CANCELED,
     }
+)
+# States in which it is known when something happens next.
+_WAITING_STATES = frozenset(
+    {SubmissionState.HELD, SubmissionState.SCHEDULED, SubmissionState.DEFERRED}
 )
 
 
@@ -69,6 +74,7 @@ class Submission:
     fence: int
     created_at: datetime
     recipients: tuple[Addressee, ...]
+    expires_at: datetime | None = None
 
     @property
     def open_recipients(self) -> tuple[Addressee, ...]:
@@ -103,10 +109,11 @@ class Submission:
                 for one in self.recipients
             ),
             attempts=self.attempts,
-            next_attempt_at=self.due_at if self.state is SubmissionState.DEFERRED else None,
+            next_attempt_at=self.due_at if self.state in _WAITING_STATES else None,
             reason=self.reason,
             server_said=self.server_said,
             filed=self.filed,
+            size_bytes=self.size_bytes,
         )
 
 
@@ -139,6 +146,27 @@ def after_interruption(submission: Submission, *, now: datetime, jitter: float) 
     return _moved_on(submission, recipients, "interrupted", None, now, jitter)
 
 
+def after_refusal(submission: Submission, *, reason: str) -> Submission:
+    """Nobody who has not got the message can get it."""
+    recipients = tuple(
+        replace(one, fate=Fate.REFUSED) if one.fate in OPEN_FATES else one
+        for one in submission.recipients
+    )
+    return replace(
+        submission,
+        revision=submission.revision + 1,
+        state=state_of([one.fate for one in recipients]),
+        recipients=recipients,
+        due_at=None,
+        reason=reason,
+    )
+
+
+def is_expired(submission: Submission, now: datetime) -> bool:
+    """Whether its time is over, as the sender wanted it."""
+    return submission.expires_at is not None and now >= submission.expires_at
+
+
 def after_cancel(submission: Submission, *, reason: str) -> Submission:
     """Nobody who has not got the message will get it."""
     recipients = tuple(
@@ -153,6 +181,23 @@ def after_cancel(submission: Submission, *, reason: str) -> Submission:
         due_at=None,
         reason=reason,
     )
+
+
+def after_composing(submission: Submission, composed: Composed) -> Submission:
+    """Its bytes are frozen; to whom it goes was known before."""
+    return replace(
+        submission,
+        revision=submission.revision + 1,
+        message_id=composed.message_id,
+        sender=composed.sender,
+        size_bytes=len(composed.mime),
+        needs_smtputf8=composed.needs_smtputf8,
+    )
+
+
+def retold(submission: Submission) -> Submission:
+    """Nothing about it changed, but it is told again."""
+    return replace(submission, revision=submission.revision + 1)
 
 
 def after_filing(submission: Submission) -> Submission:
@@ -176,6 +221,8 @@ def _moved_on(
             now=now,
             jitter=jitter,
         )
+        if due_at is not None and is_expired(submission, due_at):
+            due_at, reason = None, "expired"
         if due_at is None:
             # Tried for as long as is decent: it ends with the server's last words.
             reason = reason or "gave_up"

@@ -17,7 +17,7 @@ async def claim(
 
     Accounts take turns: the first of each comes before the second of any. How many an account
     may have under way is counted across replicas without locking, so it is kept roughly.
-    One that may have been handed over (`transmitting`) is never taken.
+    One that may have been handed over (`transmitting`) is never taken, nor one without bytes.
     """
     rows = await connection.fetch(
         """
@@ -30,7 +30,7 @@ async def claim(
                        PARTITION BY account_id ORDER BY due_at, submission_id) AS place
               FROM submission JOIN account USING (tenant_id, account_id)
               LEFT JOIN running USING (account_id)
-             WHERE due_at <= now() AND stage <> 'transmitting'
+             WHERE due_at <= now() AND stage <> 'transmitting' AND piece_count > 0
                AND (lease_until IS NULL OR lease_until <= now())
                AND removed_at IS NULL
         ), taken AS (

@@ -10,6 +10,11 @@ from shared.db import Connection
 PIECE_BYTES = 256 * 1024
 
 
+def pieces_of(mime: bytes) -> list[bytes]:
+    """A message as its rows hold it."""
+    return [mime[start : start + PIECE_BYTES] for start in range(0, len(mime), PIECE_BYTES)]
+
+
 async def put_mime(connection: Connection, submission: Submission, pieces: Sequence[bytes]) -> None:
     """Freeze the bytes."""
     await connection.executemany(

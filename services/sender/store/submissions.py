@@ -14,7 +14,11 @@ _SETTLED = [state.value for state in SETTLED_STATES]
 
 
 async def put_submission(
-    connection: Connection, submission: Submission, pieces: Sequence[bytes]
+    connection: Connection,
+    submission: Submission,
+    pieces: Sequence[bytes],
+    *,
+    date_is_ours: bool = True,
 ) -> bool:
     """Freeze a submission; False when it is here already, which changes nothing."""
     put = await connection.fetchval(
@@ -22,10 +26,9 @@ async def put_submission(
         INSERT INTO submission
                (submission_id, tenant_id, account_id, state, revision, message_id_header,
                 sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                server_said, settled_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-                CASE WHEN $4 = 'queued' THEN now() END, $11, $12,
-                CASE WHEN $4 = ANY($13) THEN now() END)
+                server_said, settled_at, expires_at, date_is_ours)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                CASE WHEN $4 = ANY($14) THEN now() END, $15, $16)
         ON CONFLICT (submission_id) DO NOTHING RETURNING true
         """,
         submission.submission_id,
@@ -38,9 +41,12 @@ async def put_submission(
         submission.size_bytes,
         len(pieces),
         submission.needs_smtputf8,
+        submission.due_at,
         submission.reason,
         submission.server_said,
         _SETTLED,
+        submission.expires_at,
+        date_is_ours,
     )
     if not put:
         return False
