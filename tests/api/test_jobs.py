@@ -3,16 +3,20 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from services.api.actions.gather_jobs import gather_some
+from shared.contracts.envelope import Problem
 from shared.contracts.ids import Kind, shown
 from shared.contracts.intent import Outcome
+from shared.contracts.mail import SyncedMessage
+from shared.contracts.search import Found, SearchAnswer, SearchMessages
 from tests.api.conftest import Api, Person
-from tests.api.mail import Ground
-from tests.api.test_changes import changes, commands, job, settled, some
+from tests.api.mail import NOON, Ground
+from tests.api.test_changes import changes, commands, job, listed, settled, some
 from tests.stories.stack import until
 
 
@@ -139,3 +143,102 @@ async def test_undoing_a_new_mailbox_takes_no_mail_with_it(
     assert (answer.status_code, answer.json()["code"]) == (409, "mailbox_not_empty")
     assert (await ada.http.post(f"/jobs/{moved['id']}:undo")).status_code == 202
     assert (await ada.http.post(f"/jobs/{made['id']}:undo")).status_code == 202
+
+
+# --- By what is in them ---------------------------------------------------------------------------
+
+
+def by_text(person: Person, account: UUID, text: str, **more: Any) -> Any:
+    query = {"account_id": shown(Kind.ACCOUNT, account), "q": text} | more
+    return person.http.post(
+        "/messages:batch", json={"query": query, "change": {"keywords": {"flagged": True}}}
+    )
+
+
+def an_answer(*messages: SyncedMessage, more: bool = False) -> SearchAnswer:
+    return SearchAnswer(
+        found=tuple(Found(message_id=one.message_id, received_at=NOON) for one in messages),
+        more=more,
+    )
+
+
+async def test_what_a_search_finds_is_changed_and_nothing_beside_it(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    messages = await some(api, ground, 4)
+    other = await ada.connects()
+    pages = (an_answer(*messages[:2], more=True), an_answer(messages[1], messages[3]))
+    async with api.answering("indexer", SearchMessages, *pages) as asked:
+        answer = await by_text(ada, ground.account_id, "number")
+    [made] = answer.json()["jobs"]
+    assert (made["total"], made["is_counted"]) == (3, True)
+    flagged_now = {
+        name for name, one in (await listed(ada, ground.inbox)).items() if one["keywords"]
+    }
+    assert flagged_now == {"Number 0", "Number 1", "Number 3"}
+    assert [one.before for one in asked] == [None, (NOON, messages[1].message_id)]
+    assert {one.caller.account_ids for one in asked} == {(ground.account_id,)}
+    assert other.account_id not in asked[0].caller.account_ids
+    assert await api.rows("job_message", "message_id") == []
+
+
+async def test_of_what_is_found_only_what_the_query_says_beside_is_changed(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    here = ground.message("Here")
+    there = ground.message("There", state=ground.state(ground.archive))
+    await api.hears(ground.mailboxes(), ground.page(here, there))
+    async with api.answering("indexer", SearchMessages, an_answer(here, there)):
+        query = {"mailbox_id": shown(Kind.MAILBOX, ground.archive), "account_id": None}
+        answer = await by_text(ada, ground.account_id, "e", **query)
+    assert [one["total"] for one in answer.json()["jobs"]] == [1]
+    assert (await listed(ada, ground.archive))["There"]["keywords"] == ["\\Flagged"]
+
+
+async def test_what_more_than_a_thousand_messages_match_goes_on_by_itself(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    kept: list[SyncedMessage] = []
+    for turn in range(12):
+        page = [ground.message(f"{turn} {n}", minutes=turn) for n in range(100)]
+        await api.hears(ground.mailboxes(), ground.page(*page))
+        kept += page
+    async with api.answering("indexer", SearchMessages, an_answer(*kept[:1150])):
+        answer = await by_text(ada, ground.account_id, "shall")
+    [made] = answer.json()["jobs"]
+    assert (made["total"], made["is_counted"]) == (1000, False)
+    while await gather_some(api.world.pool, timedelta()) is not None:
+        pass
+    after = await job(ada, made["id"])
+    assert (after["total"], after["is_counted"]) == (1150, True)
+    assert await api.rows("job_message", "message_id") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        (
+            SearchAnswer(problem=Problem(code="query_invalid", detail="No.", position=3)),
+            400,
+            "query_invalid",
+        ),
+        (SearchAnswer(problem=Problem(code="search_too_slow")), 503, "search_unavailable"),
+        (SearchAnswer(more=True), 503, "search_unavailable"),
+        (
+            SearchAnswer(
+                found=tuple(Found(message_id=UUID(int=n), received_at=NOON) for n in range(10_000)),
+                more=True,
+            ),
+            422,
+            "query_too_wide",
+        ),
+    ],
+)
+async def test_nothing_is_changed_when_not_all_can_be_found(
+    api: Api, ada: Person, ground: Ground, answer: SearchAnswer, status: int, code: str
+) -> None:
+    await some(api, ground)
+    async with api.answering("indexer", SearchMessages, answer):
+        refused = await by_text(ada, ground.account_id, "number")
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert await commands(api) == []

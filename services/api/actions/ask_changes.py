@@ -83,8 +83,12 @@ async def change_selection(
     selection: Selection,
     asked: Asked,
     hold_back: timedelta,
+    found: Sequence[UUID],
 ) -> tuple[Job, dict[UUID, int]]:
-    """One job for all these messages: the first thousand at once, the others by and by."""
+    """One job for all these messages: the first thousand at once, the others by and by.
+
+    `found`: of a selection among what was found, that.
+    """
 
     async def work(connection: Connection) -> tuple[Job, dict[UUID, int]]:
         tenant_id = caller.tenant_id
@@ -99,6 +103,7 @@ async def change_selection(
             selection=selection,
         )
         await jobs.add(connection, tenant_id, new, gathered=False)
+        await jobs.put_found(connection, tenant_id, account_id, new.job_id, found)
         entries: list[Entry] = []
         for _ in range(GATHERED_AT_ONCE):
             job = await _job(connection, tenant_id, new.job_id)

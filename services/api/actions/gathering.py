@@ -33,6 +33,7 @@ async def gather(
         job.gathered_up_to,
         INTENT_MESSAGES,
     )
+    all_of_them = len(ids) < INTENT_MESSAGES
     held = sorted(await intents.hold(connection, tenant_id, job.account_id, ids))
     await jobs.put_gathered(
         connection,
@@ -40,8 +41,10 @@ async def gather(
         job.job_id,
         messages=len(held),
         up_to=ids[-1] if ids else None,
-        all_of_them=len(ids) < INTENT_MESSAGES,
+        all_of_them=all_of_them,
     )
+    if all_of_them and job.selection.found:
+        await jobs.forget_found(connection, tenant_id, job.job_id)
     if not held:
         return await ended_by_now(connection, tenant_id, job)
     final = job.asked.is_final and hold_back

@@ -203,6 +203,12 @@ class UploadsFull(Refused):
     code = "uploads_full"
 
 
+class TooManyFound(Refused):
+    """More than 10,000 messages match, too many to change at once: narrow the query."""
+
+    code = "query_too_wide"
+
+
 class SearchUnavailable(Refused):
     """Search does not answer at the moment."""
 

@@ -1,5 +1,6 @@
 """PATCH of messages and threads, and many at once: shown at once, then carried to the server."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Self
 from uuid import UUID
@@ -9,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from services.api.actions.ask_changes import change_messages, change_selection
+from services.api.actions.find_all_messages import find_all_messages
 from services.api.domain.changes import Asked
 from services.api.domain.refusals import NotFound, NoTrash
 from services.api.domain.told import LONGEST_LABEL, label_of
@@ -50,6 +52,7 @@ def _label(text: str) -> str:
 
 Id = Annotated[str, StringConstraints(max_length=64)]
 Keyword = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_keyword)]
+SearchText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 LabelName = Annotated[
     Line, StringConstraints(min_length=1, max_length=LONGEST_LABEL), AfterValidator(_label)
 ]
@@ -118,6 +121,10 @@ class MessageChanges(Body):
 class MessageQuery(Body):
     """Messages of a mailbox, or of an account, as lists show them now."""
 
+    q: SearchText | None = Field(
+        default=None,
+        description="Those that `GET /search` finds by this, up to 10,000 in the account.",
+    )
     mailbox_id: Id | None = None
     account_id: Id | None = None
     thread_id: Id | None = None
@@ -188,7 +195,8 @@ async def change_thread(
     status_code=202,
     summary="Change many messages: a job for each account that has some",
     description="By up to 1,000 ids, all of them or none; or by a query, of whose messages the"
-    " first thousand are changed at once and the others as the job goes on.",
+    " first thousand are changed at once and the others as the job goes on. What matches is what"
+    " matches now: a message that comes later is not changed.",
 )
 async def change_many(
     request: Asking, data: JSONBody[MessageBatch], prefer: Prefer = None
@@ -251,6 +259,9 @@ async def _change_query(
             if not await accounts.by_id(connection, caller.tenant_id, account_id):
                 raise NotFound
         asked = await _asked(connection, caller.tenant_id, account_id, data)
+    found = (
+        None if query.q is None else await find_all_messages(world.bus, caller, account_id, query.q)
+    )
     return await select_and_change(
         request,
         account_id,
@@ -259,14 +270,21 @@ async def _change_query(
             thread_id=None if query.thread_id is None else id_of(Kind.THREAD, query.thread_id),
             label=query.label,
             unread=query.unread,
+            found=found is not None,
         ),
         asked,
         prefer,
+        found or (),
     )
 
 
 async def select_and_change(
-    request: Asking, account_id: UUID, selection: Selection, asked: Asked, prefer: str | None
+    request: Asking,
+    account_id: UUID,
+    selection: Selection,
+    asked: Asked,
+    prefer: str | None,
+    found: Sequence[UUID] = (),
 ) -> Job:
     """A job for all of these."""
     world = world_of(request)
@@ -278,6 +296,7 @@ async def select_and_change(
         selection,
         asked,
         hold_back(request, prefer),
+        found,
     )
     await committed(request, grew)
     [settled] = await awaited(request, [job], prefer)

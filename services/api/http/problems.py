@@ -31,6 +31,7 @@ STATUS = {
     "cursor_expired": 410,
     "log_restarted": 410,
     "query_invalid": 400,
+    "query_too_wide": 422,
     "content_unavailable": 503,
     "image_link_invalid": 403,
     "image_unavailable": 502,

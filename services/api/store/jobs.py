@@ -19,6 +19,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     thread_id: UUID | None = None
     label: str | None = None
     unread: bool | None = None
+    found: bool = False  # only what was found when it was asked for
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
@@ -139,6 +140,33 @@ async def put_gathered(
     )
 
 
+async def put_found(
+    connection: Connection,
+    tenant_id: UUID,
+    account_id: UUID,
+    job_id: UUID,
+    message_ids: Sequence[UUID],
+) -> None:
+    """These are what the job is about, until it is forgotten or all of them are gathered."""
+    await connection.execute(
+        """
+        INSERT INTO job_message (tenant_id, job_id, message_id, account_id)
+        SELECT DISTINCT $1::uuid, $2::uuid, found, $3::uuid FROM unnest($4::uuid[]) AS found
+        """,
+        tenant_id,
+        job_id,
+        account_id,
+        message_ids,
+    )
+
+
+async def forget_found(connection: Connection, tenant_id: UUID, job_id: UUID) -> None:
+    """All that was found is gathered."""
+    await connection.execute(
+        "DELETE FROM job_message WHERE tenant_id = $1 AND job_id = $2", tenant_id, job_id
+    )
+
+
 async def put_undone(
     connection: Connection, tenant_id: UUID, job_id: UUID, undone_by: UUID
 ) -> bool:
@@ -210,9 +238,15 @@ async def select(
 
     Ids follow time: one above the job's came after it.
     """
+    among = (
+        "(SELECT message_id FROM job_message WHERE tenant_id = $1 AND job_id = $4) AS found"
+        " JOIN message USING (message_id)"
+        if selection.found
+        else "message"
+    )
     rows = await connection.fetch(
-        """
-        SELECT message_id FROM message
+        f"""
+        SELECT message_id FROM {among}
          WHERE tenant_id = $1 AND account_id = $2 AND listed
            AND message_id > $3 AND message_id < $4
            AND ($5::uuid IS NULL OR mailbox_id = $5)
@@ -220,7 +254,7 @@ async def select(
            AND ($7::boolean IS NULL OR unread = $7)
            AND ($8::text IS NULL OR labels @> ARRAY[$8])
          ORDER BY message_id LIMIT $9
-        """,
+        """,  # noqa: S608 - text of our own
         tenant_id,
         account_id,
         after or UUID(int=0),
