@@ -9,8 +9,9 @@ Asks:     SearchMessages, CountSearchable, ReadContent, FetchPart, ReadProofs, R
           ListQuarantine, PreviewSubmission
 Answers:  ReadUpload
 Hints:    LogGrew
-Owns:     tenant, person, membership, session, refresh_token, account, mailbox, message,
-          retelling, audit_difference, submission, log_position, event_log, upload, upload_piece,
-          upload_use, job, intent, intent_clock, intent_message, confirmed, outbox
+Owns:     tenant, person, membership, session, refresh_token, api_token, account, account_share,
+          mailbox, message, retelling, audit_difference, submission, log_position, event_log,
+          upload, upload_piece, upload_use, job, intent, intent_clock, intent_message, confirmed,
+          outbox
 Speaks:   HTTP, under /api/v1
 """

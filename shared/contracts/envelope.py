@@ -56,6 +56,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     tenant_id: UUID
     account_ids: tuple[UUID, ...]
     request_id: str | None = None
+    person_id: UUID | None = None
+    token_id: UUID | None = None  # the API token that speaks for them
 
 
 class Query(Struct, frozen=True, kw_only=True):

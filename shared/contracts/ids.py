@@ -29,6 +29,8 @@ class Kind(StrEnum):
     QUARANTINED = "qtn"
     UPLOAD = "upl"
     JOB = "job"
+    TOKEN = "tok"  # noqa: S105 - how an id of one begins
+    SESSION = "ses"
 
 
 class NotAnId(ValueError):

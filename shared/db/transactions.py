@@ -18,17 +18,19 @@ _TRIES = 10
 async def tenant_transaction(pool: Pool, caller: Caller) -> AsyncGenerator[Connection]:
     """The only way to a request connection: a transaction that sees what this caller may see.
 
-    Row-level security reads `postbus.tenant` and `postbus.accounts`; both end with the
-    transaction. No accounts means no rows of accounts.
+    Row-level security reads `postbus.tenant`, `postbus.accounts` and `postbus.person`; they end
+    with the transaction. No accounts means no rows of accounts.
     """
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
             """
             SELECT set_config('postbus.tenant', $1, true),
-                   set_config('postbus.accounts', $2, true)
+                   set_config('postbus.accounts', $2, true),
+                   set_config('postbus.person', $3, true)
             """,
             str(caller.tenant_id),
             "{" + ",".join(str(account_id) for account_id in caller.account_ids) + "}",
+            str(caller.person_id or ""),
         )
         yield connection
 

@@ -87,6 +87,12 @@ class Person:
         assert answer.status_code == 201, answer.text
         return Ground(self.tenant_id, read(Kind.ACCOUNT, answer.json()["id"]))
 
+    async def may_from_now_on(self, api: "Api", role: str) -> None:
+        """This role, in the tenant that is theirs."""
+        await api.admin.execute(
+            "UPDATE api.membership SET role = $2 WHERE tenant_id = $1", self.tenant_id, role
+        )
+
     async def items(self, path: str, **params: Any) -> list[dict[str, Any]]:
         answer = await self.http.get(path, params=params)
         assert answer.status_code == 200, answer.text

@@ -176,7 +176,7 @@ async def test_nobody_writes_into_another_tenant(api: Api, ada: Person, ground: 
 
 
 @pytest.mark.parametrize(
-    "table", ["person", "session", "refresh_token", "tenant", "membership", "retelling"]
+    "table", ["person", "session", "refresh_token", "api_token", "tenant", "retelling"]
 )
 async def test_what_acts_for_a_caller_cannot_read_who_signs_in(api: Api, table: str) -> None:
     async with api.world.request_pool.acquire() as connection:

@@ -107,11 +107,12 @@ async def test_the_document_accepts_the_mail_passwords_that_are_accepted(
 
 
 async def test_only_signing_in_and_signed_links_need_no_token(document: Document) -> None:
-    assert document["security"] == [{"bearer": []}]
+    assert document["security"] == [{"bearer": []}, {"cookie": []}]
     without = {
         path for _, path, operation in operations(document) if operation.get("security") == []
     }
-    assert without == {"/auth/register", "/auth/login", "/auth/refresh", "/proxy/image"}
+    signing_in = {"/auth/register", "/auth/login", "/auth/session", "/auth/refresh"}
+    assert without == {*signing_in, "/proxy/image"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +216,7 @@ async def test_search_is_explained_where_it_is_offered(document: Document, page:
 
 async def test_the_page_says_how_to_prove_who_you_are(page: str) -> None:
     assert page.count("With <code>Authorization: Bearer …</code>") > 10
-    assert page.count("Without a token") == 4
+    assert page.count("Without a token") == 5
     assert "<code>access_token</code>" in page
     assert "docs/api-events.md" in page
     assert "<code>email_taken</code>" in page

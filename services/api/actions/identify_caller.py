@@ -1,22 +1,66 @@
-"""Learn who asks, and what they may see."""
+"""Learn who asks, and what they may see and do."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+from uuid import UUID
 
 from services.api.domain.refusals import TokenRefused
-from services.api.domain.tokens import Claims, TokenKeys, claims_of
+from services.api.domain.rights import Role, Scope, administers_all, scopes_of
+from services.api.domain.tokens import Claims, TokenKeys, claims_of, secret_hash
 from services.api.store import people
+from services.api.store.people import Access
 from shared.contracts.envelope import Caller
 from shared.db import Pool
+
+#: That somebody was here is written down again after this long; not with every request.
+_SEEN_AGAIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTokenShown:
+    """An API token that came with a request, as its hash."""
+
+    token_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CookieShown:
+    """A session's cookie that came with a request, as its hash."""
+
+    cookie_hash: bytes
+
+
+#: What a request proves itself by.
+Proof: TypeAlias = Claims | ApiTokenShown | CookieShown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """The person who asks, where, and by which session or token."""
+
+    tenant_id: UUID
+    person_id: UUID
+    session_id: UUID | None
+    token_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Somebody signed in, and the callers they are."""
+    """Somebody who has proven who they are, and the callers they are."""
 
-    claims: Claims
+    proof: Proof
+    claims: Who
+    role: Role
+    scopes: frozenset[Scope]
+    administers: frozenset[UUID]  # accounts that they may change, share and remove
+    is_bound: bool  # by a token to some accounts
     caller: Caller  # of what is there now
     reader: Caller  # of the log, which also tells that an account went
+
+    @property
+    def by_token(self) -> bool:
+        return self.claims.token_id is not None
 
 
 def claims_shown(token: str, keys: TokenKeys) -> Claims:
@@ -24,28 +68,87 @@ def claims_shown(token: str, keys: TokenKeys) -> Claims:
     return claims_of(token, keys, now=datetime.now(UTC))
 
 
-async def identify_caller(pool: Pool, claims: Claims, request_id: str | None) -> Identity:
-    """What the session behind these claims may see at this moment; raises TokenRefused."""
+def api_token_shown(token: str) -> ApiTokenShown:
+    return ApiTokenShown(secret_hash(token))
+
+
+def cookie_shown(secret: str) -> CookieShown:
+    return CookieShown(secret_hash(secret))
+
+
+async def identify_caller(
+    pool: Pool,
+    proof: Proof,
+    request_id: str | None,
+    *,
+    address: str = "",
+    session_lives: timedelta | None = None,
+) -> Identity:
+    """What is behind this proof may see and do at this moment; raises TokenRefused.
+
+    A session in a cookie goes on by being used; one of tokens, by being renewed.
+    """
+    now = datetime.now(UTC)
     async with pool.acquire() as connection:
-        access = await people.access_of(
-            connection,
-            tenant_id=claims.tenant_id,
-            person_id=claims.person_id,
-            session_id=claims.session_id,
-            now=datetime.now(UTC),
-        )
-    if access is None:
-        raise TokenRefused("The session is over; sign in again.")
+        match proof:
+            case Claims():
+                access = await people.access_of_session(
+                    connection,
+                    tenant_id=proof.tenant_id,
+                    person_id=proof.person_id,
+                    session_id=proof.session_id,
+                    now=now,
+                )
+            case ApiTokenShown():
+                access = await people.access_of_token(connection, proof.token_hash, now)
+            case CookieShown():
+                access = await people.access_of_cookie(connection, proof.cookie_hash, now)
+        if access is None:
+            raise TokenRefused("The session or token is over; sign in again.")
+        if not isinstance(proof, Claims) and _is_stale(access, now):
+            await people.note_use(
+                connection,
+                access,
+                now=now,
+                address=address,
+                expires_at=now + session_lives if session_lives else None,
+            )
+    return _identity(proof, access, request_id)
+
+
+def _is_stale(access: Access, now: datetime) -> bool:
+    return access.used_at is None or now - access.used_at > _SEEN_AGAIN
+
+
+def _identity(proof: Proof, access: Access, request_id: str | None) -> Identity:
+    role = Role(access.role)
+    caller = Caller(
+        tenant_id=access.tenant_id,
+        account_ids=tuple(access.account_ids),
+        request_id=request_id,
+        person_id=access.person_id,
+        token_id=access.token_id,
+    )
     return Identity(
-        claims=claims,
-        caller=Caller(
-            tenant_id=claims.tenant_id,
-            account_ids=tuple(access.account_ids),
-            request_id=request_id,
+        proof=proof,
+        claims=Who(
+            tenant_id=access.tenant_id,
+            person_id=access.person_id,
+            session_id=access.session_id,
+            token_id=access.token_id,
         ),
+        role=role,
+        scopes=scopes_of(role, access.scopes),
+        administers=frozenset(
+            access.account_ids if administers_all(role) else access.own_account_ids
+        ),
+        is_bound=access.is_bound,
+        caller=caller,
         reader=Caller(
-            tenant_id=claims.tenant_id,
+            tenant_id=access.tenant_id,
             account_ids=(*access.account_ids, *access.past_account_ids),
             request_id=request_id,
+            person_id=access.person_id,
+            token_id=access.token_id,
         ),
     )

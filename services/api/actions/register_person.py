@@ -11,12 +11,12 @@ from services.api.domain import passwords
 from services.api.domain.refusals import AddressTaken
 from services.api.domain.tokens import Claims
 from services.api.store import people
-from services.api.store.people import Person
+from services.api.store.people import Client, Person
 from shared.db import Pool
 
 
 async def register_person(
-    pool: Pool, issuer: Issuer, *, email: str, name: str, password: str
+    pool: Pool, issuer: Issuer, *, email: str, name: str, password: str, client: Client
 ) -> SignedIn:
     """A new tenant whose owner is this person, signed in; raises AddressTaken."""
     password_hash = await asyncio.to_thread(passwords.hashed, password)
@@ -48,6 +48,7 @@ async def register_person(
                 tenant_id=person.tenant_id,
                 person_id=person.person_id,
                 expires_at=now + issuer.refresh_lives,
+                client=client,
             )
             return await issue(connection, issuer, person, claims, now)
     except asyncpg.UniqueViolationError as error:

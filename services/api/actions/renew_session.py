@@ -6,7 +6,7 @@ import structlog
 
 from services.api.actions.sessions import Issuer, SignedIn, issue
 from services.api.domain.refusals import TokenRefused
-from services.api.domain.tokens import Claims, refresh_hash
+from services.api.domain.tokens import Claims, secret_hash
 from services.api.store import people
 from shared.db import Pool
 
@@ -19,7 +19,7 @@ async def renew_session(pool: Pool, issuer: Issuer, *, refresh_token: str) -> Si
     A token is good once. One that comes again was copied, and nobody can say whether the thief
     or the owner came first: the whole session ends (RFC 9700 §4.14.2).
     """
-    token_hash = refresh_hash(refresh_token)
+    token_hash = secret_hash(refresh_token)
     now = datetime.now(UTC)
     async with pool.acquire() as connection, connection.transaction():
         known = await people.hold_refresh_token(connection, token_hash)

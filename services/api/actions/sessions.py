@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.api.domain.tokens import KEY_BYTES, Claims, TokenKeys, access_token, refresh_hash
+from services.api.domain.tokens import KEY_BYTES, Claims, TokenKeys, access_token, secret_hash
 from services.api.domain.tokens import refresh_token as refresh_token_of
 from services.api.store import people
 from services.api.store.people import Person
@@ -40,7 +40,7 @@ async def issue(
     refresh_token = refresh_token_of(secrets.token_bytes(KEY_BYTES))
     await people.add_refresh_token(
         connection,
-        token_hash=refresh_hash(refresh_token),
+        token_hash=secret_hash(refresh_token),
         session_id=claims.session_id,
         tenant_id=claims.tenant_id,
         expires_at=now + issuer.refresh_lives,

@@ -1,15 +1,21 @@
-"""End a session."""
+"""End a session, or all of them."""
 
 from datetime import UTC, datetime
 
-from services.api.domain.tokens import Claims
+from services.api.actions.identify_caller import Who
 from services.api.store import people
 from shared.db import Pool
 
 
-async def sign_out(pool: Pool, claims: Claims) -> None:
-    """None of the tokens of this session is good any more."""
+async def sign_out(pool: Pool, who: Who) -> None:
+    """None of the tokens of this session is good any more, nor its cookie."""
+    if who.session_id is None:
+        return
     async with pool.acquire() as connection:
-        await people.revoke_session(
-            connection, claims.tenant_id, claims.session_id, datetime.now(UTC)
-        )
+        await people.revoke_session(connection, who.tenant_id, who.session_id, datetime.now(UTC))
+
+
+async def sign_out_everywhere(pool: Pool, who: Who) -> None:
+    """Nor that of any other session of this person."""
+    async with pool.acquire() as connection:
+        await people.revoke_sessions(connection, who.person_id, datetime.now(UTC))

@@ -4,6 +4,9 @@ Refused
 ├── NotFound            not there, or not this caller's to see
 ├── SignInRefused       address or password is wrong
 ├── TokenRefused        a token that is not good (any more)
+├── NotPermitted        a role or a token that does not reach so far
+├── ForeignOrigin       a cookie, sent along by another site
+├── PasswordWrong       somebody signed in who does not know the password
 ├── RegistrationClosed  nobody may register here
 ├── AddressTaken        somebody has registered with this address
 ├── SecretRequired      where a password goes is changed without giving the password again
@@ -77,6 +80,24 @@ class TokenRefused(Refused):
     """The token is missing, malformed, expired or revoked."""
 
     code = "token_invalid"
+
+
+class PasswordWrong(Refused):
+    """This is not your password."""
+
+    code = "password_wrong"
+
+
+class NotPermitted(Refused):
+    """Your role, or this token, does not let you do this."""
+
+    code = "not_permitted"
+
+
+class ForeignOrigin(Refused):
+    """A request with this cookie must come from a page of this server."""
+
+    code = "foreign_origin"
 
 
 class RegistrationClosed(Refused):

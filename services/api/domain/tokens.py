@@ -2,7 +2,12 @@
 
 Access tokens are signed with HS256 under a key named in the header (`kid`): a new key signs,
 older ones are still believed until the tokens they signed have expired. A refresh token is 256
-random bits that are worth something once; only its hash is kept.
+random bits that are worth something once; only its hash is kept, as of an API token and of what a
+browser's cookie holds.
+
+The claims: `iss` is "postbus"; `sub` the person (usr_…), `ten` the tenant (ten_…), `sid` the
+session; `iat` and `exp` as RFC 7519 has them. Whether the session is still there, and what its
+person may see, is looked up with each request: a token proves who, never what.
 """
 
 import base64
@@ -24,6 +29,9 @@ _ISSUER = "postbus"
 KEY_BYTES = 32
 _KEYS_KEPT = 3
 _REFRESH_PREFIX = "pbr_"
+_COOKIE_PREFIX = "pbs_"
+API_TOKEN_PREFIX = "pbt_"  # noqa: S105 - how one begins
+_SHOWN_OF_A_TOKEN = 12
 
 
 class KeysUnusable(Exception):
@@ -128,9 +136,28 @@ def claims_of(token: str, keys: TokenKeys, *, now: datetime) -> Claims:
 
 def refresh_token(random: bytes) -> str:
     """A token that buys one new pair of tokens, made of 32 random octets."""
-    return _REFRESH_PREFIX + base64.urlsafe_b64encode(random).decode().rstrip("=")
+    return _secret(_REFRESH_PREFIX, random)
 
 
-def refresh_hash(token: str) -> bytes:
-    """What is kept of a refresh token. It is random, so a plain hash cannot be guessed back."""
+def cookie_secret(random: bytes) -> str:
+    """What a browser keeps of a session: worth nothing anywhere else, and over with it."""
+    return _secret(_COOKIE_PREFIX, random)
+
+
+def api_token(random: bytes) -> str:
+    """A token for a program. Its beginning tells scanners for leaked secrets what it is."""
+    return _secret(API_TOKEN_PREFIX, random)
+
+
+def prefix_of(token: str) -> str:
+    """What is shown of a token in lists: enough to know it again, not to use it."""
+    return token[:_SHOWN_OF_A_TOKEN]
+
+
+def _secret(prefix: str, random: bytes) -> str:
+    return prefix + base64.urlsafe_b64encode(random).decode().rstrip("=")
+
+
+def secret_hash(token: str) -> bytes:
+    """What is kept of a secret of ours. It is random, so a plain hash cannot be guessed back."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -12,10 +12,12 @@ from services.api.actions.connecting import Login
 from services.api.actions.create_account import create_account
 from services.api.actions.remove_account import remove_account
 from services.api.domain.refusals import NotFound, PlaintextRefused
+from services.api.domain.rights import Scope
 from services.api.http.bodies import Body, EmailAddress, Host, Line, Name
 from services.api.http.integrity import integrity
 from services.api.http.moments import Moment
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts as store
 from services.api.store.accounts import Account
@@ -126,7 +128,7 @@ class Accounts(Struct, frozen=True, kw_only=True):
     items: list[ShownAccount]
 
 
-@post("", summary="Connect a mail account")
+@post("", summary="Connect a mail account", security=needs(Scope.ACCOUNT_ADMIN))
 async def create(request: Asking, data: JSONBody[NewAccount]) -> Response[ShownAccount]:
     world = world_of(request)
     _refuse_plaintext(data, world.settings.allow_plaintext_passwords)
@@ -152,7 +154,7 @@ async def create(request: Asking, data: JSONBody[NewAccount]) -> Response[ShownA
     return Response(made, status_code=201, headers={"Location": f"/api/v1/accounts/{made.id}"})
 
 
-@get("", summary="List accounts")
+@get("", summary="List accounts", security=needs(Scope.MAIL_READ))
 async def list_all(request: Asking) -> Accounts:
     caller = request.user.caller
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
@@ -160,7 +162,11 @@ async def list_all(request: Asking) -> Accounts:
     return Accounts(items=[shown_account(account) for account in found])
 
 
-@get("/{account_id:str}", summary="One account: its state, and how far its first copy came")
+@get(
+    "/{account_id:str}",
+    summary="One account: its state, and how far its first copy came",
+    security=needs(Scope.MAIL_READ),
+)
 async def get_one(request: Asking, account_id: FromPath[str]) -> ShownAccount:
     caller = request.user.caller
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
@@ -170,7 +176,11 @@ async def get_one(request: Asking, account_id: FromPath[str]) -> ShownAccount:
     return shown_account(account)
 
 
-@patch("/{account_id:str}", summary="Change an account; servers that change are tried anew")
+@patch(
+    "/{account_id:str}",
+    summary="Change an account; servers that change are tried anew",
+    security=needs(Scope.ACCOUNT_ADMIN),
+)
 async def change(
     request: Asking, account_id: FromPath[str], data: JSONBody[ChangedAccount]
 ) -> ShownAccount:
@@ -192,7 +202,10 @@ async def change(
 
 
 @delete(
-    "/{account_id:str}", status_code=204, summary="Disconnect: our copy goes, the server's stays"
+    "/{account_id:str}",
+    status_code=204,
+    summary="Disconnect: our copy goes, the server's stays",
+    security=needs(Scope.ACCOUNT_ADMIN),
 )
 async def remove(request: Asking, account_id: FromPath[str]) -> None:
     world = world_of(request)

@@ -12,8 +12,10 @@ from services.api.domain.file_names import attachment_name, each_its_own, safe_n
 from services.api.domain.file_types import sent_as
 from services.api.domain.ranges import NotThere, Span, asks_for_some, span_of
 from services.api.domain.refusals import NotFound, RangeNotThere
+from services.api.domain.rights import Scope
 from services.api.domain.zipping import Zip
 from services.api.http.files import Answer, headers_of, names, not_modified, streamed
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store.reading import ShownMessage
 from shared.bus.bucket import Key
@@ -26,7 +28,11 @@ IfRange = Annotated[str | None, HeaderParameter(name="If-Range")]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 
 
-@get("/{message_id:str}/attachments/{number:int}", summary="Download an attachment")
+@get(
+    "/{message_id:str}/attachments/{number:int}",
+    summary="Download an attachment",
+    security=needs(Scope.MAIL_READ),
+)
 async def attachment(
     request: Asking,
     message_id: FromPath[str],
@@ -57,7 +63,11 @@ async def attachment(
     return await _answer(request, message, number, headers, range_, if_range, if_none_match)
 
 
-@get("/{message_id:str}/raw", summary="Download a message as it came")
+@get(
+    "/{message_id:str}/raw",
+    summary="Download a message as it came",
+    security=needs(Scope.MAIL_READ),
+)
 async def raw(
     request: Asking,
     message_id: FromPath[str],
@@ -76,7 +86,11 @@ async def raw(
     return await _answer(request, message, WHOLE_MESSAGE, headers, range_, if_range, if_none_match)
 
 
-@get("/{message_id:str}/attachments.zip", summary="Download all attachments of a message")
+@get(
+    "/{message_id:str}/attachments.zip",
+    summary="Download all attachments of a message",
+    security=needs(Scope.MAIL_READ),
+)
 async def attachments(request: Asking, message_id: FromPath[str]) -> Answer:
     """Every attachment, pictures in the text included, under a name of its own."""
     message = await _message(request, message_id)

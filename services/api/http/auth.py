@@ -1,26 +1,45 @@
 """/auth: register, sign in, stay signed in, sign out."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from litestar import Request, Router, post
+from litestar import Request, Response, Router, post
+from litestar.datastructures import Cookie
 from litestar.params import JSONBody
 from msgspec import Struct
 from pydantic import Field, SecretStr
 
+from services.api.actions.identify_caller import CookieShown
+from services.api.actions.open_browser_session import open_browser_session
 from services.api.actions.register_person import register_person
 from services.api.actions.renew_session import renew_session
 from services.api.actions.sessions import SignedIn
 from services.api.actions.sign_in import sign_in
-from services.api.actions.sign_out import sign_out
+from services.api.actions.sign_out import sign_out, sign_out_everywhere
 from services.api.domain.addresses import NotAnAddress, address_spec
 from services.api.domain.refusals import RegistrationClosed, SignInRefused, TooManyAttempts
 from services.api.http.bodies import Body, EmailAddress, Name
+from services.api.http.client import described_client
 from services.api.http.limits import attempt
-from services.api.http.signed_in import Asking, signed_in, world_of
+from services.api.http.scopes import OPEN, needs_session
+from services.api.http.signed_in import (
+    COOKIE,
+    LOOPBACK_COOKIE,
+    Asking,
+    id_of,
+    is_loopback,
+    refuse_foreign,
+    signed_in,
+    world_of,
+)
 from services.api.metrics import SIGN_INS
+from services.api.store.people import Person
 from shared.contracts.ids import Kind, shown
 
 _LONGEST_BODY = 16 * 1024  # anybody may send one
+_COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep one
 
 Password = Annotated[SecretStr, Field(min_length=8, max_length=1024)]
 
@@ -38,6 +57,9 @@ class Credentials(Body):
 
     email: Annotated[str, Field(max_length=320)]
     password: Annotated[SecretStr, Field(max_length=1024)]
+    tenant_id: Annotated[str | None, Field(max_length=64)] = Field(
+        default=None, description="Where somebody belongs to several: at which. Else the first."
+    )
 
 
 class Renewal(Body):
@@ -65,7 +87,14 @@ class Tokens(Struct, frozen=True, kw_only=True):
     tenant: Named
 
 
-@post("/register", summary="Register: a new tenant with you as its owner")
+class OpenedSession(Struct, frozen=True, kw_only=True):
+    """Who has signed in; what proves it is in a cookie."""
+
+    user: Named
+    tenant: Named
+
+
+@post("/register", security=OPEN, summary="Register: a new tenant with you as its owner")
 async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]) -> Tokens:
     world = world_of(request)
     if world.settings.registration == "closed":
@@ -78,32 +107,60 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
             email=data.email,
             name=data.name,
             password=data.password.get_secret_value(),
+            client=described_client(request),
         )
     )
 
 
-@post("/login", status_code=200, summary="Sign in")
+@post("/login", security=OPEN, status_code=200, summary="Sign in")
 async def login(request: Request[Any, Any, Any], data: JSONBody[Credentials]) -> Tokens:
     world = world_of(request)
-    try:
-        await attempt(request, "login-client")
-        # One bucket for an address, however it is written.
-        email = address_spec(data.email)
-        await attempt(request, "login", at=email.casefold())
-        signed = await sign_in(
-            world.pool, world.issuer, email=email, password=data.password.get_secret_value()
+    async with _guessing(request, data) as (email, tenant_id):
+        return _tokens(
+            await sign_in(
+                world.pool,
+                world.issuer,
+                email=email,
+                password=data.password.get_secret_value(),
+                client=described_client(request),
+                tenant_id=tenant_id,
+            )
         )
-    except TooManyAttempts:
-        SIGN_INS.labels("throttled").inc()
-        raise
-    except (SignInRefused, NotAnAddress) as error:
-        SIGN_INS.labels("refused").inc()
-        raise SignInRefused from error
-    SIGN_INS.labels("ok").inc()
-    return _tokens(signed)
 
 
-@post("/refresh", status_code=200, summary="New tokens for a refresh token, which is used up")
+@post(
+    "/session",
+    security=OPEN,
+    status_code=200,
+    summary="Sign in a browser: the session is in a cookie that no page can read",
+)
+async def open_session(
+    request: Request[Any, Any, Any], data: JSONBody[Credentials]
+) -> Response[OpenedSession]:
+    # Else another site could sign somebody in as somebody else, and read what they then write.
+    refuse_foreign(request)
+    world = world_of(request)
+    async with _guessing(request, data) as (email, tenant_id):
+        opened = await open_browser_session(
+            world.pool,
+            email=email,
+            password=data.password.get_secret_value(),
+            client=described_client(request),
+            lives=world.issuer.refresh_lives,
+            tenant_id=tenant_id,
+        )
+    user, tenant = _named(opened.person)
+    answer = Response(OpenedSession(user=user, tenant=tenant))
+    answer.set_cookie(_cookie(request, opened.secret, _COOKIE_SECONDS))
+    return answer
+
+
+@post(
+    "/refresh",
+    security=OPEN,
+    status_code=200,
+    summary="New tokens for a refresh token, which is used up",
+)
 async def refresh(request: Request[Any, Any, Any], data: JSONBody[Renewal]) -> Tokens:
     world = world_of(request)
     return _tokens(
@@ -113,27 +170,102 @@ async def refresh(request: Request[Any, Any, Any], data: JSONBody[Renewal]) -> T
     )
 
 
-@post("/logout", status_code=204, guards=[signed_in], summary="Sign out: end this session")
-async def logout(request: Asking) -> None:
+@post(
+    "/logout",
+    security=needs_session(),
+    status_code=204,
+    guards=[signed_in],
+    summary="Sign out: end this session",
+)
+async def logout(request: Asking) -> Response[None]:
     await sign_out(world_of(request).pool, request.user.claims)
+    answer = Response(None, status_code=204)
+    if isinstance(request.user.proof, CookieShown):
+        answer.set_cookie(_cookie(request, "", 0))
+    return answer
+
+
+@post(
+    "/logout-everywhere",
+    security=needs_session(),
+    status_code=204,
+    guards=[signed_in],
+    summary="Sign out everywhere: end every session of yours, this one too",
+)
+async def logout_everywhere(request: Asking) -> Response[None]:
+    await sign_out_everywhere(world_of(request).pool, request.user.claims)
+    answer = Response(None, status_code=204)
+    if isinstance(request.user.proof, CookieShown):
+        answer.set_cookie(_cookie(request, "", 0))
+    return answer
 
 
 def router() -> Router:
     return Router(
         "/auth",
-        route_handlers=[register, login, refresh, logout],
+        route_handlers=[register, login, open_session, refresh, logout, logout_everywhere],
         request_max_body_size=_LONGEST_BODY,
         tags=["auth"],
     )
 
 
 def _tokens(signed: SignedIn) -> Tokens:
-    person = signed.person
+    user, tenant = _named(signed.person)
     return Tokens(
         access_token=signed.access_token,
         token_type="Bearer",  # noqa: S106 - RFC 6750
         expires_in=signed.expires_in_seconds,
         refresh_token=signed.refresh_token,
-        user=Named(id=shown(Kind.USER, person.person_id), name=person.name, email=person.email),
-        tenant=Named(id=shown(Kind.TENANT, person.tenant_id), name=person.tenant_name),
+        user=user,
+        tenant=tenant,
     )
+
+
+def _named(person: Person) -> tuple[Named, Named]:
+    return (
+        Named(id=shown(Kind.USER, person.person_id), name=person.name, email=person.email),
+        Named(id=shown(Kind.TENANT, person.tenant_id), name=person.tenant_name),
+    )
+
+
+def _cookie(request: Request[Any, Any, Any], secret: str, seconds: int) -> Cookie:
+    """The session's cookie. How long it is kept matters little: the session decides."""
+    bare = is_loopback(request) and request.url.scheme == "http"
+    return Cookie(
+        key=LOOPBACK_COOKIE if bare else COOKIE,
+        value=secret,
+        max_age=seconds,
+        path="/",
+        secure=not bare,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+@asynccontextmanager
+async def _guessing(
+    request: Request[Any, Any, Any], data: Credentials
+) -> AsyncGenerator[tuple[str, UUID | None]]:
+    """Within it somebody tries a password: slowed down, counted, and refused in one way only."""
+    try:
+        await attempt(request, "login-client")
+        # One bucket for an address, however it is written.
+        email = address_spec(data.email)
+        await attempt(request, "login", at=email.casefold())
+        yield (
+            email,
+            None if data.tenant_id is None else id_of(Kind.TENANT, data.tenant_id, SignInRefused),
+        )
+    except TooManyAttempts:
+        SIGN_INS.labels("throttled").inc()
+        raise
+    except (SignInRefused, NotAnAddress) as error:
+        SIGN_INS.labels("refused").inc()
+        raise SignInRefused from error
+    SIGN_INS.labels("ok").inc()
+
+
+async def guess_again(request: Asking) -> None:
+    """Somebody signed in tries their password: slowed down as who signs in; TooManyAttempts."""
+    await attempt(request, "login-client")
+    await attempt(request, "login", at=str(request.user.claims.person_id))

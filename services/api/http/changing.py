@@ -13,6 +13,7 @@ from services.api.actions.ask_changes import change_messages, change_selection
 from services.api.actions.find_all_messages import find_all_messages
 from services.api.domain.changes import Asked
 from services.api.domain.refusals import NotFound, NoTrash
+from services.api.domain.rights import Scope
 from services.api.domain.told import LONGEST_LABEL, label_of
 from services.api.http.bodies import Body, Line
 from services.api.http.jobs import (
@@ -25,6 +26,7 @@ from services.api.http.jobs import (
     shown_job,
     wants_wait,
 )
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts, changeable
 from services.api.store.jobs import Job, Selection
@@ -158,6 +160,7 @@ class MessageBatch(Body):
     "/{message_id:str}",
     status_code=202,
     summary="Mark, label, move, copy, delete or destroy a message",
+    security=needs(Scope.MAIL_WRITE),
 )
 async def change_one(
     request: Asking,
@@ -173,6 +176,7 @@ async def change_one(
     "/{thread_id:str}",
     status_code=202,
     summary="Change all messages of a thread: a job for each account that has some",
+    security=needs(Scope.MAIL_WRITE),
 )
 async def change_thread(
     request: Asking,
@@ -197,6 +201,7 @@ async def change_thread(
     description="By up to 1,000 ids, all of them or none; or by a query, of whose messages the"
     " first thousand are changed at once and the others as the job goes on. What matches is what"
     " matches now: a message that comes later is not changed.",
+    security=needs(Scope.MAIL_WRITE),
 )
 async def change_many(
     request: Asking, data: JSONBody[MessageBatch], prefer: Prefer = None

@@ -11,9 +11,11 @@ from uuid_utils.compat import uuid7
 from services.api.actions.ask_changes import change_mailbox
 from services.api.domain.changes import Asked
 from services.api.domain.refusals import MailboxFixed, NotFound, PathTaken
+from services.api.domain.rights import Scope
 from services.api.http.bodies import Body, Line
 from services.api.http.changing import Id, hold_back, select_and_change
 from services.api.http.jobs import Prefer, ShownJob, answer, awaited, committed, shown_job
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.http.verbs import verb
 from services.api.store import accounts, changeable
@@ -55,7 +57,7 @@ class ChangedMailbox(Body):
         return self
 
 
-@post("", status_code=202, summary="Make a mailbox")
+@post("", status_code=202, summary="Make a mailbox", security=needs(Scope.MAIL_WRITE))
 async def create(
     request: Asking, data: JSONBody[NewMailbox], prefer: Prefer = None
 ) -> Response[ShownJob]:
@@ -76,7 +78,12 @@ async def create(
     )
 
 
-@patch("/{mailbox_id:str}", status_code=202, summary="Rename a mailbox, or subscribe to it")
+@patch(
+    "/{mailbox_id:str}",
+    status_code=202,
+    summary="Rename a mailbox, or subscribe to it",
+    security=needs(Scope.MAIL_WRITE),
+)
 async def change(
     request: Asking,
     mailbox_id: FromPath[str],
@@ -109,7 +116,12 @@ async def change(
     )
 
 
-@delete("/{mailbox_id:str}", status_code=202, summary="Remove a mailbox with all that is in it")
+@delete(
+    "/{mailbox_id:str}",
+    status_code=202,
+    summary="Remove a mailbox with all that is in it",
+    security=needs(Scope.MAIL_WRITE),
+)
 async def remove(
     request: Asking, mailbox_id: FromPath[str], prefer: Prefer = None
 ) -> Response[ShownJob]:
@@ -120,7 +132,11 @@ async def remove(
     )
 
 
-@verb("/{mailbox_id:str}:empty", summary="Destroy all that is in a mailbox")
+@verb(
+    "/{mailbox_id:str}:empty",
+    summary="Destroy all that is in a mailbox",
+    security=needs(Scope.MAIL_WRITE),
+)
 async def empty(
     request: Asking, mailbox_id: FromPath[str], prefer: Prefer = None
 ) -> Response[ShownJob]:
@@ -135,7 +151,11 @@ async def empty(
     return answer(shown_job(request, job), [job], prefer)
 
 
-@verb("/{mailbox_id:str}:mark-all-read", summary="Mark all in a mailbox read")
+@verb(
+    "/{mailbox_id:str}:mark-all-read",
+    summary="Mark all in a mailbox read",
+    security=needs(Scope.MAIL_WRITE),
+)
 async def mark_all_read(
     request: Asking, mailbox_id: FromPath[str], prefer: Prefer = None
 ) -> Response[ShownJob]:

@@ -21,7 +21,6 @@ from services.api.http.events import Event, Events
 from shared.contracts.ids import Kind, shown
 
 _IMAGES = "/api/v1/proxy/image"
-_OPEN = frozenset({"/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh", _IMAGES})
 _EVENTS = "/api/v1/events"
 _UPLOADS = "/api/v1/uploads"
 _MESSAGE_FILES = "/api/v1/messages/{message_id}/"
@@ -87,8 +86,6 @@ def complete(document: OpenAPI) -> None:
     for path, item in (document.paths or {}).items():
         for operation in (item.get, item.post, item.patch, item.put, item.delete):
             if operation is not None:
-                if path in _OPEN:
-                    operation.security = []
                 if path == _EVENTS:
                     _with_both_forms(operation)
                 if path in _FILES:

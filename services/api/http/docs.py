@@ -47,8 +47,7 @@ class PageRenderPlugin(OpenAPIRenderPlugin):
             for method, operation in item.items():
                 if isinstance(operation, dict) and "responses" in operation:
                     tag = (operation.get("tags") or ["other"])[0]
-                    token = bool(operation.get("security", openapi_schema.get("security")))
-                    shown = _operation(path, method, operation, token)
+                    shown = _operation(path, method, operation)
                     sections.setdefault(tag, []).append(shown)
         for tag, operations in sections.items():
             parts += [f"<h2>{escape(tag)}</h2>", *operations]
@@ -58,7 +57,8 @@ class PageRenderPlugin(OpenAPIRenderPlugin):
         return "".join(parts).encode()
 
 
-def _operation(path: str, method: str, operation: dict[str, Any], token: bool) -> str:
+def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+    needed = next(iter(operation.get("security", ())), None)
     rows = [
         f"<tr><td><code>{escape(one['name'])}</code>{'' if one.get('required') else '?'}"
         f"<td>{escape(one['in'])}<td>{_reference(one['schema'])}{_limits(one['schema'])}"
@@ -86,10 +86,15 @@ def _operation(path: str, method: str, operation: dict[str, Any], token: bool) -
     return (
         f"<details><summary><span class=m>{method.upper()}</span><code>{escape(path)}</code> "
         f"{escape(operation.get('summary') or '')}</summary>"
-        f"<p>{'With <code>Authorization: Bearer …</code>' if token else 'Without a token'}"
+        f"<p>{'Without a token' if needed is None else _needs(needed)}"
         f"<table>{''.join(rows)}</table>{''.join(bodies)}{''.join(answers)}"
         f"<p>Problems:<table>{''.join(problems)}</table></details>"
     )
+
+
+def _needs(needed: dict[str, list[str]]) -> str:
+    scopes = "".join(f", <code>{escape(name)}</code>" for name in next(iter(needed.values())))
+    return f"With <code>Authorization: Bearer …</code>{scopes}"
 
 
 def _content(media_type: str, content: dict[str, Any]) -> str:

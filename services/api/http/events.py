@@ -19,8 +19,10 @@ from services.api.actions.read_log import EARLIEST, LATEST, Wanted, place_in_log
 from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import public_id
 from services.api.domain.refusals import NotFound, Refused, TooManyReaders
+from services.api.domain.rights import Scope
 from services.api.http.paging import Limit
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, request_id_of, world_of
 from services.api.metrics import EVENT_STREAMS
 from services.api.store.log import LoggedEvent
@@ -58,7 +60,11 @@ class Events(Struct, frozen=True, kw_only=True):
     more: bool
 
 
-@get("", summary="Events since a cursor; with Accept: text/event-stream, as they happen")
+@get(
+    "",
+    summary="Events since a cursor; with Accept: text/event-stream, as they happen",
+    security=needs(Scope.EVENTS_READ),
+)
 async def events(
     request: Asking,
     after: Annotated[
@@ -159,7 +165,7 @@ async def _stream(
                 grew.clear()
                 try:
                     # What the session may see can change while its stream is open.
-                    identity = await identify_caller(world.pool, identity.claims, request_id)
+                    identity = await identify_caller(world.pool, identity.proof, request_id)
                     page = await read_log(
                         world.request_pool, identity.reader, cursor, wanted, _AT_A_TIME
                     )

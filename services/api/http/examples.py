@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from services.api.domain.rights import Role, Scope
 from services.api.http.accounts import (
     Accounts,
     ChangedAccount,
@@ -14,13 +15,21 @@ from services.api.http.accounts import (
     Server,
     ShownAccount,
 )
-from services.api.http.auth import Credentials, Named, Registration, Renewal, Tokens
+from services.api.http.auth import (
+    Credentials,
+    Named,
+    OpenedSession,
+    Registration,
+    Renewal,
+    Tokens,
+)
 from services.api.http.bodies import Body
 from services.api.http.changing import MessageBatch, MessageChanges
 from services.api.http.changing_mailboxes import ChangedMailbox, NewMailbox
 from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.jobs import Jobs, ShownJob
 from services.api.http.mailboxes import Mailbox, Mailboxes
+from services.api.http.me import Belonging, ChangedPassword, Me, Sessions, ShownSession
 from services.api.http.messages import (
     Header,
     Message,
@@ -46,6 +55,7 @@ from services.api.http.submissions import (
     Submission,
     SubmissionPage,
 )
+from services.api.http.tokens import ApiToken, ApiTokens, MadeToken, NewToken
 from services.api.http.uploads import Upload
 from shared.contracts.account import AccountState, Security
 from shared.contracts.content import (
@@ -87,6 +97,19 @@ _SHOWN_JOB = ShownJob(
     updated_at=_NOON,
 )
 
+_BELONGING = Belonging(id=_TENANT, name="Ada Lovelace", role=Role.OWNER)
+_TOKEN = ApiToken(
+    id=shown(Kind.TOKEN, UUID("01936d30-8e12-7c3d-b5f4-1a9e7d2c6b80")),
+    name="Backup at home",
+    prefix="pbt_0QmXf3vK",
+    scopes=["events:read", "mail:read"],
+    account_ids=[_ACCOUNT],
+    created_at=_NOON,
+    expires_at=None,
+    used_at=_NOON,
+    used_from="192.0.2.17",
+)
+
 BODIES: dict[type[Body], dict[str, Any]] = {
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
     MessageBatch: {
@@ -101,6 +124,16 @@ BODIES: dict[type[Body], dict[str, Any]] = {
         "name": "Ada Lovelace",
     },
     Credentials: {"email": "me@example.org", "password": "correct horse battery"},
+    ChangedPassword: {
+        "current_password": "correct horse battery",
+        "new_password": "staple of another kind",
+    },
+    NewToken: {
+        "name": "Backup at home",
+        "scopes": ["mail:read", "events:read"],
+        "account_ids": [_ACCOUNT],
+        "expires_at": "2027-11-20T12:00:00Z",
+    },
     Renewal: {"refresh_token": "the refresh_token you were given"},
     NewAccount: {
         "name": "Ada Lovelace",
@@ -198,6 +231,34 @@ _SUBMISSION_SHOWN = Submission(
 ANSWERS: tuple[Struct, ...] = (
     _SHOWN_JOB,
     Jobs(jobs=[_SHOWN_JOB]),
+    OpenedSession(
+        user=Named(id=_USER, name="Ada Lovelace", email="me@example.org"),
+        tenant=Named(id=_TENANT, name="Ada Lovelace"),
+    ),
+    Me(
+        id=_USER,
+        email="me@example.org",
+        name="Ada Lovelace",
+        tenant=_BELONGING,
+        tenants=[_BELONGING],
+        scopes=list(Scope),
+        token_id=None,
+    ),
+    Sessions(
+        items=[
+            ShownSession(
+                id=shown(Kind.SESSION, UUID("01936d30-2f5b-7d11-9a7e-6c4b8d0e2f13")),
+                current=True,
+                client="Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                address="192.0.2.17",
+                created_at=_NOON,
+                used_at=_NOON,
+                expires_at=_FRIDAY,
+            )
+        ]
+    ),
+    MadeToken(token=_TOKEN, secret="pbt_0QmX… shown this once"),  # noqa: S106 - none
+    ApiTokens(items=[_TOKEN]),
     Tokens(
         access_token="eyJ…",  # noqa: S106 - nobody's
         token_type="Bearer",  # noqa: S106 - RFC 6750

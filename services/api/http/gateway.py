@@ -18,11 +18,13 @@ from services.api.http import (
     images,
     jobs,
     mailboxes,
+    me,
     messages,
     problems,
     search,
     standing,
     submissions,
+    tokens,
     uploads,
 )
 from services.api.http.bodies import ApiRequest
@@ -30,6 +32,7 @@ from services.api.http.described import complete
 from services.api.http.home import home, openapi, openapi_json
 from services.api.http.limits import Policies, within_limits
 from services.api.http.reference import refer
+from services.api.http.scopes import mark_open, refuse_undeclared
 from services.api.http.signed_in import signed_in
 from services.api.http.surroundings import Surroundings
 from services.api.http.verbs import Verbs, spell, verbs_of
@@ -56,6 +59,8 @@ def gateway(world: World) -> Surroundings:
             search.router(),
             submissions.router(),
             events.router(),
+            me.router(),
+            tokens.router(),
         ],
     )
     handlers: dict[Any, Any] = {
@@ -87,8 +92,10 @@ def gateway(world: World) -> Surroundings:
         ),
     )
 
+    refuse_undeclared(app)
     verbs = verbs_of(app)
     spell(app.openapi_schema, verbs)
+    mark_open(app.openapi_schema)
     complete(app.openapi_schema)
     refer(app.openapi_schema)
     app.state.openapi = msgspec.json.encode(app.openapi_schema.to_schema())

@@ -14,6 +14,8 @@ from msgspec import Struct
 from services.api.domain.logbook import EventType
 from services.api.domain.refusals import NotFound
 from services.api.http.docs import PageRenderPlugin
+from services.api.http.scopes import BEARER, COOKIE
+from services.api.http.signed_in import COOKIE as COOKIE_NAME
 
 
 class Home(Struct, frozen=True, kw_only=True):
@@ -76,15 +78,28 @@ def openapi() -> OpenAPIConfig:
             "/docs", route_handlers=[], guards=[_is_a_document], include_in_schema=False
         ),
         render_plugins=[PageRenderPlugin(), JsonRenderPlugin()],
-        security=[{"bearer": []}],
+        security=[{BEARER: []}, {COOKIE: []}],
         components=Components(
             security_schemes={
-                "bearer": SecurityScheme(
+                BEARER: SecurityScheme(
                     type="http",
                     scheme="bearer",
                     bearer_format="JWT",
-                    description="The `access_token` of register, login or refresh.",
-                )
+                    description=(
+                        "The `access_token` of register, login or refresh, or an API token "
+                        "(`pbt_…`). Each operation names the scopes it needs; `session` says "
+                        "that no API token will do."
+                    ),
+                ),
+                COOKIE: SecurityScheme(
+                    type="apiKey",
+                    name=COOKIE_NAME,
+                    security_scheme_in="cookie",
+                    description=(
+                        "A session of a browser, opened by `POST /auth/session`. Requests that "
+                        "change something must come from a page of this server."
+                    ),
+                ),
             }
         ),
         use_handler_docstrings=True,

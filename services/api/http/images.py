@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 from services.api.actions.fetch_image import ImageLimits, fetch_image
 from services.api.domain.image_links import check_link
 from services.api.http.limits import spend_as_client
+from services.api.http.scopes import OPEN
 from services.api.http.signed_in import world_of
 from services.api.settings import Settings
 
@@ -29,6 +30,7 @@ def limits(settings: Settings) -> ImageLimits:
 
 @get(
     "/image",
+    security=OPEN,
     summary="A remote image of a message",
     description="Links to here stand in messages that were opened with `images=allow`, signed and"
     " good for a day or two. The server fetches the image and says nothing of who asks.",

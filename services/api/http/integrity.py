@@ -8,7 +8,9 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from services.api.actions.read_integrity import Integrity, MailboxIntegrity, read_integrity
+from services.api.domain.rights import Scope
 from services.api.http.moments import Moment
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from shared.contracts.ids import Kind, shown
 
@@ -93,7 +95,11 @@ class AccountIntegrity(Struct, frozen=True, kw_only=True):
     problems: list[IntegrityProblem]
 
 
-@get("/{account_id:str}/integrity", summary="Whether nothing is missing: four numbers that agree")
+@get(
+    "/{account_id:str}/integrity",
+    summary="Whether nothing is missing: four numbers that agree",
+    security=needs(Scope.MAIL_READ),
+)
 async def integrity(request: Asking, account_id: FromPath[str]) -> AccountIntegrity:
     world = world_of(request)
     found = await read_integrity(

@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from services.api.actions.undo_job import undo_job
 from services.api.domain.refusals import NotFound
+from services.api.domain.rights import Scope
 from services.api.http.moments import Moment
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.http.verbs import verb
 from services.api.store import jobs as store
@@ -63,7 +65,7 @@ class Jobs(Struct, frozen=True, kw_only=True):
     jobs: list[ShownJob]
 
 
-@get("/{job_id:str}", summary="How far a job came")
+@get("/{job_id:str}", summary="How far a job came", security=needs(Scope.MAIL_READ))
 async def get_one(request: Asking, job_id: FromPath[str]) -> ShownJob:
     caller = request.user.caller
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
@@ -76,6 +78,7 @@ async def get_one(request: Asking, job_id: FromPath[str]) -> ShownJob:
 @verb(
     "/{job_id:str}:undo",
     summary="Take back what was asked for; what was not begun is not carried out",
+    security=needs(Scope.MAIL_WRITE),
 )
 async def undo(request: Asking, job_id: FromPath[str], prefer: Prefer = None) -> Response[ShownJob]:
     world = world_of(request)

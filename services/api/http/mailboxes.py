@@ -7,6 +7,8 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from services.api.domain.refusals import NotFound
+from services.api.domain.rights import Scope
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts
 from services.api.store import mailboxes as store
@@ -37,7 +39,7 @@ class Mailboxes(Struct, frozen=True, kw_only=True):
     items: list[Mailbox]
 
 
-@get("", summary="List mailboxes, of one account or of all")
+@get("", summary="List mailboxes, of one account or of all", security=needs(Scope.MAIL_READ))
 async def list_all(
     request: Asking,
     account_id: Annotated[str | None, QueryParameter(description="Of this account only.")] = None,

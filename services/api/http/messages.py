@@ -10,10 +10,12 @@ from msgspec import Struct
 from services.api.actions.read_message import read_message
 from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
+from services.api.domain.rights import Scope
 from services.api.domain.told import LONGEST_LABEL, label_of
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.scopes import needs
 from services.api.http.shown_html import Images, RemoteImages, page, shown_html
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts, mailboxes, reading
@@ -121,7 +123,11 @@ class MessagePage(Page[Message], frozen=True, kw_only=True):
     """Some messages, newest first. `next_cursor` is null at the end."""
 
 
-@get("", summary="List messages of a mailbox or an account, newest first")
+@get(
+    "",
+    summary="List messages of a mailbox or an account, newest first",
+    security=needs(Scope.MAIL_READ),
+)
 async def list_some(
     request: Asking,
     mailbox_id: Annotated[str | None, QueryParameter(description="Of this mailbox.")] = None,
@@ -176,7 +182,7 @@ async def list_some(
     )
 
 
-@get("/{message_id:str}", summary="Open a message")
+@get("/{message_id:str}", summary="Open a message", security=needs(Scope.MAIL_READ))
 async def open_one(
     request: Asking, message_id: FromPath[str], images: Images = "block"
 ) -> OpenMessage:
@@ -191,6 +197,7 @@ async def open_one(
     description="To be shown in a frame: nothing in it can run, whatever it is, and nothing is"
     " fetched from elsewhere. A message without HTML is shown as its text.",
     media_type=MediaType.HTML,
+    security=needs(Scope.MAIL_READ),
 )
 async def open_page(
     request: Asking, message_id: FromPath[str], images: Images = "block"

@@ -6,10 +6,12 @@ from litestar import Router, get
 from litestar.params import QueryParameter
 
 from services.api.actions.search_messages import search_messages
+from services.api.domain.rights import Scope
 from services.api.http.limits import KIND
 from services.api.http.messages import Message, listed
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, world_of
 
 _LANGUAGE = """\
@@ -37,7 +39,12 @@ class FoundPage(Page[FoundMessage], frozen=True, kw_only=True):
     """Some messages that match, newest first. `next_cursor` is null at the end."""
 
 
-@get("", summary="Search messages, newest first", opt={KIND: "search"})
+@get(
+    "",
+    summary="Search messages, newest first",
+    security=needs(Scope.MAIL_READ),
+    opt={KIND: "search"},
+)
 async def search(request: Asking, q: Words, limit: Limit = 50, cursor: Cursor = None) -> FoundPage:
     world = world_of(request)
     if "\0" in q:

@@ -1,4 +1,10 @@
-"""Who asks. Every route but signing in stands behind this guard."""
+"""Who asks, by what proof, and whether they may. Every route but signing in is behind this guard.
+
+A cookie comes by itself with whatever a browser is made to send, so what changes something with
+one must come from a page of this server: the browser says so in Sec-Fetch-Site, which no page can
+set, or else in Origin (OWASP, Cross-Site Request Forgery Prevention: Fetch Metadata with a fall
+back to the origin). SameSite=Strict stands before that.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -9,9 +15,18 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from services.api.actions.identify_caller import Identity, claims_shown, identify_caller
-from services.api.domain.refusals import NotFound, TokenRefused
-from services.api.http.limits import spend_as
+from services.api.actions.identify_caller import (
+    Identity,
+    Proof,
+    api_token_shown,
+    claims_shown,
+    cookie_shown,
+    identify_caller,
+)
+from services.api.domain.refusals import ForeignOrigin, NotFound, TokenRefused
+from services.api.domain.tokens import API_TOKEN_PREFIX
+from services.api.http.limits import client_of, spend_as
+from services.api.http.scopes import permit
 from services.api.world import World
 from shared.contracts.ids import Kind, NotAnId, read, shown
 
@@ -20,24 +35,40 @@ Asking: TypeAlias = Request[Identity, Any, Any]
 TENANT_HEADER = "x-tenant-id"
 
 
+#: The cookie of a session. A name that begins so is only taken from here, and over TLS.
+COOKIE = "__Host-postbus"
+#: Where there is no TLS to be had: this machine alone.
+LOOPBACK_COOKIE = "postbus"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
 async def signed_in(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Let only those in whose token is good, before anything of the request is looked at."""
+    """Let only those in whose token is good and reaches so far, before anything else is judged."""
     world = world_of(connection)
-    claims = claims_shown(_bearer(connection.headers), world.issuer.keys)
+    proof = _proof(connection)
+    identity = await identify_caller(
+        world.pool,
+        proof,
+        request_id_of(connection),
+        address=client_of(connection),
+        session_lives=world.issuer.refresh_lives,
+    )
+    claims = identity.claims
     named = connection.headers.get(TENANT_HEADER)
     if named is not None and named not in (
         shown(Kind.TENANT, claims.tenant_id),
         str(claims.tenant_id),
     ):
         raise TokenRefused("X-Tenant-ID names another tenant than the token.")
-    identity = await identify_caller(world.pool, claims, request_id_of(connection))
     connection.scope["user"] = identity
     await spend_as(connection, handler, str(claims.person_id))
     structlog.contextvars.bind_contextvars(
         tenant_id=str(claims.tenant_id), user_id=str(claims.person_id)
     )
+    permit(connection, handler)
 
 
 def world_of(connection: ASGIConnection[Any, Any, Any, Any]) -> World:
@@ -56,6 +87,42 @@ def id_of(kind: Kind, text: str, missing: Callable[[], Exception] = NotFound) ->
         return read(kind, text)
     except NotAnId:
         raise missing() from None
+
+
+def is_loopback(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether the browser asked this machine itself, by the name it was given."""
+    host = connection.headers.get("host", "").lower()
+    return host.rpartition(":")[0] in _LOOPBACK or host in _LOOPBACK
+
+
+def refuse_foreign(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Only pages of this server come further; raises ForeignOrigin."""
+    headers = connection.headers
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        if site != "same-origin":
+            raise ForeignOrigin
+        return
+    # A browser too old for Fetch Metadata names at least the origin with whatever is no GET.
+    _, _, origin = headers.get("origin", "").lower().partition("://")
+    if not origin or origin != headers.get("host", "").lower():
+        raise ForeignOrigin
+
+
+def _proof(connection: ASGIConnection[Any, Any, Any, Any]) -> Proof:
+    if "authorization" not in connection.headers:
+        cookies = connection.cookies
+        secret = cookies.get(COOKIE)
+        if secret is None and is_loopback(connection):
+            secret = cookies.get(LOOPBACK_COOKIE)
+        if secret is not None:
+            if connection.scope.get("method") not in _SAFE:
+                refuse_foreign(connection)
+            return cookie_shown(secret)
+    token = _bearer(connection.headers)
+    if token.startswith(API_TOKEN_PREFIX):
+        return api_token_shown(token)
+    return claims_shown(token, world_of(connection).issuer.keys)
 
 
 def _bearer(headers: Mapping[str, str]) -> str:

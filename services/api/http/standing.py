@@ -8,9 +8,11 @@ from services.api.actions.check_account_now import check_account_now
 from services.api.actions.list_quarantine import list_quarantine
 from services.api.actions.read_standing import read_standing
 from services.api.actions.switch_account import switch_account
+from services.api.domain.rights import Scope
 from services.api.http.accounts import ShownAccount, shown_account
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.http.verbs import verb
 from shared.contracts.account import AccountState
@@ -85,12 +87,20 @@ class QuarantinePage(Page[Quarantined], frozen=True, kw_only=True):
     totals: list[Total]
 
 
-@verb("/{account_id:str}:pause", summary="Leave the account's server alone until resumed")
+@verb(
+    "/{account_id:str}:pause",
+    summary="Leave the account's server alone until resumed",
+    security=needs(Scope.ACCOUNT_ADMIN),
+)
 async def pause(request: Asking, account_id: FromPath[str]) -> ShownAccount:
     return await _switched(request, account_id, paused=True)
 
 
-@verb("/{account_id:str}:resume", summary="Go on with a paused account")
+@verb(
+    "/{account_id:str}:resume",
+    summary="Go on with a paused account",
+    security=needs(Scope.ACCOUNT_ADMIN),
+)
 async def resume(request: Asking, account_id: FromPath[str]) -> ShownAccount:
     return await _switched(request, account_id, paused=False)
 
@@ -98,6 +108,7 @@ async def resume(request: Asking, account_id: FromPath[str]) -> ShownAccount:
 @verb(
     "/{account_id:str}:check",
     summary="Look at the account's server now, also where the next try would be later",
+    security=needs(Scope.MAIL_READ),
 )
 async def check(request: Asking, account_id: FromPath[str]) -> ShownAccount:
     world = world_of(request)
@@ -111,6 +122,7 @@ async def check(request: Asking, account_id: FromPath[str]) -> ShownAccount:
 @get(
     "/{account_id:str}/standing",
     summary="How the account stands with its server: what it uses, may use, and waits for",
+    security=needs(Scope.MAIL_READ),
 )
 async def standing(request: Asking, account_id: FromPath[str]) -> AccountStanding:
     world = world_of(request)
@@ -123,6 +135,7 @@ async def standing(request: Asking, account_id: FromPath[str]) -> AccountStandin
 @get(
     "/{account_id:str}/quarantine",
     summary="List what is on the server and could not be kept, and why",
+    security=needs(Scope.MAIL_READ),
 )
 async def quarantine(
     request: Asking, account_id: FromPath[str], limit: Limit = 50, cursor: Cursor = None

@@ -20,12 +20,14 @@ from services.api.actions.send_message import Outgoing, send_message
 from services.api.domain import addresses
 from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
+from services.api.domain.rights import Scope
 from services.api.http.bodies import Body, Line
 from services.api.http.limits import spend_exactly_as
 from services.api.http.messages import Person
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts
 from services.api.store import submissions as store
@@ -151,7 +153,7 @@ class SubmissionPage(Page[Submission], frozen=True, kw_only=True):
     """Some submissions, newest first. `next_cursor` is null at the end."""
 
 
-@post("", summary="Send a message")
+@post("", summary="Send a message", security=needs(Scope.MAIL_SEND))
 async def create(
     request: Asking,
     data: JSONBody[NewSubmission],
@@ -196,7 +198,11 @@ async def create(
     return Response(made, status_code=202, headers={"Location": f"/api/v1/submissions/{made.id}"})
 
 
-@get("/{submission_id:str}", summary="One submission and what became of it")
+@get(
+    "/{submission_id:str}",
+    summary="One submission and what became of it",
+    security=needs(Scope.MAIL_READ),
+)
 async def get_one(request: Asking, submission_id: FromPath[str]) -> Submission:
     caller = request.user.caller
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
@@ -208,7 +214,7 @@ async def get_one(request: Asking, submission_id: FromPath[str]) -> Submission:
     return _submission(found)
 
 
-@get("", summary="List submissions, newest first")
+@get("", summary="List submissions, newest first", security=needs(Scope.MAIL_READ))
 async def list_some(
     request: Asking,
     account_id: Annotated[str | None, QueryParameter(description="Of this account only.")] = None,

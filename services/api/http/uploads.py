@@ -11,9 +11,11 @@ from services.api.actions.keep_upload import keep_upload
 from services.api.actions.read_upload import find_upload, read_upload
 from services.api.actions.remove_upload import remove_upload
 from services.api.domain.file_names import safe_name
+from services.api.domain.rights import Scope
 from services.api.http.files import headers_of, streamed
 from services.api.http.moments import Moment
 from services.api.http.multipart import Head, boundary_of, read_file
+from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.settings import Settings
 from services.api.store import uploads as store
@@ -33,7 +35,11 @@ class Upload(Struct, frozen=True, kw_only=True):
     created_at: Moment
 
 
-@post("", summary="Upload a file to attach: multipart/form-data, in the field `file`")
+@post(
+    "",
+    summary="Upload a file to attach: multipart/form-data, in the field `file`",
+    security=needs(Scope.MAIL_SEND),
+)
 async def upload(request: Asking) -> Upload:
     """Its type is what its content says it is, else what the form says.
 
@@ -58,12 +64,16 @@ async def upload(request: Asking) -> Upload:
     return _shown(kept)
 
 
-@get("/{upload_id:str}", summary="Look at an upload")
+@get("/{upload_id:str}", summary="Look at an upload", security=needs(Scope.MAIL_SEND))
 async def look(request: Asking, upload_id: FromPath[str]) -> Upload:
     return _shown(await _found(request, upload_id))
 
 
-@get("/{upload_id:str}/content", summary="Download what was uploaded")
+@get(
+    "/{upload_id:str}/content",
+    summary="Download what was uploaded",
+    security=needs(Scope.MAIL_SEND),
+)
 async def content(request: Asking, upload_id: FromPath[str]) -> Stream:
     found = await _found(request, upload_id)
     return await streamed(
@@ -73,7 +83,11 @@ async def content(request: Asking, upload_id: FromPath[str]) -> Stream:
     )
 
 
-@delete("/{upload_id:str}", summary="Forget an upload that nothing uses")
+@delete(
+    "/{upload_id:str}",
+    summary="Forget an upload that nothing uses",
+    security=needs(Scope.MAIL_SEND),
+)
 async def remove(request: Asking, upload_id: FromPath[str]) -> None:
     await remove_upload(
         world_of(request).request_pool,

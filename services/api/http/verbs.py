@@ -2,7 +2,7 @@
 
 A route of that kind is declared by `verb`, spelt as it is documented:
 
-    @verb("/{job_id:str}:undo", summary="Take back what was asked for")
+    @verb("/{job_id:str}:undo", summary="…", security=needs(Scope.MAIL_WRITE))
 
 The framework's router tells whole segments apart only. So such a route stands there as
 `/{job_id}/undo`, which callers may say as well, and what is said with a colon is led to it.
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from litestar import Litestar, post
 from litestar.openapi.spec import OpenAPI
 
+from services.api.http.scopes import Security
 from services.api.http.surroundings import App, Receive, Scope, Send
 
 _SPELT = re.compile(r"((?:/[^/:]+|/\{\w+:str\})*/\{\w+:str\}):([a-z][a-z-]*)")
@@ -22,7 +23,12 @@ _MARK = "is_a_verb"
 
 
 def verb(
-    path: str, *, summary: str, description: str | None = None, status_code: int = 202
+    path: str,
+    *,
+    summary: str,
+    security: Security,
+    description: str | None = None,
+    status_code: int = 202,
 ) -> post:
     """A route that does something to what its path names, as `/{job_id:str}:undo`."""
     found = _SPELT.fullmatch(path)
@@ -33,6 +39,7 @@ def verb(
         status_code=status_code,
         summary=summary,
         description=description,
+        security=security,
         opt={_MARK: True},
     )
 

@@ -19,6 +19,21 @@ class Person(Struct, frozen=True, kw_only=True):
     tenant_name: str
 
 
+class Belonging(Struct, frozen=True, kw_only=True):
+    """A tenant that somebody belongs to, and as what."""
+
+    tenant_id: UUID
+    name: str
+    role: str
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """What somebody signs in with, as it says itself and as the network says."""
+
+    name: str = ""
+    address: str = ""
+
+
 class KnownRefreshToken(Struct, frozen=True, kw_only=True):
     """A refresh token that was shown, and what is known of it."""
 
@@ -30,9 +45,18 @@ class KnownRefreshToken(Struct, frozen=True, kw_only=True):
 
 
 class Access(Struct, frozen=True, kw_only=True):
-    """What a session may see: the accounts of its tenant, and those it once had."""
+    """What a session or an API token may see: accounts of its tenant, and those it once had."""
 
+    tenant_id: UUID
+    person_id: UUID
+    session_id: UUID | None
+    token_id: UUID | None
+    role: str
+    scopes: list[str] | None  # None: all that the role has
+    is_bound: bool
+    used_at: datetime | None
     account_ids: list[UUID]
+    own_account_ids: list[UUID]
     past_account_ids: list[UUID]
 
 
@@ -82,17 +106,44 @@ async def add_person(
     )
 
 
-async def person_with(connection: Connection, email: str) -> Person | None:
-    """Who signs in with this address, at the first tenant they joined that is still there."""
+async def person_with(
+    connection: Connection, email: str, tenant_id: UUID | None = None
+) -> Person | None:
+    """Who signs in with this address, at that tenant or the first they joined that is there."""
     row = await connection.fetchrow(
         f"""
         {_PERSON}
          WHERE email_key = $1 AND tenant.deleted_at IS NULL
+           AND ($2::uuid IS NULL OR tenant_id = $2)
          ORDER BY joined_at LIMIT 1
         """,
         email.casefold(),
+        tenant_id,
     )
     return row and convert(dict(row), Person)
+
+
+async def member(connection: Connection, tenant_id: UUID, person_id: UUID) -> Person | None:
+    """This person, if they belong to the tenant."""
+    row = await connection.fetchrow(
+        f"{_PERSON} WHERE tenant_id = $1 AND person_id = $2", tenant_id, person_id
+    )
+    return row and convert(dict(row), Person)
+
+
+async def tenants_of(connection: Connection, person_id: UUID) -> list[Belonging]:
+    """Every tenant that somebody belongs to, in the order in which they joined."""
+    rows = await connection.fetch(
+        """
+        SELECT tenant_id, tenant.name, role
+          FROM membership
+          JOIN tenant USING (tenant_id)
+         WHERE person_id = $1 AND tenant.deleted_at IS NULL
+         ORDER BY joined_at
+        """,
+        person_id,
+    )
+    return [convert(dict(row), Belonging) for row in rows]
 
 
 async def change_password_hash(connection: Connection, person_id: UUID, hashed: str) -> None:
@@ -108,16 +159,22 @@ async def open_session(
     tenant_id: UUID,
     person_id: UUID,
     expires_at: datetime,
+    client: Client,
+    cookie_hash: bytes | None = None,
 ) -> None:
     await connection.execute(
         """
-        INSERT INTO session (session_id, tenant_id, person_id, expires_at)
-        VALUES ($1, $2, $3, $4)
+        INSERT INTO session (session_id, tenant_id, person_id, expires_at, client, address,
+               cookie_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         session_id,
         tenant_id,
         person_id,
         expires_at,
+        client.name,
+        client.address,
+        cookie_hash,
     )
 
 
@@ -178,6 +235,24 @@ async def use_refresh_token(connection: Connection, token_hash: bytes, now: date
     )
 
 
+async def revoke_sessions(
+    connection: Connection, person_id: UUID, now: datetime, *, but: UUID | None = None
+) -> int:
+    """End every session of a person, at every tenant, but perhaps this one; how many ended."""
+    return await connection.fetchval(
+        """
+        WITH ended AS (
+            UPDATE session SET revoked_at = $2
+             WHERE person_id = $1 AND revoked_at IS NULL AND session_id IS DISTINCT FROM $3
+            RETURNING 1)
+        SELECT count(*) FROM ended
+        """,
+        person_id,
+        now,
+        but,
+    )
+
+
 async def revoke_session(
     connection: Connection, tenant_id: UUID, session_id: UUID, now: datetime
 ) -> None:
@@ -193,31 +268,113 @@ async def revoke_session(
     )
 
 
-async def access_of(
+# What a proof lets see. The accounts: one's own, those shared, and for the tenant's owners those
+# whose owner has left; of a token, those it is bound to.
+_ACCESS = """
+    SELECT asked.*, membership.role, asked.bound IS NOT NULL AS is_bound,
+           coalesce(array_agg(account_id) FILTER (
+               WHERE account_id IS NOT NULL AND account.deleted_at IS NULL), '{{}}')
+               AS account_ids,
+           coalesce(array_agg(account_id) FILTER (
+               WHERE account.deleted_at IS NULL AND account.owner_id = asked.person_id), '{{}}')
+               AS own_account_ids,
+           coalesce(array_agg(account_id) FILTER (
+               WHERE account_id IS NOT NULL AND account.deleted_at IS NOT NULL), '{{}}')
+               AS past_account_ids
+      FROM ({asked}) AS asked
+      JOIN tenant USING (tenant_id)
+      JOIN membership USING (tenant_id, person_id)
+      LEFT JOIN account
+        ON account.tenant_id = asked.tenant_id
+       AND (account.owner_id = asked.person_id
+            OR account.shared_with_all
+            OR (account.owner_id IS NULL AND membership.role = 'owner')
+            OR EXISTS (SELECT 1 FROM account_share AS share
+                        WHERE share.tenant_id = account.tenant_id
+                          AND share.account_id = account.account_id
+                          AND share.person_id = asked.person_id))
+       AND (asked.bound IS NULL OR account.account_id = ANY(asked.bound))
+     WHERE tenant.deleted_at IS NULL
+     GROUP BY asked.tenant_id, asked.person_id, asked.session_id, asked.token_id, asked.scopes,
+              asked.bound, asked.used_at, membership.role
+"""
+_SESSION = """
+    SELECT tenant_id, person_id, session_id, NULL::uuid AS token_id, NULL::text[] AS scopes,
+           NULL::uuid[] AS bound, used_at
+      FROM session
+     WHERE {which} AND revoked_at IS NULL
+"""
+_BY_SESSION = _ACCESS.format(
+    asked=_SESSION.format(
+        which="session_id = $1 AND tenant_id = $2 AND person_id = $3 AND expires_at > $4"
+    )
+)
+_BY_COOKIE = _ACCESS.format(asked=_SESSION.format(which="cookie_hash = $1 AND expires_at > $2"))
+_BY_TOKEN = _ACCESS.format(
+    asked="""
+    SELECT tenant_id, person_id, NULL::uuid AS session_id, token_id, scopes,
+           account_ids AS bound, used_at
+      FROM api_token
+     WHERE token_hash = $1 AND (expires_at IS NULL OR expires_at > $2)
+    """
+)
+
+
+async def access_of_session(
     connection: Connection, *, tenant_id: UUID, person_id: UUID, session_id: UUID, now: datetime
 ) -> Access | None:
-    """The accounts a session may see now; None when the session is over."""
-    row = await connection.fetchrow(
-        """
-        SELECT coalesce(array_agg(account_id) FILTER (
-                   WHERE account_id IS NOT NULL AND account.deleted_at IS NULL), '{}')
-                   AS account_ids,
-               coalesce(array_agg(account_id) FILTER (
-                   WHERE account_id IS NOT NULL AND account.deleted_at IS NOT NULL), '{}')
-                   AS past_account_ids
-          FROM session
-          JOIN tenant USING (tenant_id)
-          LEFT JOIN account USING (tenant_id)
-         WHERE session_id = $3 AND session.tenant_id = $1 AND person_id = $2
-           AND revoked_at IS NULL AND expires_at > $4 AND tenant.deleted_at IS NULL
-         GROUP BY session_id
-        """,
-        tenant_id,
-        person_id,
-        session_id,
-        now,
-    )
+    """What a session of tokens may see now; None when it is over."""
+    row = await connection.fetchrow(_BY_SESSION, session_id, tenant_id, person_id, now)
     return row and convert(dict(row), Access)
+
+
+async def access_of_cookie(
+    connection: Connection, cookie_hash: bytes, now: datetime
+) -> Access | None:
+    """What a session in a cookie may see now; None when it is over."""
+    row = await connection.fetchrow(_BY_COOKIE, cookie_hash, now)
+    return row and convert(dict(row), Access)
+
+
+async def access_of_token(
+    connection: Connection, token_hash: bytes, now: datetime
+) -> Access | None:
+    """What an API token may see now; None when it is gone or has expired."""
+    row = await connection.fetchrow(_BY_TOKEN, token_hash, now)
+    return row and convert(dict(row), Access)
+
+
+async def note_use(
+    connection: Connection,
+    access: Access,
+    *,
+    now: datetime,
+    address: str,
+    expires_at: datetime | None,
+) -> None:
+    """A token, or a session in a cookie, was used; the session lives on from now."""
+    if access.token_id is not None:
+        await connection.execute(
+            """
+            UPDATE api_token SET used_at = $3, used_from = $4
+             WHERE tenant_id = $1 AND token_id = $2
+            """,
+            access.tenant_id,
+            access.token_id,
+            now,
+            address,
+        )
+    else:
+        await connection.execute(
+            """
+            UPDATE session SET used_at = $3, expires_at = coalesce($4, expires_at)
+             WHERE tenant_id = $1 AND session_id = $2 AND revoked_at IS NULL
+            """,
+            access.tenant_id,
+            access.session_id,
+            now,
+            expires_at,
+        )
 
 
 async def forget_sessions(connection: Connection, *, before: datetime, limit: int) -> int:

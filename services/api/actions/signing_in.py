@@ -1,0 +1,28 @@
+"""What every way to sign in begins with: an address and a password that belong together."""
+
+import asyncio
+from uuid import UUID
+
+from services.api.domain import passwords
+from services.api.domain.refusals import SignInRefused
+from services.api.store import people
+from services.api.store.people import Person
+from shared.db import Pool
+
+
+async def prove_password(
+    pool: Pool, *, email: str, password: str, tenant_id: UUID | None
+) -> tuple[Person, str | None]:
+    """Who this is, and their password hashed anew where it was hashed by weaker rules.
+
+    Raises SignInRefused, which says neither what was wrong nor, by its time, who is registered.
+    """
+    async with pool.acquire() as connection:
+        person = await people.person_with(connection, email, tenant_id)
+    kept = person.password_hash if person else passwords.NOBODY
+    # Checked also when there is nobody, and without holding a connection meanwhile.
+    right = await asyncio.to_thread(passwords.matches, kept, password)
+    if person is None or not right:
+        raise SignInRefused
+    outdated = passwords.is_outdated(kept)
+    return person, await asyncio.to_thread(passwords.hashed, password) if outdated else None
