@@ -90,8 +90,6 @@ def _is_text(value: object) -> None:
 
 
 def _comes_in_pieces(encoded: bytes, encoding: str, content: bytes) -> None:
-    if encoding == "base64" and b"=" in encoded.rstrip(b"=\r\n \t"):
-        return  # what is behind padding can only be judged as a whole
     decoder = decoder_of(encoding)
     try:
         pieces = [decoder.feed(encoded[at : at + _PIECE]) for at in range(0, len(encoded), _PIECE)]

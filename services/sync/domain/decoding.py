@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import binascii
-import re
 from typing import Protocol
 
+from services.sync.domain.mime.base64_pieces import Base64Decoder
 from services.sync.domain.mime.transfer import decoded, from_quoted_printable
 
 #: Of what has to be held as a whole to be decoded, and of a line that does not end.
 MAX_HELD_BYTES = 32 * 1024 * 1024
 _LONGEST_LINE = 64 * 1024
-
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_NOT_BASE64 = bytes(set(range(256)) - set(_LETTERS))
-_ONLY_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*")
 
 
 class TooMuchToHold(Exception):
@@ -37,7 +32,7 @@ def decoder_of(encoding: str) -> Decoder:
     """What undoes this Content-Transfer-Encoding; an unknown one is left as it is."""
     match encoding.strip().lower():
         case "base64":
-            return _Base64()
+            return Base64Decoder()
         case "quoted-printable":
             return _QuotedPrintable()
         case "x-uuencode" | "uuencode" | "x-uue" | "uue" as uuencode:
@@ -52,46 +47,6 @@ class _Plain:
 
     def end(self) -> bytes:
         return b""
-
-
-class _Base64:
-    """Line noise is passed over; behind the padding, what is no base64 ends the part."""
-
-    def __init__(self) -> None:
-        self._letters = b""  # fewer than four
-        self._padded = False
-        self._ended = False
-
-    def feed(self, data: bytes) -> bytes:
-        out: list[bytes] = []
-        first, *others = data.split(b"=")
-        self._take(first, out)
-        for piece in others:
-            self._close(out)
-            self._padded = True
-            self._take(piece, out)
-        return b"".join(out)
-
-    def end(self) -> bytes:
-        out: list[bytes] = []
-        self._close(out)
-        return b"".join(out)
-
-    def _take(self, data: bytes, out: list[bytes]) -> None:
-        if self._padded and not self._ended and not _ONLY_BASE64.fullmatch(data):
-            self._ended = True
-        if self._ended:
-            return
-        letters = self._letters + data.translate(None, delete=_NOT_BASE64)
-        whole = len(letters) - len(letters) % 4
-        out.append(binascii.a2b_base64(letters[:whole]))
-        self._letters = letters[whole:]
-
-    def _close(self, out: list[bytes]) -> None:
-        """The end of a piece: two letters left over are one octet more, three are two."""
-        if len(self._letters) > 1:
-            out.append(binascii.a2b_base64(self._letters + b"=" * (4 - len(self._letters))))
-        self._letters = b""
 
 
 class _QuotedPrintable:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.sync.domain import decoding
 from services.sync.domain.decoding import TooMuchToHold, decoder_of
-from services.sync.domain.mime.transfer import decoded
+from services.sync.domain.mime.transfer import decoded, decoded_size
 
 
 def piecewise(raw: bytes, encoding: str, size: int) -> bytes:
@@ -27,6 +27,40 @@ def test_base64_comes_out_the_same_in_pieces(content: bytes, size: int) -> None:
 def test_quoted_printable_comes_out_the_same_in_pieces(content: bytes, size: int) -> None:
     raw = quopri.encodestring(content)
     assert piecewise(raw, "Quoted-Printable", size) == decoded(raw, "quoted-printable")[0]
+
+
+@given(
+    raw=st.lists(
+        st.sampled_from(
+            [b"SGVs", b"bG8=", b"SGU=", b"SA==", b"=", b"SG", b"\r\n", b"\n", b" ", b"-- ", b"Bye."]
+        ),
+        max_size=40,
+    ).map(b"".join),
+    size=st.integers(1, 30),
+)
+def test_broken_base64_comes_out_the_same_whole_and_in_pieces(raw: bytes, size: int) -> None:
+    assert piecewise(raw, "base64", size) == decoded(raw, "base64")[0]
+    assert decoded_size(raw, "base64")[0] == len(decoded(raw, "base64")[0])
+
+
+@pytest.mark.parametrize(
+    ("raw", "content"),
+    [
+        (b"SGVs bG8!\r\n", b"Hello"),
+        (b"SGVsbG8=\r\nV29ybGQ=\r\n", b"HelloWorld"),
+        (b"SGVsbG8=\r\nV29ybGQ", b"HelloWorld"),
+        (b"SGVsbG8=\r\nV29ybGQ=\r\n\r\n-- \r\nThe list's footer\r\n", b"HelloWorld"),
+        (b"SGVsbG8=\r\nfoo\r\n", b"Hello"),
+        (b"SGVsbG8= not base64\xff\r\nV29ybGQ=\r\n", b"Hello"),
+        (b"SGVsbG8=" + b"V29ybGQ=" * 20_000, b"Hello"),  # a line that does not end
+        (b"SGVsbG8=\r\n" * 20_000, b"Hello" * 20_000),
+    ],
+)
+def test_what_follows_padding_counts_line_by_line_where_it_is_base64(
+    raw: bytes, content: bytes
+) -> None:
+    assert decoded(raw, "base64")[0] == content
+    assert piecewise(raw, "base64", 1000) == content
 
 
 @pytest.mark.parametrize(

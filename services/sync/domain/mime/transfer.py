@@ -5,12 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
-MAX_PIECES = 1_000  # of padded base64, one after the other
+from services.sync.domain.mime.base64_pieces import NOT_BASE64, Base64Decoder
 
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_NOT_BASE64 = bytes(set(range(256)) - set(_LETTERS))
-_ONLY_BASE64 = re.compile(rb"[A-Za-z0-9+/=\s]*")
-_PADDING = re.compile(rb"=+\s*")
 _STRAY_EQUALS = re.compile(rb"=(?==)")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 
@@ -45,9 +41,9 @@ def size_of_base64(raw: bytes) -> int:
     end = raw.find(b"=")
     if end < 0:
         end = len(raw)
-    elif (rest := raw[end:].lstrip(b"=\r\n \t")) and _is_base64(rest):
+    elif raw[end:].strip(b"=\r\n \t"):
         return len(from_base64(raw))
-    letters = len(raw[:end].translate(None, delete=_NOT_BASE64))
+    letters = len(raw[:end].translate(None, delete=NOT_BASE64))
     return letters * 3 // 4
 
 
@@ -57,24 +53,13 @@ def from_base64(raw: bytes) -> bytes:
     What follows the padding and is not base64 (the footer of a mailing list) does not count.
     """
     end = raw.find(b"=")
-    if end >= 0 and (rest := raw[end:].lstrip(b"=\r\n \t")):
-        if not _is_base64(rest):
-            return _base64_piece(raw[:end])
-        return b"".join(map(_base64_piece, _PADDING.split(raw, maxsplit=MAX_PIECES)))
-    return _base64_piece(raw)
-
-
-def _is_base64(rest: bytes) -> bool:
-    return len(rest) >= 4 and _ONLY_BASE64.fullmatch(rest) is not None
-
-
-def _base64_piece(raw: bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(raw)
-    except binascii.Error:
-        letters = raw.translate(None, delete=_NOT_BASE64)
-        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+    if end < 0 or not raw[end:].strip(b"=\r\n \t"):  # nearly always
+        try:
+            return binascii.a2b_base64(raw)
+        except binascii.Error:
+            pass
+    decoder = Base64Decoder()
+    return decoder.feed(raw) + decoder.end()
 
 
 def from_quoted_printable(raw: bytes) -> bytes:
