@@ -2,12 +2,14 @@
 
 import pytest
 
+from shared.contracts.intent import Label, Move, Outcome
 from shared.contracts.mail import MailboxRole
 from tests.interop.conftest import PATIENCE, Story
 from tests.interop.servers import GMAIL
 from tests.interop.test_stories import letter
 from tests.servers.hoodiecrow import Hoodiecrow
 from tests.stories.stack import until
+from tests.sync.wishes import Wishes
 
 pytestmark = pytest.mark.server(GMAIL)
 
@@ -94,4 +96,55 @@ async def test_a_message_thrown_away_lives_in_trash_under_its_id(story: Story) -
         server.trash(one)
         await until_lives(story, {"one@example.org": [(server.trash_mailbox, frozenset())]})
         assert story.ids() == before
+    assert story.sync.listener.gone == set()
+
+
+async def test_labels_that_a_person_gives_and_takes_away_are_the_servers(story: Story) -> None:
+    server = gmail(story)
+    one, two = server.put(letter("one"), "\\Inbox"), server.put(letter("two"), "\\Inbox", "Work")
+    home = server.all_mail
+    async with story.running() as account:
+        await until_lives(
+            story,
+            {
+                "one@example.org": [(home, frozenset({"\\Inbox"}))],
+                "two@example.org": [(home, frozenset({"\\Inbox", "Work"}))],
+            },
+        )
+        ids = story.ids()
+        wishes = Wishes(story.sync, account)
+        # Archiving is to take a message out of the inbox.
+        settled = await wishes.gets(
+            Label(add=frozenset({"Work"}), remove=frozenset({"\\Inbox"})), *ids.values()
+        )
+        assert (settled.outcome, settled.exempt) == (Outcome.DONE, ())
+        assert {tuple(change.state.labels) for change in settled.messages} == {("Work",)}
+        assert server.whereabouts(one) == server.whereabouts(two) == ["Work", home]
+        settled = await wishes.gets(
+            Label(add=frozenset({"\\Inbox"}), remove=frozenset({"Work"})), ids["one@example.org"]
+        )
+        assert (settled.outcome, settled.exempt) == (Outcome.DONE, ())
+        assert server.whereabouts(one) == ["INBOX", home]
+        await until_lives(
+            story,
+            {
+                "one@example.org": [(home, frozenset({"\\Inbox"}))],
+                "two@example.org": [(home, frozenset({"Work"}))],
+            },
+        )
+        assert story.ids() == ids
+
+
+async def test_a_message_that_a_person_throws_away_keeps_its_id(story: Story) -> None:
+    server = gmail(story)
+    server.put(letter("one"))
+    async with story.running() as account:
+        await until_lives(story, {"one@example.org": [(server.all_mail, frozenset())]})
+        ids = story.ids()
+        trash = story.mailbox_id(server.trash_mailbox)
+        settled = await Wishes(story.sync, account).gets(
+            Move(mailbox_id=trash), ids["one@example.org"]
+        )
+        assert (settled.outcome, settled.exempt) == (Outcome.DONE, ())
+        await story.until_kept(ids, server.trash_mailbox)
     assert story.sync.listener.gone == set()

@@ -4,6 +4,7 @@
 //   {"put": {"raw", "flags", "labels"}}    mail arrives; `\Inbox` and mailboxes are labels
 //   {"label": {"message", "labels"}}       the labels of a message are now these
 //   {"trash": "message"}                   a message goes from All Mail and its labels to Trash
+//   {"whereabouts": "message"}             the mailboxes that it is in are answered
 "use strict";
 
 const readline = require("readline");
@@ -112,8 +113,24 @@ const orders = {
         known.labels = [];
         add(TRASH, message);
         return message;
+    },
+    whereabouts(message) {
+        const inside = path => server.getMailbox(path).messages.some(each => each["X-GM-MSGID"] === message);
+        return ["INBOX", "Work", ALL, TRASH].filter(inside);
     }
 };
+
+// What hoodiecrow only notes has effects at Gmail: a message is in the mailboxes of its labels.
+for (const sign of ["+", "-"]) {
+    const note = server.storeHandlers[`${sign}X-GM-LABELS`];
+    server.storeHandlers[`${sign}X-GM-LABELS`] = (connection, message, given, ...rest) => {
+        const wished = [].concat(given).map(each => (each && each.value || each).toString());
+        const id = message["X-GM-MSGID"];
+        const others = messages.get(id).labels.filter(label => !wished.includes(label));
+        note(connection, message, given, ...rest);
+        orders.label({ message: id, labels: sign === "+" ? [...others, ...wished] : others });
+    };
+}
 
 readline.createInterface({ input: process.stdin }).on("line", line => {
     const [[name, order]] = Object.entries(JSON.parse(line));

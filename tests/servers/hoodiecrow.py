@@ -81,7 +81,11 @@ class Hoodiecrow(ImapServer):
         """A message goes to Trash."""
         self._order("trash", message)
 
-    def _order(self, name: str, order: Any) -> str:
+    def whereabouts(self, message: str) -> list[str]:
+        """The mailboxes that a message is in."""
+        return self._order("whereabouts", message)
+
+    def _order(self, name: str, order: Any) -> Any:
         process = self._process
         assert process is not None
         orders, answers = _pipes(process)

@@ -2,106 +2,28 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
 
-from shared.contracts.account import ConnectSync
 from shared.contracts.intent import (
-    CarryIntent,
     Copy,
     CreateMailbox,
     DeleteMailbox,
     Destroy,
     IntentSettled,
-    MailboxChange,
     Mark,
-    MessageChange,
     Move,
     Outcome,
     RenameMailbox,
-    Step,
     SubscribeMailbox,
 )
 from tests.servers.dovecot import Dovecot, Mail
-from tests.servers.imap_server import Reachable
 from tests.servers.process import short_directory
 from tests.servers.pymap import Pymap
 from tests.stories.stack import until
 from tests.sync.conftest import Sync
-
-
-def raw(subject: str) -> bytes:
-    return (
-        f"From: Ada <ada@example.org>\r\nSubject: {subject}\r\n"
-        f"Message-ID: <{subject}@example.org>\r\nDate: Fri, 20 Nov 2026 12:00:00 +0000\r\n"
-        "\r\nShall we?\r\n"
-    ).encode()
-
-
-class Wishes:
-    """What a person wants of one account, and what sync said became of it."""
-
-    def __init__(self, sync: Sync, account: ConnectSync) -> None:
-        self.sync = sync
-        self.account = account
-        self.seq = 0
-
-    async def wants(
-        self,
-        change: MessageChange | None,
-        *message_ids: UUID,
-        mailbox: MailboxChange | None = None,
-        **more: Any,
-    ) -> UUID:
-        self.seq += 1
-        given: dict[str, Any] = {
-            "tenant_id": self.account.tenant_id,
-            "account_id": self.account.account_id,
-            "intent_id": uuid7(),
-            "seq": self.seq,
-            "steps": () if change is None else (Step(change=change, message_ids=message_ids),),
-            "mailbox": mailbox,
-        }
-        command = CarryIntent(**(given | more))
-        await self.sync.command(command)
-        return command.intent_id
-
-    async def until_settled(self, intent_id: UUID) -> IntentSettled:
-        async def check() -> IntentSettled | None:
-            return next(
-                (
-                    event
-                    for event in self.sync.listener.told
-                    if isinstance(event, IntentSettled) and event.intent_id == intent_id
-                ),
-                None,
-            )
-
-        return await until("the intent is settled", check, seconds=30)
-
-    async def gets(self, change: MessageChange | None, *ids: UUID, **more: Any) -> IntentSettled:
-        return await self.until_settled(await self.wants(change, *ids, **more))
-
-
-async def connected(sync: Sync, user: str, server: Reachable) -> Wishes:
-    return Wishes(sync, await sync.connect(user, server))
-
-
-def uid_of(server: Dovecot, user: str, subject: str, mailbox: str = "INBOX") -> int:
-    named = f"<{subject}@example.org>"
-    return next(uid for uid, known in server.message_ids(user, mailbox).items() if known == named)
-
-
-def flags_of(server: Dovecot, user: str, subject: str, mailbox: str = "INBOX") -> set[str]:
-    flags = server.flags(user, mailbox)[uid_of(server, user, subject, mailbox)]
-    return set(flags - {"\\Recent"})
-
-
-def subjects(server: Dovecot, user: str, mailbox: str = "INBOX") -> set[str]:
-    return {str(one)[1:].split("@")[0] for one in server.message_ids(user, mailbox).values()}
+from tests.sync.wishes import connected, flags_of, mailbox_id, raw, subjects, uid_of, until_taken
 
 
 @pytest.fixture
@@ -285,6 +207,39 @@ async def test_a_copy_is_a_message_of_its_own(sync: Sync, dovecot: Dovecot, user
     assert subjects(dovecot, user) == {"one"}
 
 
+@pytest.mark.parametrize("capability", ["", "IMAP4rev1 UIDPLUS LITERAL+ IDLE"])
+async def test_a_flag_that_somebody_else_changed_meanwhile_stays_as_they_left_it(
+    sync: Sync, capability: str
+) -> None:
+    with (
+        short_directory("postbus-flags-") as directory,
+        Dovecot(directory, capability=capability) as server,
+    ):
+        user = server.new_user()
+        server.append(user, "INBOX", [raw("theirs"), raw("ours")])
+        async with sync.running():
+            wishes = await connected(sync, user, server)
+            ids = await sync.until_listed(2)
+            await sync.until_state("live")
+        # While nobody listens, one is flagged; the wish not to have it so is older than that.
+        with server.imap(user) as other:
+            other.select("INBOX")
+            other.uid("STORE", str(uid_of(server, user, "theirs")), "+FLAGS", "(\\Flagged)")
+        intent = await wishes.wants(
+            Mark(add=frozenset({"\\Seen"}), remove=frozenset({"\\Flagged"})), *ids.values()
+        )
+        async with sync.running():
+            settled = await wishes.until_settled(intent)
+        assert settled.outcome is Outcome.DONE
+        assert {one.message_id: (one.outcome, one.reason) for one in settled.exempt} == {
+            ids["theirs"]: (Outcome.SUPERSEDED, "changed_on_server")
+        }
+        assert flags_of(server, user, "theirs") == {"\\Flagged", "\\Seen"}
+        assert flags_of(server, user, "ours") == {"\\Seen"}
+        told = {one.message_id: one.state.keywords for one in settled.messages}
+        assert told[ids["theirs"]] == {"\\Flagged", "\\Seen"}
+
+
 async def test_a_message_that_went_meanwhile_is_left_where_the_server_has_it(
     sync: Sync, dovecot: Dovecot, user: str
 ) -> None:
@@ -404,18 +359,3 @@ async def test_nobody_changes_what_is_in_another_account(
         into = await eve.gets(Move(mailbox_id=mailbox_id(sync, "INBOX")), ids["hers"])
         assert (into.messages, into.vanished) == ((), ())
     assert subjects(dovecot, user) == {"hers"}
-
-
-def mailbox_id(sync: Sync, path: str) -> UUID:
-    return next(
-        one.mailbox_id for one in sync.listener.boxes.values() if one.path == path and not one.gone
-    )
-
-
-async def until_taken(sync: Sync, intent: UUID) -> None:
-    async def check() -> bool:
-        return bool(
-            await sync.database.fetchval("SELECT 1 FROM intent WHERE intent_id = $1", intent)
-        )
-
-    await until("the intent is a row", check)

@@ -68,16 +68,20 @@ async def carry_marks(
 async def _store_flags(
     session: Session, mailbox: Mailbox, by_uid: dict[int, Where], wish: Wish
 ) -> frozenset[int]:
-    """Mark them; those of which somebody else changed what was wished."""
+    """Mark them; those of which somebody else changed what was wished.
+
+    A server that cannot be told since when (RFC 7162 §3.1.3) is asked first how they are marked.
+    """
     selected = session.selected
     assert selected is not None, "opened by the caller"
     possible = kept_of(wish, selected.permanent_flags)
     since = mailbox.highestmodseq if selected.highestmodseq is not None else None
-    modified: set[int] = set()
-    for sign, flags in (("+", possible.add), ("-", possible.remove)):
-        if flags:
-            stored = await session.store_flags(sorted(by_uid), sign, flags, since=since)
-            modified |= stored.modified
+    modified = set[int]() if since is not None else set(by_uid)
+    if since is not None:
+        for sign, flags in (("+", possible.add), ("-", possible.remove)):
+            if flags:
+                stored = await session.store_flags(sorted(by_uid), sign, flags, since=since)
+                modified |= stored.modified
     if not modified:
         return frozenset()
     superseded: set[int] = set()
