@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -30,7 +30,7 @@ PLAIN = "IMAP4rev1 LITERAL+ IDLE"
 
 
 @contextmanager
-def a_server(capability: str) -> Iterator[Dovecot]:
+def a_server(capability: str) -> Generator[Dovecot]:
     with (
         short_directory("postbus-crash-") as directory,
         Dovecot(directory, capability=capability) as server,
