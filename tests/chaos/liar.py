@@ -85,6 +85,8 @@ class Liar:
     lie: Lie | None = None  # of connections to come, and of those that are
     bytes_per_second: float | None = None
     told: int = 0  # answers that were not the server's own
+    #: What it takes for what was asked, where it does not listen.
+    mishears: Callable[[bytes], bytes] = lambda asked: asked
     _writers: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
 
     @classmethod
@@ -130,7 +132,7 @@ class Liar:
         async def up() -> None:
             with contextlib.suppress(OSError):
                 while piece := await reader.read(65536):
-                    to_server.write(piece)
+                    to_server.write(self.mishears(piece))
                     await to_server.drain()
             to_server.close()
 

@@ -1,6 +1,7 @@
 """A server that does not tell the truth harms its own account only, and only while it lies."""
 
 import asyncio
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -201,6 +202,32 @@ async def test_what_a_server_lied_about_is_as_it_is_when_it_tells_the_truth_agai
                 server.repent()
                 await until_whole(sync, dovecot, user, account.account_id)
     assert crashes(logs) == []
+
+
+async def test_a_message_larger_than_a_server_says_is_read_by_its_parts(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "INBOX", [*letters("Small", 3), a_large_message("Large")])
+    heard: list[bytes] = []
+
+    def mishears(asked: bytes) -> bytes:
+        heard.append(asked)
+        return re.sub(rb"LARGER \d+", b"LARGER 999999999", asked)
+
+    async with Liar.before(dovecot.imap_port) as server:
+        server.mishears = mishears
+        with logged() as logs:
+            async with sync.running(**IMPATIENT):
+                account = await sync.connect(user, server)
+                await until_whole(sync, dovecot, user, account.account_id)
+    assert crashes(logs) == []
+    asked = b"".join(heard)
+    assert b"LARGER" in asked
+    assert b"BODYSTRUCTURE" in asked
+    (large,) = (one for one in sync.listener.whole.values() if one.content.subject == "Large")
+    assert large.content.text.strip() == "See the attachment."
+    (attachment,) = large.content.attachments
+    assert (attachment.name, attachment.size_bytes) == ("a.pdf", 285_000)
 
 
 async def until_said(sync: Sync, account: ConnectSync, any_of: set[tuple[str, str | None]]) -> None:

@@ -2,14 +2,14 @@
 
     heads ──recognised──> a place, nothing read        (moved here, or renumbered)
       ├──small──> FETCH, a stream ──> read in a process beside ──> kept, a transaction each
+      │             └ larger than the server said ┐
       └──large──> structure, then the parts that are text        (attachments stay on the server)
 
 The three steps of the stream run at the same time, on different messages, and hold a few chunks
-between them whatever the batch. What FETCH does not give is listed again: gone, or asked for
-alone, or else quarantined. Only then the whole span is accounted for.
+between them whatever the batch (`keeping_chunks`). What FETCH does not give is listed again: gone,
+or asked for alone, or else quarantined. Only then the whole span is accounted for.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -17,34 +17,26 @@ from datetime import UTC, datetime
 import structlog
 from msgspec import Struct
 
-from services.sync.actions.keeping import Seen, give_places, keep, looks_of
+from services.sync.actions.keeping import Seen, give_places, looks_of
+from services.sync.actions.keeping_chunks import Chunks, put_cases
+from services.sync.actions.reading_large import NotGiven, read_large
 from services.sync.actions.understanding import Readers
 from services.sync.domain.covered import Covered, Span
 from services.sync.domain.match_key import match_key
-from services.sync.domain.skeleton import WHOLE_BYTES, assemble, sections_of
-from services.sync.domain.understand import Raw, Understood, Unreadable
+from services.sync.domain.skeleton import WHOLE_BYTES
+from services.sync.domain.understand import Raw
 from services.sync.domain.window import Batch
 from services.sync.imap.errors import Refused
-from services.sync.imap.fetch import Fetched
-from services.sync.imap.heads import Head
+from services.sync.imap.fetch import Head
 from services.sync.imap.session import Session
-from services.sync.imap.structure import Structure
-from services.sync.metrics import LAG_SECONDS, MESSAGE_BYTES, MESSAGES, QUARANTINED
-from services.sync.store import leases, mailboxes, places, quarantine
+from services.sync.metrics import QUARANTINED
+from services.sync.store import leases, mailboxes, places
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
-from services.sync.store.messages import NewMessage
 from services.sync.store.quarantine import Case
-from shared.contracts.mail import Arrival
 from shared.db import Connection, Pool, in_transaction
-from shared.telemetry import end
 
 log = structlog.get_logger()
-
-_CHUNK_MESSAGES = 200
-_CHUNK_BYTES = 4 * 1024 * 1024
-_CHUNKS_AHEAD = 2
-_BEGINNING_BYTES = 1024 * 1024
 
 
 class Pulled(Struct, frozen=True, kw_only=True):
@@ -67,11 +59,12 @@ async def pull_batch(
     release: str,
 ) -> Pulled:
     """Bring one batch of the selected mailbox into our copy."""
-    pull = _Pull(lease, mailbox, session, readers, pool, release)
+    chunks = Chunks(lease, mailbox, readers, pool, release)
     try:
-        return await pull.run(batch, largest_bytes)
+        pull = _Pull(lease, mailbox, session, chunks, pool, release, largest_bytes)
+        return await pull.run(batch)
     finally:
-        await pull.give_up()
+        await chunks.give_up()
 
 
 async def put_aside(
@@ -81,7 +74,7 @@ async def put_aside(
 
     async def work(connection: Connection) -> None:
         await leases.hold(connection, lease)
-        await _quarantine(connection, lease, mailbox, cases, release)
+        await put_cases(connection, lease, mailbox, cases, release)
         await mailboxes.cover(
             connection, mailbox.mailbox_id, Covered.of_uids(case.uid for case in cases)
         )
@@ -98,67 +91,58 @@ class _Pull:
         lease: Lease,
         mailbox: Mailbox,
         session: Session,
-        readers: Readers,
+        chunks: Chunks,
         pool: Pool,
         release: str,
+        largest_bytes: int,
     ) -> None:
         self._lease = lease
         self._mailbox = mailbox
         self._session = session
-        self._readers = readers
+        self._chunks = chunks
         self._pool = pool
         self._release = release
-        self._chunks: list[asyncio.Task[None]] = []
-        self._chunk: list[Raw] = []
-        self._chunk_bytes = 0
-        self._seen: dict[int, Seen] = {}
+        self._largest_bytes = largest_bytes
+        self._whole_bytes = min(WHOLE_BYTES, largest_bytes)
+        self._done: set[int] = set()  # recognised, or read
+        self._recognised = 0
         self._cases: list[Case] = []
-        self._count = 0
-        self._bytes = 0
-        self._commands = 0
+        self._commands = 3
 
-    async def run(self, batch: Batch, largest_bytes: int) -> Pulled:
+    async def run(self, batch: Batch) -> Pulled:
         async with self._pool.acquire() as connection:
             seeking = await places.any_adrift(connection, self._lease.account_id)
-        heads = await self._heads(batch.uids, min(WHOLE_BYTES, largest_bytes), named=seeking)
+        heads = await self._heads(batch.uids, named=seeking)
         if seeking:
             await self._recognise(heads)
         small: list[int] = []
+        large: list[Head] = []
         for uid in batch.uids:
             head = heads.get(uid)
-            if uid in self._seen:
-                continue  # recognised
-            if head is not None and head.size > largest_bytes:
-                self._cases.append(Case(uid=uid, reason="too_large", size_bytes=head.size))
-            elif head is None or head.size <= WHOLE_BYTES:
+            if uid in self._done:
+                continue
+            if head is None or head.size <= self._whole_bytes:
                 small.append(uid)
-        missing = await self._stream(small)
-        await self._large(
-            [
-                head
-                for head in heads.values()
-                if WHOLE_BYTES < head.size <= largest_bytes and head.uid not in self._seen
-            ]
-        )
-        await self._missing(missing, batch.span)
-        await self._flush()
-        await self._drained()
+            else:
+                large.append(head)
+        large += await self._small(small)
+        large += await self._missing([uid for uid in small if uid not in self._done], batch.span)
+        await self._large(large)
+        await self._chunks.finish()
         await self._finish(batch.span)
         return Pulled(
-            messages=self._count, bytes=self._bytes, commands=3 + len(small) // 50 + self._commands
+            messages=self._chunks.messages + self._recognised,
+            bytes=self._chunks.bytes,
+            commands=self._commands,
         )
 
-    async def give_up(self) -> None:
-        """Leave nothing running; what was kept stays kept."""
-        await end(self._chunks)
-
-    async def _heads(self, uids: Sequence[int], octets: int, *, named: bool) -> dict[int, Head]:
+    async def _heads(self, uids: Sequence[int], *, named: bool) -> dict[int, Head]:
         """What the server tells of these before they are read.
 
-        Of all of them where some may be old friends; else of those that are larger than so many
-        octets, which is all that has to be known.
+        Of all of them where some may be old friends; else of those that are too large to be read
+        whole, which is all that has to be known.
         """
-        if not named and (larger := await self._larger(uids, octets)) is not None:
+        if not named and (larger := await self._larger(uids)) is not None:
             uids = sorted(larger, reverse=True)
         if not uids:
             return {}
@@ -166,9 +150,9 @@ class _Pull:
             head.uid: head async for page in self._session.heads(uids, named=named) for head in page
         }
 
-    async def _larger(self, uids: Sequence[int], octets: int) -> set[int] | None:
+    async def _larger(self, uids: Sequence[int]) -> set[int] | None:
         try:
-            return await self._session.larger(uids, octets)
+            return await self._session.larger(uids, self._whole_bytes)
         except Refused:  # a server that searches nothing, or not for this
             return None
 
@@ -194,166 +178,95 @@ class _Pull:
             return found
 
         found = await in_transaction(self._pool, work)
-        self._count += len(found)
-        self._seen |= {uid: seen[uid] for uid in found}
+        self._recognised = len(found)
+        self._done |= found
 
     # -- reading -------------------------------------------------------------------------------
 
-    async def _stream(self, uids: Sequence[int]) -> list[int]:
-        """Fetch these whole; those that did not come."""
+    async def _small(self, uids: Sequence[int]) -> list[Head]:
+        """Fetch these whole; those of them that are larger than the server had said."""
+        larger: list[Head] = []
         if not uids:
-            return []
-        async with aclosing(self._session.fetch(uids)) as fetching:
+            return larger
+        self._commands += len(uids) // 50
+        async with aclosing(self._session.fetch(uids, at_most=self._whole_bytes)) as fetching:
             async for fetched in fetching:
-                if fetched.uid not in self._seen:
-                    await self._take(
-                        _seen(fetched),
-                        Raw(
-                            uid=fetched.uid,
-                            raw=fetched.raw,
-                            received_at=fetched.internal_date or datetime.now(UTC),
-                            size_bytes=fetched.size,
-                        ),
-                    )
-        return [uid for uid in uids if uid not in self._seen]
+                if fetched.uid in self._done:
+                    continue
+                if fetched.whole:
+                    await self._take(fetched, fetched.raw, {})
+                else:
+                    self._done.add(fetched.uid)
+                    larger.append(fetched)
+        return larger
 
     async def _large(self, heads: Sequence[Head]) -> None:
-        """Fetch what a person reads of large messages; their attachments stay where they are."""
-        if not heads:
+        """Fetch what a person reads of these."""
+        self._cases += [
+            Case(uid=head.uid, reason="too_large", size_bytes=head.size)
+            for head in heads
+            if head.size > self._largest_bytes
+        ]
+        wanted = [head for head in heads if head.size <= self._largest_bytes]
+        if not wanted:
             return
-        self._commands += 1 + len(heads)
-        structures = await self._structures([head.uid for head in heads])
-        wanted = {uid: sections_of(structure) for uid, structure in structures.items()}
-        unread = {head.uid: head for head in heads}
-        async with aclosing(self._session.sections_of_each(wanted)) as reading:
-            async for uid, sections in reading:
-                if isinstance(sections, Refused) or uid not in unread:
-                    continue
-                if (skeleton := assemble(structures[uid], sections)) is not None:
-                    await self._take_part(unread.pop(uid), skeleton.raw, skeleton.attachment_sizes)
-        for head in unread.values():
-            # A structure that cannot be used: what comes first is most of what a person reads.
-            beginning, said = None, ""
-            try:
-                beginning = await self._session.beginning(head.uid, _BEGINNING_BYTES)
-            except Refused as refused:
-                said = refused.text
-            if beginning is None:
-                case = Case(uid=head.uid, reason="missing", detail=said, size_bytes=head.size)
-                self._cases.append(case)
-                continue
-            await self._take_part(head, beginning, {})
+        self._commands += 1 + len(wanted)
+        async with aclosing(read_large(self._session, wanted)) as reading:
+            async for read in reading:
+                if isinstance(read, NotGiven):
+                    size = read.head.size
+                    case = Case(
+                        uid=read.head.uid, reason="missing", detail=read.said, size_bytes=size
+                    )
+                    self._cases.append(case)
+                else:
+                    await self._take(read.head, read.raw, read.attachment_sizes)
 
-    async def _structures(self, uids: Sequence[int]) -> dict[int, Structure]:
-        try:
-            return await self._session.structure(uids)
-        except Refused:
-            if len(uids) == 1:
-                return {}
-        # One that the server stumbles over is not the others' fault.
-        found: dict[int, Structure] = {}
-        for uid in uids:
-            found |= await self._structures([uid])
-        return found
-
-    async def _take_part(self, head: Head, raw: bytes, sizes: Mapping[int, int]) -> None:
-        await self._take(
-            _seen(head),
-            Raw(
-                uid=head.uid,
-                raw=raw,
-                received_at=head.internal_date or datetime.now(UTC),
-                size_bytes=head.size,
-                attachment_sizes=sizes,
-            ),
-        )
-
-    async def _missing(self, uids: Sequence[int], span: Span) -> None:
+    async def _missing(self, uids: Sequence[int], span: Span) -> list[Head]:
         """What was listed and did not come: gone by now, or given when asked for alone."""
+        larger: list[Head] = []
         if not uids:
-            return
+            return larger
         still_there = set(await self._session.uids(span))
         for uid in uids:
             if uid not in still_there:
                 continue
             detail = ""
             try:
-                if not await self._stream([uid]):
-                    continue
+                larger += await self._small([uid])
             except Refused as refused:
                 detail = refused.text
-            log.warning("message listed but not given", mailbox=str(self._mailbox.mailbox_id))
-            self._cases.append(Case(uid=uid, reason="missing", detail=detail))
+            if uid not in self._done:
+                log.warning("message listed but not given", mailbox=str(self._mailbox.mailbox_id))
+                self._cases.append(Case(uid=uid, reason="missing", detail=detail))
+        return larger
 
     # -- keeping -------------------------------------------------------------------------------
 
-    async def _take(self, seen: Seen, raw: Raw) -> None:
-        self._seen[seen.uid] = seen
-        self._chunk.append(raw)
-        self._chunk_bytes += len(raw.raw)
-        self._bytes += len(raw.raw)
-        if len(self._chunk) >= _CHUNK_MESSAGES or self._chunk_bytes >= _CHUNK_BYTES:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        """Hand the chunk on; wait when too many are on their way."""
-        if self._chunk:
-            chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
-            before = self._chunks[-1] if self._chunks else None
-            self._chunks.append(asyncio.create_task(self._read_and_keep(chunk, before)))
-        while len(self._chunks) > _CHUNKS_AHEAD:
-            await self._chunks.pop(0)
-
-    async def _drained(self) -> None:
-        while self._chunks:
-            await self._chunks.pop(0)
-
-    async def _read_and_keep(self, chunk: list[Raw], before: "asyncio.Task[None] | None") -> None:
-        read = await self._readers.read(chunk)
-        chunk.clear()
-        if before is not None:
-            await before
-        understood = [one for one in read if isinstance(one, Understood)]
-        unreadable = [
-            Case(uid=one.uid, reason="unreadable", detail=one.reason)
-            for one in read
-            if isinstance(one, Unreadable)
-        ]
-
-        async def work(connection: Connection) -> list[NewMessage]:
-            await leases.hold(connection, self._lease)
-            new = await keep(connection, self._lease, self._mailbox, self._seen, understood)
-            await _quarantine(connection, self._lease, self._mailbox, unreadable, self._release)
-            await mailboxes.cover(
-                connection, self._mailbox.mailbox_id, Covered.of_uids(one.uid for one in read)
-            )
-            return new
-
-        new = await in_transaction(self._pool, work)
-        self._count += len(understood)
-        QUARANTINED.inc(len(unreadable))
-        _measure(new)
+    async def _take(self, head: Head, raw: bytes, attachment_sizes: Mapping[int, int]) -> None:
+        self._done.add(head.uid)
+        await self._chunks.take(
+            _seen(head),
+            Raw(
+                uid=head.uid,
+                raw=raw,
+                received_at=head.internal_date or datetime.now(UTC),
+                size_bytes=head.size,
+                attachment_sizes=attachment_sizes,
+            ),
+        )
 
     async def _finish(self, span: Span) -> None:
         async def work(connection: Connection) -> None:
             await leases.hold(connection, self._lease)
-            await _quarantine(connection, self._lease, self._mailbox, self._cases, self._release)
+            await put_cases(connection, self._lease, self._mailbox, self._cases, self._release)
             await mailboxes.cover(connection, self._mailbox.mailbox_id, Covered((span,)))
 
         await in_transaction(self._pool, work)
         QUARANTINED.inc(len(self._cases))
 
 
-async def _quarantine(
-    connection: Connection, lease: Lease, mailbox: Mailbox, cases: Sequence[Case], release: str
-) -> None:
-    if cases:
-        await quarantine.put(
-            connection, lease.tenant_id, lease.account_id, mailbox.mailbox_id, cases, release
-        )
-
-
-def _seen(one: Head | Fetched) -> Seen:
+def _seen(one: Head) -> Seen:
     return Seen(
         uid=one.uid,
         flags=one.flags,
@@ -361,12 +274,3 @@ def _seen(one: Head | Fetched) -> Seen:
         labels=one.gm_labels or frozenset(),
         thread=one.gm_thread,
     )
-
-
-def _measure(new: Sequence[NewMessage]) -> None:
-    now = datetime.now(UTC)
-    MESSAGES.inc(len(new))
-    for one in new:
-        MESSAGE_BYTES.observe(one.size_bytes)
-        if one.arrival is Arrival.NEW:
-            LAG_SECONDS.observe(max(0.0, (now - one.received_at).total_seconds()))

@@ -25,8 +25,23 @@ _PIECE_BYTES = 64
 _LARGE_BYTES = 4096
 
 
+class Cut(bytes):
+    """The beginning of a literal that was longer than wanted; the rest was not held."""
+
+    size: int  # of all of it
+
+    @classmethod
+    def of(cls, beginning: bytes, size: int) -> Cut:
+        cut = cls(beginning)
+        cut.size = size
+        return cut
+
+
 class Framer:
     """Cuts what arrived into frames."""
+
+    #: Of longer literals the beginning is handed over, as Cut; None: what is too long is an error.
+    cut_at: int | None = None
 
     def __init__(self, *, max_literal_bytes: int, max_line_bytes: int) -> None:
         self._max_literal = max_literal_bytes
@@ -40,6 +55,7 @@ class Framer:
         self._frame_bytes = 0
         self._literal: list[memoryview | bytearray] | None = None  # where it lies, not copied yet
         self._missing = 0  # bytes of that literal
+        self._unwanted = 0  # bytes behind those
 
     @property
     def held(self) -> int:
@@ -74,7 +90,7 @@ class Framer:
         self._waiting_bytes = 0
         self._piece, self._at = b"", 0
         self._rest.clear()
-        self._frame, self._literal, self._missing = [], None, 0
+        self._frame, self._literal, self._missing, self._unwanted = [], None, 0, 0
 
     def next(self) -> Frame | None:
         """The next whole answer, if it has come."""
@@ -87,6 +103,11 @@ class Framer:
                 self._waiting_bytes -= len(self._piece) + _PIECE_BYTES
             if self._missing:
                 self._more_of_literal()
+                continue
+            if self._unwanted:
+                passed = min(self._unwanted, len(self._piece) - self._at)
+                self._unwanted -= passed
+                self._at += passed
                 continue
             end = self._piece.find(b"\n", self._at)
             if end < 0:
@@ -115,11 +136,13 @@ class Framer:
             and (self._frame or not _WORDS.match(line))
         ):
             size = int(announced[1])
-            self._frame_bytes += len(line) + size
-            if size > self._max_literal or self._frame_bytes > self._max_literal + self._max_line:
+            held = size if self.cut_at is None else min(size, self.cut_at)
+            self._frame_bytes += len(line) + held
+            if held > self._max_literal or self._frame_bytes > self._max_literal + self._max_line:
                 raise TooLarge(f"a literal of {size} bytes")
             self._frame.append(line[: announced.start()])
-            self._begin_literal(size)
+            self._unwanted = size - held
+            self._begin_literal(held)
         elif self._frame:
             self._frame.append(line)
             whole, self._frame, self._frame_bytes = self._frame, [], 0
@@ -131,7 +154,7 @@ class Framer:
     def _begin_literal(self, size: int) -> None:
         end = self._at + size
         if end <= len(self._piece):  # nearly always: all of it is there
-            self._frame.append(self._piece[self._at : end])
+            self._end_literal(self._piece[self._at : end])
             self._at = end
         else:
             self._literal = [bytearray()]
@@ -150,5 +173,8 @@ class Framer:
         else:
             self._literal.append(bytearray(piece))
         if not self._missing:
-            self._frame.append(b"".join(self._literal))
+            self._end_literal(b"".join(self._literal))
             self._literal = None
+
+    def _end_literal(self, held: bytes) -> None:
+        self._frame.append(Cut.of(held, len(held) + self._unwanted) if self._unwanted else held)

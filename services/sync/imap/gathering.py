@@ -34,6 +34,7 @@ async def gather(
     *,
     batch: int = UIDS_PER_COMMAND,
     in_flight: int = IN_FLIGHT,
+    cut_at: int | None = None,
 ) -> AsyncGenerator[T]:
     """What `read` makes of each message, in the server's order; None when not all was told yet.
 
@@ -46,7 +47,7 @@ async def gather(
     to_ask = [uids[start : start + batch] for start in range(0, len(uids), batch)]
     to_ask.reverse()
     refusal: Refused | None = None
-    async with wire.exchange() as exchange:
+    async with wire.exchange(cut_at=cut_at) as exchange:
         while True:
             while to_ask and refusal is None and len(exchange.owed) < in_flight:
                 await exchange.send("UID FETCH", uid_set(to_ask.pop()), items)

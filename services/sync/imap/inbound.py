@@ -19,6 +19,10 @@ class Inbound:
         self._inflated: Inflated | None = None
         self.full = False
 
+    def cut_literals(self, at: int | None) -> None:
+        """From the next answer on hold no more than so much of a literal."""
+        self._framer.cut_at = at
+
     @property
     def midway(self) -> bool:
         """Whether something came that nobody has read."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from services.sync.imap.errors import Refused
+from services.sync.imap.framing import Cut
 from services.sync.imap.gathering import IN_FLIGHT, Told, gather
 from services.sync.imap.parser import Status, Untagged, as_number, as_string, items_of
 from services.sync.imap.wire import Wire
@@ -14,6 +15,8 @@ _SECTION = re.compile(r"(?:[1-9]\d*\.)*(?:[1-9]\d*|HEADER|TEXT|[1-9]\d*\.MIME)")
 
 #: So much of a part is asked for at a time where it is read to its end.
 SLICE_OCTETS = 1024 * 1024
+#: Of a part that is asked for as a whole.
+LONGEST_OCTETS = 8 * 1024 * 1024
 
 
 async def sections(wire: Wire, uid: int, names: Sequence[str]) -> dict[str, bytes]:
@@ -30,13 +33,16 @@ async def sections(wire: Wire, uid: int, names: Sequence[str]) -> dict[str, byte
 async def sections_of_each(
     wire: Wire, names: Mapping[int, Sequence[str]], *, in_flight: int = IN_FLIGHT
 ) -> AsyncGenerator[tuple[int, dict[str, bytes] | Refused]]:
-    """The parts of several messages, each message's as soon as they are there, or the refusal."""
+    """The parts of several messages, each message's as soon as they are there, or the refusal.
+
+    A part longer than LONGEST_OCTETS, whatever the structure said of it, is left out.
+    """
     to_ask = [(uid, _wanted(each)) for uid, each in names.items() if each]
     to_ask.reverse()
     asked: dict[str, int] = {}  # UIDs by tag
     wanted: dict[int, dict[str, str]] = {}
     found: dict[int, dict[str, bytes]] = {}
-    async with wire.exchange() as exchange:
+    async with wire.exchange(cut_at=LONGEST_OCTETS) as exchange:
         while to_ask or exchange.owed:
             while to_ask and len(exchange.owed) < in_flight:
                 uid, wanted_of_it = to_ask.pop()
@@ -54,7 +60,9 @@ async def sections_of_each(
                     for name, value in told.items():
                         section = name.removeprefix("BODY[").removesuffix("]")
                         raw = as_string(value)
-                        if section != name and section in wanted[uid] and raw is not None:
+                        if raw is None or isinstance(raw, Cut):
+                            continue
+                        if section != name and section in wanted[uid]:
                             # Each may come in an answer of its own; said twice, the first holds.
                             found[uid].setdefault(wanted[uid][section], raw)
                 case Status(tag=str()) if answer.tag in asked:
@@ -83,10 +91,11 @@ async def beginning(wire: Wire, uid: int, octets: int) -> bytes | None:
         for name, value in told.items():
             raw = as_string(value)
             if name.startswith("BODY[]") and raw is not None:
-                found.append(raw[:octets])  # a server that gives more is not believed
+                found.append(raw[:octets])
         return None
 
-    async for _ in gather(wire, [uid], b"(UID BODY.PEEK[]<0.%d>)" % octets, read):
+    asked = b"(UID BODY.PEEK[]<0.%d>)" % octets
+    async for _ in gather(wire, [uid], asked, read, cut_at=octets):  # who gives more is cut short
         pass
     return found[0] if found else None
 

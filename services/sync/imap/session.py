@@ -231,16 +231,22 @@ class Session:
         return slices(self._wire, uid, section)
 
     def fetch(
-        self, uids: Sequence[int], *, batch: int = 50, in_flight: int = 4
+        self,
+        uids: Sequence[int],
+        *,
+        at_most: int | None = None,
+        batch: int = 50,
+        in_flight: int = 4,
     ) -> AsyncGenerator[Fetched]:
         """Whole messages, as they come; what is not there (any more) does not come.
 
         Several FETCH commands are on their way at once. When the consumer is slow the server
         waits: not more than Limits.queued_bytes and one message are held. A message larger than
-        Limits.literal_bytes raises TooLarge and ends the connection: ask for `heads` first.
+        `at_most`, whatever the server said of it before, comes with nothing in it; without that,
+        one larger than Limits.literal_bytes raises TooLarge and ends the connection.
         Use `contextlib.aclosing` if you may stop early; stopping early ends the connection.
         """
-        return fetch(self._wire, uids, batch=batch, in_flight=in_flight)
+        return fetch(self._wire, uids, at_most=at_most, batch=batch, in_flight=in_flight)
 
     async def append(
         self,

@@ -301,17 +301,22 @@ class Wire(IMAP4ClientProtocol):
         return "LITERAL+" in self.offers or ("LITERAL-" in self.offers and size <= 4096)
 
     @asynccontextmanager
-    async def exchange(self) -> AsyncGenerator[Exchange, None]:
-        """A turn to speak. Left with an answer still owed, the connection is of no use any more."""
+    async def exchange(self, *, cut_at: int | None = None) -> AsyncGenerator[Exchange, None]:
+        """A turn to speak. Left with an answer still owed, the connection is of no use any more.
+
+        Of literals longer than `cut_at` only the beginning is held, and given as Cut.
+        """
         if self._speaker is asyncio.current_task() and self._turn.locked():
             raise RuntimeError("a stream of answers is open: nothing else can be asked inside it")
         async with self._turn:
             self._speaker = asyncio.current_task()
             self.overhear_all()
             exchange = Exchange(self)
+            self._inbound.cut_literals(cut_at)
             try:
                 yield exchange
             finally:
+                self._inbound.cut_literals(None)
                 self._speaker = None
                 if exchange.owed:
                     self.fail(Disconnected("given up in the middle of an answer"))

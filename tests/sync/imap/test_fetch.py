@@ -155,3 +155,25 @@ async def test_a_literal_larger_than_we_hold_ends_the_session():
             await session.select("INBOX", readonly=True)
             async for _ in session.fetch([1]):
                 pass
+
+
+async def test_a_message_larger_than_wanted_is_passed_over_whatever_was_said_of_its_size():
+    large = b"x" * 3000
+
+    async def more(peer: Peer) -> None:
+        await peer.expects("UID FETCH 1:3 .*")
+        lie = message(2, 2, large, flags="\\Seen").replace(b"RFC822.SIZE 3000", b"RFC822.SIZE 5")
+        await peer.says(message(1, 1, b"one"), lie, message(3, 3, b"three"), "{tag} OK done")
+        await peer.expects("UID FETCH 2 .*")
+        await peer.says(message(2, 2, large), "{tag} OK done")
+        await peer.parts()
+
+    async with talking_to(opened(more)) as session:
+        await session.select("INBOX", readonly=True)
+        first, second, third = [one async for one in session.fetch([1, 2, 3], at_most=1000)]
+        assert (first.raw, third.raw) == (b"one", b"three")
+        assert (second.whole, second.raw, second.size) == (False, b"", 3000)
+        assert second.flags == {"\\Seen"}
+        # Of the next answers nothing is missing.
+        (whole,) = [one async for one in session.fetch([2])]
+        assert (whole.whole, whole.raw) == (True, large)

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sync.imap.errors import TooLarge
-from services.sync.imap.framing import Frame, Framer
+from services.sync.imap.framing import Cut, Frame, Framer
 
 CONVERSATION = (
     b"* OK ready {3}\r\n"
@@ -96,3 +97,37 @@ def test_lines_that_end_with_a_bare_newline_are_read():
 def test_a_server_cannot_make_us_hold_more_than_the_limits(flood: bytes):
     with pytest.raises(TooLarge):
         cut(framer(), [flood])
+
+
+def test_of_a_literal_longer_than_wanted_only_the_beginning_is_held():
+    for at in range(len(CONVERSATION) + 1):
+        cutter = framer(max_literal_bytes=10)
+        cutter.cut_at = 4
+        frames = cut(cutter, [CONVERSATION[:at], CONVERSATION[at:]])
+        literals = [frame[1] for frame in frames if len(frame) > 1]
+        assert literals == [b"Subj", b"In{x", b""]
+        assert [one.size for one in literals if isinstance(one, Cut)] == [12, 5]
+        assert [frame[::2] for frame in frames] == [frame[::2] for frame in FRAMES]
+        assert not cutter.midway
+
+
+def test_what_is_not_wanted_of_a_literal_costs_no_memory():
+    cutter = framer()
+    cutter.cut_at = 100
+    cutter.feed(b"* 1 FETCH (BODY[] {1000000000}\r\n")
+    assert cutter.next() is None
+    piece = b"x" * 1_000_000
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            cutter.feed(piece)
+            assert cutter.next() is None
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+    cutter.feed(b")\r\n")
+    frame = cutter.next()
+    assert frame is not None
+    assert frame == [b"* 1 FETCH (BODY[] ", b"x" * 100, b")"]
+    assert isinstance(frame[1], Cut)
+    assert frame[1].size == 1_000_000_000
