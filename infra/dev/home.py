@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_PORT = 8500
-PORTS = 10
+PORTS = 11
 # bind() takes 107 bytes, and supervisord binds to the name with its pid added first.
 SOCKET_BYTES = 107 - len(".4194304")
 

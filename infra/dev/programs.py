@@ -16,7 +16,9 @@ DATABASE_ADMIN = "postbus_admin"
 LOOPBACK = "127.0.0.0/8,::1/128"
 
 # Ports, counted from the first.
-API, LISTEN, ANSWER, SENDER, INDEXER, POSTGRES, NATS, NATS_MONITOR, IMAP, SMTP = range(10)
+API, LISTEN, ANSWER, SENDER, INDEXER, POSTGRES, NATS, NATS_MONITOR, IMAP, SMTP, API_PROBES = range(
+    11
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +100,21 @@ def _bus(home: Home, user: str, password: str) -> str:
     return f"nats://{user}:{quote(password, safe='')}@127.0.0.1:{home.port + NATS}"
 
 
-def _service(name: str, service: str, port: int, **more: str) -> Program:
+def _service(name: str, service: str, probes: int, *others: int, **more: str) -> Program:
     def environment(home: Home, secrets: Secrets) -> dict[str, str]:
-        told = settings(service, home, secrets) | more
-        if service != "api":  # whose probes are on its own port
-            told[f"{service.upper()}_PROBE_HOST"] = "127.0.0.1"
-            told[f"{service.upper()}_PROBE_PORT"] = str(home.port + port)
-        return told
+        return settings(service, home, secrets) | {
+            f"{service.upper()}_PROBE_HOST": "127.0.0.1",
+            f"{service.upper()}_PROBE_PORT": str(home.port + probes),
+            **more,
+        }
 
     return Program(
         name=name,
         group="services",
-        ports=(port,),
+        ports=(*others, probes),
         command=lambda home: [sys.executable, "-m", f"services.{service}"],
         environment=environment,
-        fault=lambda home, secrets: ready.http(home.port + port),
+        fault=lambda home, secrets: ready.http(home.port + probes),
     )
 
 
@@ -155,5 +157,5 @@ TABLE = (
     _service("sync-answer", "sync", ANSWER, SYNC_ROLE="answer"),
     _service("sender", "sender", SENDER),
     _service("indexer", "indexer", INDEXER),
-    _service("api", "api", API),
+    _service("api", "api", API_PROBES, API),
 )

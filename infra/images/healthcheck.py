@@ -9,7 +9,7 @@ SECONDS = 3.0
 
 def main() -> int:
     service = os.environ["POSTBUS_SERVICE"].upper()
-    port = os.environ["API_PORT" if service == "API" else f"{service}_PROBE_PORT"]
+    port = os.environ[f"{service}_PROBE_PORT"]
     connection = HTTPConnection("127.0.0.1", int(port), timeout=SECONDS)
     try:
         connection.request("GET", "/health")

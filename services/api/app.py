@@ -17,7 +17,7 @@ from services.api.world import World
 from shared.bus import Relay, Values, open_bus
 from shared.db import open_pool
 from shared.seal import SealingKeys
-from shared.telemetry import configure, serve, until_one_ends
+from shared.telemetry import Check, configure, serve, serve_probes, until_one_ends
 
 log = structlog.get_logger()
 
@@ -66,6 +66,7 @@ async def main(stop: asyncio.Event) -> None:
         async with (
             relay.running(),
             ears.open(bus, world),
+            serve_probes(settings.probe_host, settings.probe_port, _checks(world)),
             serve(
                 gateway(world),
                 host=settings.host,
@@ -82,3 +83,13 @@ async def main(stop: asyncio.Event) -> None:
                 # Streams are told to end first, so that nothing has to be cut off.
                 world.closing.set()
                 world.growth.wake_all()
+
+
+def _checks(world: World) -> dict[str, Check]:
+    async def database() -> None:
+        await world.pool.fetchval("SELECT 1")
+
+    async def bus() -> bool:
+        return world.bus.is_connected
+
+    return {"database": database, "bus": bus}

@@ -10,10 +10,10 @@ from pydantic_settings import SettingsConfigDict
 from shared.bus import BusSettings
 from shared.db import DatabaseSettings
 from shared.dial import DialSettings
-from shared.telemetry import LogSettings
+from shared.telemetry import TelemetrySettings
 
 
-class Settings(DatabaseSettings, BusSettings, DialSettings, LogSettings):
+class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     """The api's settings."""
 
     model_config = SettingsConfigDict(
@@ -26,6 +26,14 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, LogSettings):
 
     host: str = Field(default="127.0.0.1", description="Where the HTTP API is served.")
     port: int = Field(default=8500, ge=0, le=65535, description="Its port; 0 takes any free one.")
+    probe_port: int = Field(
+        default=8501, ge=0, le=65535, description="Their port; 0 takes any that is free."
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins whose pages may use the API, comma-separated, as"
+        " https://mail.example.org; * for all.",
+    )
     jwt_keys_file: Path = Field(
         description="The keys that sign access tokens: python -m services.api new-jwt-key FILE."
     )

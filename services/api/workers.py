@@ -13,6 +13,7 @@ from services.api.actions.forget_old import (
 )
 from services.api.actions.forget_uploads import forget_uploads
 from services.api.actions.gather_jobs import gather_some
+from services.api.actions.repeating import forget_keys
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.world import World
 from shared.db import putting_off
@@ -66,6 +67,7 @@ async def _housekeep(world: World) -> None:
         await _patiently(lambda: forget_jobs(world.pool, settings.job_keep))
         await _patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
         await _patiently(lambda: forget_uploads(world.pool, settings.upload_keep))
+        await _patiently(lambda: forget_keys(world.pool))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 

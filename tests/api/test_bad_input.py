@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from shared.contracts.ids import Kind, read, shown
 from tests.api.conftest import Api, Person, an_account, running_api
@@ -328,14 +329,23 @@ async def test_answers_carry_the_request_id_and_protect_themselves(api: Api, ada
     assert forged.headers["x-request-id"] != "a b\t<script>"
 
 
-async def test_probes_metrics_and_documents_answer(api: Api) -> None:
+async def test_health_and_documents_answer_and_probes_are_elsewhere(api: Api) -> None:
     async with api.client() as client:
         root = str(client.base_url).removesuffix("/api/v1/")
-        for path, status in (("/health", 200), ("/ready", 200), ("/", 200), ("/docs", 200)):
+        for path, status in (
+            ("/health", 200),
+            ("/", 200),
+            ("/docs", 200),
+            ("/metrics", 404),
+            ("/ready", 404),
+        ):
             answer = await client.get(root + path)
             assert answer.status_code == status, path
             assert "cdn" not in answer.text
-        metrics = (await client.get(root + "/metrics")).text
+        health = (await client.get(root + "/health")).json()
+        assert health.keys() == {"status", "service", "version", "timestamp"}
+        assert (health["status"], health["service"]) == ("ok", "api")
+        metrics = generate_latest().decode()
         assert 'postbus_api_request_duration_seconds_count{method="GET",route="/"' in metrics
         document = (await client.get("/openapi.json")).json()
         assert document["openapi"].startswith("3.1")

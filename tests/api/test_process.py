@@ -25,6 +25,7 @@ class Process:
     child: asyncio.subprocess.Process
     lines: list[dict[str, Any]]
     url: str
+    probes: str
 
     async def until_it_ends(self) -> int:
         async with asyncio.timeout(20):
@@ -40,12 +41,13 @@ async def new_key(file: Path) -> None:
 
 @asynccontextmanager
 async def running(platform: Platform, seal_directory: Path, keys: Path) -> AsyncGenerator[Process]:
-    port = free_port()
+    port, probes = free_port(), free_port()
     environment = (
         os.environ
         | platform.environment("api")
         | {
             "API_PORT": str(port),
+            "API_PROBE_PORT": str(probes),
             "API_JWT_KEYS_FILE": str(keys),
             "API_SEAL_KEYS_DIR": str(seal_directory),
         }
@@ -71,7 +73,7 @@ async def running(platform: Platform, seal_directory: Path, keys: Path) -> Async
     try:
         async with asyncio.timeout(30):
             await serving.wait()
-        yield Process(child, lines, f"http://127.0.0.1:{port}")
+        yield Process(child, lines, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{probes}")
     finally:
         if child.returncode is None:
             child.kill()
@@ -94,7 +96,7 @@ async def test_a_stopped_gateway_ends_its_streams_and_itself_in_order(
             )
             token = registered.json()["access_token"]
             client.headers["Authorization"] = f"Bearer {token}"
-            assert (await client.get(f"{process.url}/ready")).status_code == 200
+            assert (await client.get(f"{process.probes}/ready")).status_code == 200
             types: list[str] = []
             async with aconnect_sse(client, "GET", "/events") as source:
                 assert (await client.post("/accounts", json=an_account())).status_code == 201

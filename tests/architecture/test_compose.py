@@ -276,11 +276,11 @@ def test_a_container_is_healthy_when_its_process_says_so(
     answering: tuple[int, list[int]],
 ) -> None:
     port, status = answering
-    assert healthcheck(POSTBUS_SERVICE="api", API_PORT=str(port)) == 0
+    assert healthcheck(POSTBUS_SERVICE="api", API_PROBE_PORT=str(port)) == 0
     assert healthcheck(POSTBUS_SERVICE="sync", SYNC_PROBE_PORT=str(port)) == 0
     status[0] = 503
     assert healthcheck(POSTBUS_SERVICE="sync", SYNC_PROBE_PORT=str(port)) == 1
-    assert healthcheck(POSTBUS_SERVICE="api", API_PORT="1") == 1
+    assert healthcheck(POSTBUS_SERVICE="api", API_PROBE_PORT="1") == 1
 
 
 async def test_the_databases_administrator_is_no_superuser_and_takes_a_new_password(

@@ -30,7 +30,7 @@ from tests.stories.walk import connect, pages, until_mailbox, until_state
 pytestmark = pytest.mark.story
 
 PROCESSES = {
-    "api": programs.API,
+    "api": programs.API_PROBES,
     "sync-listen": programs.LISTEN,
     "sync-answer": programs.ANSWER,
     "sender": programs.SENDER,

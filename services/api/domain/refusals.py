@@ -12,6 +12,7 @@ Refused
 ├── SecretRequired      where a password goes is changed without giving the password again
 ├── PlaintextRefused    a password would travel unprotected
 ├── KeyReused           an Idempotency-Key with another request
+├── KeyInUse            an Idempotency-Key whose request is under way
 ├── TooLong             a message larger than the bus carries
 ├── CursorInvalid       a cursor we did not give
 ├── CursorExpired       a cursor older than what the log still keeps
@@ -128,6 +129,12 @@ class KeyReused(Refused):
     """This Idempotency-Key was used with another request."""
 
     code = "idempotency_key_reused"
+
+
+class KeyInUse(Refused):
+    """The request with this Idempotency-Key is being carried out."""
+
+    code = "idempotency_key_in_use"
 
 
 class TooLong(Refused):

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
@@ -27,25 +28,30 @@ from services.api.http import (
     tokens,
     uploads,
 )
+from services.api.http.answers import Answers
 from services.api.http.bodies import ApiRequest
 from services.api.http.described import complete
-from services.api.http.home import home, openapi, openapi_json
+from services.api.http.fields import chosen, fields_of
+from services.api.http.home import health, home, openapi, openapi_json
 from services.api.http.limits import Policies, within_limits
 from services.api.http.reference import refer
+from services.api.http.repeating import UNKEPT, answered_before, say_in
 from services.api.http.scopes import mark_open, refuse_undeclared
-from services.api.http.signed_in import signed_in
+from services.api.http.signed_in import Asking, signed_in
 from services.api.http.surroundings import Surroundings
 from services.api.http.verbs import Verbs, spell, verbs_of
+from services.api.settings import Settings
 from services.api.world import World
 
 BASE = "/api/v1"
 
 
 def gateway(world: World) -> Surroundings:
-    """The ASGI app: the API under /api/v1, its documents, and the probes."""
+    """The ASGI app: the API under /api/v1, and its documents."""
     for_the_signed_in = Router(
         "/",
         guards=[signed_in],
+        before_request=_before,
         route_handlers=[
             accounts.router(),
             standing.router(),
@@ -73,10 +79,12 @@ def gateway(world: World) -> Surroundings:
     app = Litestar(
         [
             home,
+            health,
             openapi_json,
             Router(BASE, route_handlers=[auth.router(), images.router(), for_the_signed_in]),
         ],
         debug=False,
+        cors_config=_cors(world.settings),
         guards=[within_limits],
         exception_handlers=handlers,
         logging_config=None,
@@ -97,13 +105,42 @@ def gateway(world: World) -> Surroundings:
     spell(app.openapi_schema, verbs)
     mark_open(app.openapi_schema)
     complete(app.openapi_schema)
+    say_in(
+        app.openapi_schema,
+        frozenset(
+            route.path_format
+            for route in app.routes
+            for handler in getattr(route, "route_handlers", ())
+            if UNKEPT in handler.opt
+        ),
+    )
     refer(app.openapi_schema)
+    app.state.fields = fields_of(app.openapi_schema)
     app.state.openapi = msgspec.json.encode(app.openapi_schema.to_schema())
+    return Surroundings(Verbs(Answers(app), verbs))
 
-    async def database() -> None:
-        await world.pool.fetchval("SELECT 1")
 
-    async def bus() -> bool:
-        return world.bus.is_connected
+async def _before(request: Asking) -> Any:
+    """What is looked at before a request is carried out, whatever it is for."""
+    await chosen(request)
+    return await answered_before(request)
 
-    return Surroundings(Verbs(app, verbs), {"database": database, "bus": bus})
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    """Pages of these origins may use the API; whoever they are, they need a token of their own."""
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=[
+            *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
+            *("Last-Event-ID", "Range", "X-Request-ID", "X-Tenant-ID"),
+        ],
+        expose_headers=[
+            *("ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"),
+            *("Idempotency-Replayed", "Content-Disposition", "Content-Range"),
+        ],
+        max_age=3600,
+    )

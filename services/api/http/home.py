@@ -1,7 +1,8 @@
 """The front door: what this is, and where its documents are."""
 
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Literal
 
 from litestar import MediaType, Request, Response, Router, get
 from litestar.connection import ASGIConnection
@@ -14,6 +15,7 @@ from msgspec import Struct
 from services.api.domain.logbook import EventType
 from services.api.domain.refusals import NotFound
 from services.api.http.docs import PageRenderPlugin
+from services.api.http.moments import Moment
 from services.api.http.scopes import BEARER, COOKIE
 from services.api.http.signed_in import COOKIE as COOKIE_NAME
 
@@ -39,6 +41,20 @@ async def home() -> Home:
         openapi="/api/v1/openapi.json",
         docs="/docs",
     )
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """That this process answers; whether it can work, /ready on its probe port says."""
+
+    status: Literal["ok"]
+    service: Literal["api"]
+    version: str
+    timestamp: Moment
+
+
+@get("/health", include_in_schema=False)
+async def health() -> Health:
+    return Health(status="ok", service="api", version=release(), timestamp=datetime.now(UTC))
 
 
 @get("/api/v1/openapi.json", include_in_schema=False)

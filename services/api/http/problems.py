@@ -29,6 +29,7 @@ STATUS = {
     "secret_required": 422,
     "plaintext_password_refused": 422,
     "idempotency_key_reused": 422,
+    "idempotency_key_in_use": 409,
     "message_too_large": 413,
     "cursor_invalid": 400,
     "cursor_expired": 410,

@@ -26,6 +26,7 @@ from services.api.http.problems import (
     Problem,
     phrase,
 )
+from services.api.http.repeating import is_repeatable
 
 _BASE = "/api/v1"
 _COMPONENT = "#/components/schemas/{name}"
@@ -132,7 +133,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "search_unavailable",
     ),
     ("get", "/submissions"): ("cursor_invalid", "not_found", "validation_failed"),
-    ("post", "/submissions"): ("not_found", "message_too_large", "idempotency_key_reused"),
+    ("post", "/submissions"): ("not_found", "message_too_large"),
     ("get", "/submissions/{submission_id}"): ("not_found",),
     ("get", "/events"): (
         "cursor_invalid",
@@ -143,6 +144,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "too_many_readers",
     ),
 }
+_OF_A_KEY = ("idempotency_key_in_use", "idempotency_key_reused")
 _WITH_FORM = ("malformed_form", "body_too_large", "validation_failed")
 _WITH_BODY = ("malformed_json", "body_too_large", "validation_failed")
 _GENERAL = {
@@ -218,6 +220,7 @@ def _codes_of(method: str, path: str, operation: Operation) -> list[str]:
     own = _REFUSES[method, path.removeprefix(_BASE)]
     return [
         *_of_body(operation),
+        *(_OF_A_KEY if is_repeatable(operation) else ()),
         *(() if operation.security == [] else ("token_invalid", "not_permitted")),
         *(("foreign_origin",) if operation.security != [] and method != "get" else ()),
         *own,

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from services.api.actions.identify_caller import Identity
 from services.api.http.limits import headers_of
 from services.api.metrics import REQUEST_SECONDS
-from shared.telemetry import Check, log_context, probes_app
+from shared.telemetry import log_context
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -25,7 +25,6 @@ _log = structlog.get_logger()
 _DRAIN_SECONDS = 5.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_PROBES = frozenset({"/health", "/ready", "/metrics"})
 # Styles only matter to /docs, the one page there is; nothing else is ever rendered.
 _POLICY = (
     b"default-src 'none'; style-src 'unsafe-inline'; "
@@ -41,17 +40,14 @@ _PROTECTION = (
 
 
 class Surroundings:
-    """The outermost layer: the framework, and beside it the probes."""
+    """The outermost layer, around the framework."""
 
-    def __init__(self, app: App, checks: dict[str, Check]) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
-        self._probes: App = probes_app(checks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["path"] in _PROBES:
-            await self._probes(scope, receive, send)
         else:
             await self._request(scope, receive, send)
 

@@ -15,6 +15,7 @@ from services.api.domain.rights import Scope
 from services.api.http.bodies import Body, Line
 from services.api.http.moments import Moment
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.repeating import UNKEPT
 from services.api.http.scopes import needs_session
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import tokens as store
@@ -65,7 +66,12 @@ class ApiTokens(Struct, frozen=True, kw_only=True):
     items: list[ApiToken]
 
 
-@post("", security=needs_session(), summary="Make an API token; it never may more than you")
+@post(
+    "",
+    security=needs_session(),
+    summary="Make an API token; it never may more than you",
+    opt={UNKEPT: True},
+)
 async def create(request: Asking, data: JSONBody[NewToken]) -> Response[MadeToken]:
     identity = request.user
     errors = [
