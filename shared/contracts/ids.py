@@ -31,6 +31,7 @@ class Kind(StrEnum):
     JOB = "job"
     TOKEN = "tok"  # noqa: S105 - how an id of one begins
     SESSION = "ses"
+    IMAGE_SENDER = "ims"
 
 
 class NotAnId(ValueError):

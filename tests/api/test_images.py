@@ -21,6 +21,7 @@ from services.api.domain.tokens import TokenKeys
 from services.api.domain.web_address import WebAddress
 from services.api.http.gateway import gateway
 from services.api.http.shown_html import PAGE_POLICY
+from shared.contracts.content import AuthenticationResult
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Attachment, ContentAnswer, MessageContent, ReadContent
 from shared.dial import Policy
@@ -274,7 +275,14 @@ class Opened:
 
 @asynccontextmanager
 async def opening(
-    api: Api, person: Person, ground: Ground, html: str | None, *, times: int = 1
+    api: Api,
+    person: Person,
+    ground: Ground,
+    html: str | None,
+    *,
+    times: int = 1,
+    authentication: tuple[AuthenticationResult, ...] = (),
+    **more: Any,
 ) -> AsyncGenerator[Opened]:
     parts = (
         Attachment(number=1, name="a.pdf", content_type="application/pdf", size_bytes=9),
@@ -287,7 +295,7 @@ async def opening(
             inline=True,
         ),
     )
-    message = ground.message("A <b>", has_html=html is not None, attachments=parts)
+    message = ground.message("A <b>", has_html=html is not None, attachments=parts, **more)
     await api.hears(ground.page(message))
     content = MessageContent(
         text="1 < 2",
@@ -295,6 +303,7 @@ async def opening(
         headers=(),
         text_characters=5,
         html_characters=len(html or ""),
+        authentication=authentication,
     )
     path = f"/messages/{shown(Kind.MESSAGE, message.message_id)}"
     async with api.answering("sync", ReadContent, *[ContentAnswer(content=content)] * times):
@@ -312,9 +321,9 @@ async def test_remote_images_wait_until_they_are_allowed_and_trackers_are_named(
     async with opening(api, ada, ground, LETTER, times=2) as message:
         blocked = await message.answer()
         allowed = await message.answer(images="allow")
-    trackers = [{"host": "t.example", "count": 2}]
-    assert blocked["remote_images"] == {"shown": False, "count": 3, "trackers": trackers}
-    assert allowed["remote_images"] == {"shown": True, "count": 3, "trackers": trackers}
+    told = {"allowed_by": None, "count": 3, "trackers": [{"host": "t.example", "count": 2}]}
+    assert blocked["remote_images"] == told | {"shown": False}
+    assert allowed["remote_images"] == told | {"shown": True}
     logo = f'<img src="/api/v1{message.path}/attachments/2"><img>'
     assert logo in blocked["html"]
     assert logo in allowed["html"]

@@ -128,6 +128,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
             f"/messages/{message['id']}", json={"keywords": {"custom": {"Mine": True}}}
         )
         assert change.status_code in (200, 202), change.text
+        trusted = await owner.post("/image-senders", json={"sender": "example.org"})
+        assert trusted.status_code == 200, trusted.text
         yield Ground(
             owner=owner,
             stranger=stranger,
@@ -137,6 +139,7 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "message_id": message["id"],
                 "submission_id": answer.json()["id"],
                 "upload_id": upload.json()["id"],
+                "image_sender_id": trusted.json()["id"],
                 "thread_id": message["thread_id"],
                 "job_id": change.json()["id"],
                 "number": "1",

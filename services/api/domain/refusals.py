@@ -231,6 +231,12 @@ class UploadsFull(Refused):
     code = "uploads_full"
 
 
+class ImageSendersFull(Refused):
+    """You have allowed the images of so many senders already; forget some, or allow a domain."""
+
+    code = "image_senders_full"
+
+
 class TooManyFound(Refused):
     """More than 10,000 messages match, too many to change at once: narrow the query."""
 

@@ -26,6 +26,7 @@ from services.api.http.auth import (
 from services.api.http.bodies import Body
 from services.api.http.changing import MessageBatch, MessageChanges
 from services.api.http.changing_mailboxes import ChangedMailbox, NewMailbox
+from services.api.http.image_senders import ImageSender, ImageSenders, NewImageSender
 from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.jobs import Jobs, ShownJob
 from services.api.http.mailboxes import Mailbox, Mailboxes
@@ -112,6 +113,7 @@ _TOKEN = ApiToken(
 
 BODIES: dict[type[Body], dict[str, Any]] = {
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
+    NewImageSender: {"sender": "grace@example.org"},
     MessageBatch: {
         "query": {"mailbox_id": _MAILBOX, "unread": True},
         "change": {"keywords": {"seen": True}},
@@ -150,6 +152,11 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     },
 }
 
+_IMAGE_SENDER = ImageSender(
+    id=shown(Kind.IMAGE_SENDER, UUID("01936d36-3b9c-7e21-8f4a-6c0d1e2b5a74")),
+    sender="example.org",
+    created_at=_NOON,
+)
 _GRACE = Person(name="Grace Hopper", email="grace@example.org")
 _MESSAGE_LISTED = Message(
     id=_MESSAGE,
@@ -402,7 +409,10 @@ ANSWERS: tuple[Struct, ...] = (
         own_text="Shall we?",
         html='<div class="m-postbus"><p>Shall we?</p></div>',
         remote_images=RemoteImages(
-            shown=False, count=3, trackers=[Tracker(host="open.example.net", count=1)]
+            shown=False,
+            allowed_by=None,
+            count=3,
+            trackers=[Tracker(host="open.example.net", count=1)],
         ),
         is_cut=False,
         defects=[],
@@ -415,6 +425,8 @@ ANSWERS: tuple[Struct, ...] = (
             )
         ],
     ),
+    _IMAGE_SENDER,
+    ImageSenders(items=[_IMAGE_SENDER]),
     Upload(
         id=shown(Kind.UPLOAD, UUID("01936d35-7a20-7f14-8c6b-5d2e9f3a1b48")),
         name="programme.pdf",

@@ -7,6 +7,7 @@ from litestar import MediaType, Response, Router, get
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
+from services.api.actions.decide_images import decide_images
 from services.api.actions.read_message import read_message
 from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
@@ -90,7 +91,8 @@ class OpenMessage(Message, frozen=True, kw_only=True):
     """A message with all its words.
 
     The HTML is sanitised and stands in one element of its own; show it in a sandboxed frame all the
-    same. Remote images are held back (`data-remote-src`) unless `images=allow`.
+    same. Remote images are held back (`data-remote-src`) unless `images=allow`, or
+    unless `/image-senders` has the sender.
     """
 
     cc: list[Person]
@@ -184,10 +186,10 @@ async def list_some(
 
 @get("/{message_id:str}", summary="Open a message", security=needs(Scope.MAIL_READ))
 async def open_one(
-    request: Asking, message_id: FromPath[str], images: Images = "block"
+    request: Asking, message_id: FromPath[str], images: Images = None
 ) -> OpenMessage:
     message, content = await _read(request, message_id)
-    html, remote_images = await shown_html(world_of(request), message, content, images)
+    html, remote_images = await _html(request, message, content, images)
     return _opened(message, content, html, remote_images)
 
 
@@ -200,10 +202,10 @@ async def open_one(
     security=needs(Scope.MAIL_READ),
 )
 async def open_page(
-    request: Asking, message_id: FromPath[str], images: Images = "block"
+    request: Asking, message_id: FromPath[str], images: Images = None
 ) -> Response[str]:
     message, content = await _read(request, message_id)
-    html, _ = await shown_html(world_of(request), message, content, images)
+    html, _ = await _html(request, message, content, images)
     return page(message.subject, html, content.text)
 
 
@@ -240,6 +242,28 @@ async def _read(request: Asking, message_id: str) -> tuple[ShownMessage, Message
     world = world_of(request)
     return await read_message(
         world.request_pool, world.bus, request.user.caller, id_of(Kind.MESSAGE, message_id)
+    )
+
+
+async def _html(
+    request: Asking, message: ShownMessage, content: MessageContent, images: Images
+) -> tuple[str | None, RemoteImages]:
+    world = world_of(request)
+    allowed_by: str | None = None
+    if images is None and content.html:
+        allowed_by = await decide_images(
+            world.request_pool,
+            request.user.caller,
+            request.user.claims.person_id,
+            message,
+            content,
+        )
+    return await shown_html(
+        world,
+        message,
+        content,
+        images_shown=images == "allow" or allowed_by is not None,
+        allowed_by=allowed_by,
     )
 
 

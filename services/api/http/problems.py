@@ -47,6 +47,7 @@ STATUS = {
     "malformed_form": 400,
     "upload_in_use": 409,
     "uploads_full": 429,
+    "image_senders_full": 409,
     "sync_unavailable": 503,
     "undo_too_late": 409,
     "already_undone": 409,

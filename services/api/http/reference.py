@@ -108,6 +108,9 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "mailbox_not_empty",
         "validation_failed",
     ),
+    ("get", "/image-senders"): (),
+    ("post", "/image-senders"): ("image_senders_full",),
+    ("delete", "/image-senders/{image_sender_id}"): ("not_found", "validation_failed"),
     ("get", "/proxy/image"): (
         "image_link_invalid",
         "image_unavailable",

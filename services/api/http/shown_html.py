@@ -40,10 +40,11 @@ _PAGE = """\
 
 
 Images = Annotated[
-    Literal["block", "allow"],
+    Literal["block", "allow"] | None,
     QueryParameter(
         description="`allow` shows remote images, which the server fetches, so that the sender"
-        " does not learn who reads; of those that are there only to be fetched, none is."
+        " does not learn who reads; of those that are there only to be fetched, none is. `block`"
+        " shows none. Left out, they are shown where `/image-senders` allows the sender."
     ),
 ]
 
@@ -56,20 +57,29 @@ class Tracker(Struct, frozen=True, kw_only=True):
 
 
 class RemoteImages(Struct, frozen=True, kw_only=True):
-    """The images of a message that are not in it. Trackers are counted, and never fetched."""
+    """The images of a message that are not in it. Trackers are counted, and never fetched.
+
+    `allowed_by`: the address or the domain in `/image-senders` by which they are shown.
+    """
 
     shown: bool
+    allowed_by: str | None
     count: int
     trackers: list[Tracker]
 
 
 async def shown_html(
-    world: World, message: ShownMessage, content: MessageContent, images: Images
+    world: World,
+    message: ShownMessage,
+    content: MessageContent,
+    *,
+    images_shown: bool,
+    allowed_by: str | None,
 ) -> tuple[str | None, RemoteImages]:
     """The HTML that may be shown, if there is any, and what it wanted to fetch."""
     safe = await world.sanitiser.sanitised(content.html) if content.html else None
     if safe is None:
-        return None, RemoteImages(shown=False, count=0, trackers=[])
+        return None, RemoteImages(shown=False, allowed_by=None, count=0, trackers=[])
     now = datetime.now(UTC)
     parts = _parts(shown(Kind.MESSAGE, message.message_id), message.details.attachments)
 
@@ -78,7 +88,7 @@ async def shown_html(
             case ImageKind.PART:
                 path = parts.get(unquote(image.source).strip("<> "))
                 return None if path is None else ("src", path)
-            case ImageKind.REMOTE if images == "allow":
+            case ImageKind.REMOTE if images_shown:
                 query = link_query(image.source, world.issuer.keys, now=now)
                 return ("src", f"{_BASE}/proxy/image?{query}")
             case ImageKind.REMOTE | ImageKind.TRACKER:
@@ -87,7 +97,8 @@ async def shown_html(
     remote = [image for image in safe.images if image.kind is not ImageKind.PART]
     trackers = Counter(_hosts(image for image in remote if image.kind is ImageKind.TRACKER))
     return filled(safe, [attribute(image) for image in safe.images]), RemoteImages(
-        shown=images == "allow",
+        shown=images_shown,
+        allowed_by=allowed_by,
         count=len(remote),
         trackers=[Tracker(host=host, count=count) for host, count in trackers.most_common()],
     )
