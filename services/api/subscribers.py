@@ -5,7 +5,11 @@ from services.api.actions.bury_accounts import bury_accounts
 from services.api.actions.bury_messages import bury_messages
 from services.api.actions.compare_audits import compare_audits
 from services.api.actions.end_retelling import end_retelling
-from services.api.actions.keep_account_states import keep_account_states, keep_progress
+from services.api.actions.keep_account_states import (
+    keep_account_states,
+    keep_progress,
+    keep_sending,
+)
 from services.api.actions.keep_mailboxes import keep_mailboxes
 from services.api.actions.keep_messages import keep_messages
 from services.api.actions.keep_retold_messages import keep_retold_messages
@@ -20,6 +24,7 @@ from shared.contracts.account import (
     AccountProgressed,
     AccountRemoved,
     AccountRetold,
+    SendingChanged,
 )
 from shared.contracts.audit import MailboxAudited
 from shared.contracts.hints import LogGrew
@@ -38,6 +43,12 @@ from shared.contracts.submission import ReadUpload, SubmissionChanged, UploadPie
 SERVICE = "api"
 
 ears: Ears[World] = Ears(SERVICE)
+
+
+@ears.hear(SendingChanged)
+async def on_sending_changed(events: list[SendingChanged], world: World) -> None:
+    """Show whether accounts can send."""
+    await world.committed(await keep_sending(world.pool, events))
 
 
 @ears.hear(AccountChanged)

@@ -2,11 +2,12 @@
 
 Hears:    SentCopyFiled
 Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission
-Tells:    SubmissionChanged
+Tells:    SubmissionChanged, SendingChanged
 Commands: FileSentCopy
 Asks:     ReadUpload
 Answers:  ReadSubmissionMime, PreviewSubmission
-Owns:     account, submission, letter, recipient, attempt, mime_piece, outbox
+Owns:     account, submission, letter, recipient, attempt, mime_piece, pace, submission_server,
+          outbox
 Speaks:   SMTP submission (RFC 5321, RFC 6409)
 
 A submission is a row with frozen bytes. Its fate is kept per recipient and its state follows

@@ -24,9 +24,13 @@ ATTEMPTS_RUNNING = Gauge(
     "postbus_sender_attempts_running",
     "Messages that this process is handing over.",
 )
+SESSIONS_IDLE = Gauge(
+    "postbus_sender_sessions_idle",
+    "Sessions with submission servers that are kept for a next message.",
+)
 SUBMISSIONS_INTERRUPTED = Counter(
     "postbus_sender_submissions_interrupted_total",
-    "Submissions whose sender died with the final dot perhaps on the wire.",
+    "Submissions whose sender died with them in hand.",
 )
 
 for _fate in ("accepted", "deferred", "refused", "uncertain"):

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
+from services.sender.domain.pace import Limits
 from services.sender.smtp import Patience
 from shared.bus import BusSettings
 from shared.db import DatabaseSettings
@@ -32,13 +33,29 @@ class Settings(BusSettings, DatabaseSettings, DialSettings, TelemetrySettings):
         description="Directory with the private keys that open the passwords of mail accounts."
     )
     attempts_at_once: int = Field(
-        default=20, ge=1, description="Messages handed over at a time by this process."
+        default=64, ge=1, description="Messages handed over at a time by this process."
     )
     attempts_at_once_per_account: int = Field(
         default=2, ge=1, description="Messages of one account handed over at a time, by anybody."
     )
+    messages_per_minute_per_account: int | None = Field(
+        default=None, ge=1, description="Messages an account may send in a minute; unset: any."
+    )
+    messages_per_minute_per_domain: int | None = Field(
+        default=None,
+        ge=1,
+        description="Messages an account may send in a minute to one domain; unset: any.",
+    )
+    session_idle_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="A session with a server is kept so long for the next message.",
+    )
+    sessions_idle: int = Field(
+        default=200, ge=0, description="Sessions kept for a next message by this process."
+    )
     poll_seconds: float = Field(
-        default=1.0, gt=0, description="How often to look for messages that became due."
+        default=0.5, gt=0, description="How often to look for messages that became due."
     )
     lease_seconds: float = Field(
         default=60.0,
@@ -70,6 +87,10 @@ class Settings(BusSettings, DatabaseSettings, DialSettings, TelemetrySettings):
     unfiled_mime_kept_days: float = Field(
         default=90.0, ge=0, description="Days they are kept while no copy is known to be in Sent."
     )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.messages_per_minute_per_account, self.messages_per_minute_per_domain)
 
     @property
     def patience(self) -> Patience:

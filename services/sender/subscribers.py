@@ -7,6 +7,7 @@ from services.sender.actions.note_filed_copies import note_filed_copies
 from services.sender.actions.preview_message import preview_message
 from services.sender.actions.read_mime import read_mime
 from services.sender.actions.remove_account import remove_account
+from services.sender.domain.turns import Sender
 from services.sender.world import World
 from shared.bus import Ears, Retry
 from shared.contracts.account import ConnectSender, RemoveSender
@@ -27,7 +28,7 @@ ears: Ears[World] = Ears("sender")
 async def obey_connect_sender(command: ConnectSender, world: World) -> None:
     """Send for this account from now on."""
     await connect_account(command, world.pool)
-    world.due.set()
+    world.have_due([Sender(command.tenant_id, command.account_id)])
 
 
 @ears.obey(RemoveSender)
@@ -47,7 +48,7 @@ async def obey_send_message(command: SendMessage, world: World) -> None:
         # Commands to connect and to send travel apart; the one may overtake the other.
         raise Retry("the account is not connected yet", after_seconds=1.0) from unknown
     world.relay.wake()
-    world.due.set()
+    world.have_due([Sender(command.tenant_id, command.account_id)])
 
 
 @ears.obey(ChangeSubmission)
@@ -58,7 +59,7 @@ async def obey_change_submission(command: ChangeSubmission, world: World) -> Non
     except NotYetKnown as unknown:
         raise Retry("the submission has not come yet", after_seconds=0.5) from unknown
     world.relay.wake()
-    world.due.set()
+    world.have_due([Sender(command.tenant_id, command.account_id)])
 
 
 @ears.hear(SentCopyFiled)

@@ -1,9 +1,11 @@
 """What every function of sender stands on."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from services.sender.domain.turns import Sender, Turns
 from services.sender.settings import Settings
 from shared.bus import Bus, Relay
 from shared.db import Pool
@@ -21,7 +23,14 @@ class World:
     relay: Relay
     keys: OpeningKeys
     replica_id: UUID
+    # Who has something due, as far as we were told or saw.
+    turns: Turns = field(default_factory=Turns)
     # Set when something may have become due: a submission came, an attempt ended.
     due: asyncio.Event = field(default_factory=asyncio.Event)
     # Set when a message waits to be composed.
     letters: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def have_due(self, senders: Iterable[Sender]) -> None:
+        """These accounts may have something due."""
+        self.turns.add(senders)
+        self.due.set()

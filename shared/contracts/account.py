@@ -139,3 +139,25 @@ class AccountRetold(Event, frozen=True, kw_only=True):
     generation: UUID
     as_of_revision: int
     pages: int
+
+
+class SendingState(OpenEnum):
+    """Whether an account's submission server takes mail from us."""
+
+    READY = "ready"
+    AUTH_FAILED = "auth_failed"  # the server refuses the password; what is to be sent waits
+    UNREACHABLE = "unreachable"  # no session; tried again by itself
+    OTHER = "other"
+
+
+class SendingChanged(Event, frozen=True, kw_only=True):
+    """An account can send, or cannot for now; told whole, the newest revision counts."""
+
+    channel: ClassVar[str] = "mail.sending.changed"
+
+    account_id: UUID
+    revision: int
+    state: SendingState
+    reason: str | None = None  # stable code, e.g. "auth_failed", "name_not_found"
+    server_said: str | None = None
+    retry_at: datetime | None = None

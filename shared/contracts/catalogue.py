@@ -69,6 +69,7 @@ FACTS = (
     Fact(mail.MessagesChanged, "sync", ("api", "indexer")),
     Fact(mail.MessagesVanished, "sync", ("api", "indexer")),
     Fact(intent.IntentSettled, "sync", ("api",)),
+    Fact(account.SendingChanged, "sender", ("api",)),
     Fact(submission.SubmissionChanged, "sender", ("api",)),
     Fact(submission.SentCopyFiled, "sync", ("sender",)),
 )

@@ -1,12 +1,14 @@
 """PostgreSQL: pools, transactions on behalf of a caller, and migrations. No table is known here."""
 
 from shared.db.absence import is_away, is_busy, putting_off
+from shared.db.grouping import Grouping
 from shared.db.pool import Connection, DatabaseSettings, Pool, open_pool
 from shared.db.transactions import in_transaction, tenant_transaction, tenant_work
 
 __all__ = [
     "Connection",
     "DatabaseSettings",
+    "Grouping",
     "Pool",
     "in_transaction",
     "is_away",

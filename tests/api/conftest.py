@@ -31,6 +31,7 @@ from shared.contracts.account import (
     AccountProgressed,
     AccountRemoved,
     AccountRetold,
+    SendingChanged,
 )
 from shared.contracts.audit import MailboxAudited
 from shared.contracts.envelope import Event, Query, decode, encode
@@ -69,6 +70,7 @@ _HEARD: dict[type, Any] = {
     MessagesVanished: subscribers.on_messages_vanished,
     IntentSettled: subscribers.on_intent_settled,
     SubmissionChanged: subscribers.on_submission_changed,
+    SendingChanged: subscribers.on_sending_changed,
 }
 
 

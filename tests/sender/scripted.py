@@ -40,17 +40,28 @@ class Talk:
 
     commands: list[str] = field(default_factory=list)
     body: bytes | bytearray | None = None  # as it came, dots doubled, without the final one
-    dot: bool = False
+    dots: list[bytes] = field(default_factory=list)  # the bodies that had their dot
     protected: bool = False
 
     @property
-    def message(self) -> bytes:
+    def dot(self) -> bool:
+        return bool(self.dots)
+
+    @property
+    def messages(self) -> list[bytes]:
         """What a server would deliver (RFC 5321 §4.5.2)."""
-        assert self.dot
-        assert self.body is not None
-        lines = self.body.split(b"\r\n")
-        undotted = (line[1:] if line.startswith(b".") else line for line in lines)
-        return bytes(b"\r\n".join(undotted))
+        return [
+            b"\r\n".join(
+                line[1:] if line.startswith(b".") else line for line in body.split(b"\r\n")
+            )
+            for body in self.dots
+        ]
+
+    @property
+    def message(self) -> bytes:
+        """The only one."""
+        (message,) = self.messages
+        return message
 
     def said(self, verb: str) -> list[str]:
         return [line for line in self.commands if line.upper().startswith(verb.upper())]
@@ -65,6 +76,7 @@ class ScriptedServer:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.script: dict[str, str | Does] = dict(WELCOMING)
         self.body_bytes = 1
+        self.most_messages: tuple[int, str] | None = None  # in a session, and what it says then
         self.hold_dot: asyncio.Event | None = None  # the answer to the dot waits for it
         self.talks: list[Talk] = []
         self.port = 0
@@ -81,7 +93,7 @@ class ScriptedServer:
     @property
     def messages(self) -> list[bytes]:
         """Everything that was handed over with a final dot."""
-        return [talk.message for talk in self.talks if talk.dot]
+        return [message for talk in self.talks for message in talk.messages]
 
     async def until(self, *, dots: int) -> None:
         """Wait until so many messages were handed over."""
@@ -123,6 +135,8 @@ class ScriptedServer:
         while raw := await reader.readline():
             line = raw.decode("utf-8", "replace").rstrip("\r\n")
             talk.commands.append(line)
+            if line.startswith("MAIL") and await self._had_enough(talk, writer):
+                continue
             await self._do(self._key(line), writer)
             verb = line.partition(" ")[0].upper()
             if verb == "QUIT":
@@ -133,6 +147,16 @@ class ScriptedServer:
                 talk.protected = True
             if verb == "DATA" and str(self.script["DATA"]).startswith("354"):
                 await self._take(talk, reader, writer)
+
+    async def _had_enough(self, talk: Talk, writer: asyncio.StreamWriter) -> bool:
+        if self.most_messages is None or len(talk.dots) < self.most_messages[0]:
+            return False
+        words = self.most_messages[1]
+        writer.write(f"{words}\r\n".encode())
+        await writer.drain()
+        if words.startswith("421"):
+            raise _Over
+        return True
 
     async def _take(
         self, talk: Talk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -146,7 +170,7 @@ class ScriptedServer:
             if "body" in self.script and len(body) >= self.body_bytes:
                 await self._do("body", writer)
         del body[-3:]
-        talk.dot = True
+        talk.dots.append(bytes(body))
         async with self._changed:
             self._changed.notify_all()
         if self.hold_dot is not None:

@@ -1,7 +1,8 @@
 """Processes killed, leases lost: nothing is lost, and nothing is sent twice."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,8 +11,12 @@ from uuid_utils.compat import uuid7
 
 from services.sender import store
 from services.sender.actions.attempt_submission import Hand, attempt_submission
+from services.sender.actions.claim_due import Due, claim_due
+from services.sender.actions.outcomes import Register
 from services.sender.actions.settle_interrupted import settle_interrupted
+from services.sender.domain.pace import Limits
 from services.sender.domain.submission import Submission
+from services.sender.smtp import Sessions
 from services.sender.world import World
 from shared.contracts.submission import Fate, SubmissionState
 from tests.sender.conftest import BOB, EVE, Bench
@@ -97,15 +102,16 @@ async def test_a_sender_that_is_stopped_hears_the_answer_to_the_dot_first(bench:
 
 async def test_whoever_lost_the_lease_sends_no_dot(bench: Bench):
     async with bench.sender(sending_enabled=False) as world:
-        submission = await _claimed(bench, world)
-        await bench.rows.execute("UPDATE submission SET lease_until = now() - interval '1 s'")
+        due = await _claimed(bench, world)
+        await _left(bench, world, due.submission)
         (taken_over,) = await _claim(world)
-        assert taken_over.fence == submission.fence + 1
+        assert taken_over.submission.fence == due.submission.fence + 1
 
-        assert await attempt_submission(submission, _hand(world)) is None
-        assert bench.server.messages == []
-        assert bench.server.talks[0].body
-        after = await attempt_submission(taken_over, _hand(world))
+        async with _hand(world) as hand:
+            assert await attempt_submission(due, hand) is None
+            assert bench.server.messages == []
+            assert bench.server.talks[0].body
+            after = await attempt_submission(taken_over, hand)
         assert after is not None
         assert after.state is ACCEPTED
     assert len(bench.server.messages) == 1
@@ -113,27 +119,34 @@ async def test_whoever_lost_the_lease_sends_no_dot(bench: Bench):
 
 async def test_the_last_owner_corrects_what_was_believed_of_it(bench: Bench):
     async with bench.sender(sending_enabled=False, dot_seconds=10) as world:
-        submission = await _claimed(bench, world)
+        due = await _claimed(bench, world)
+        submission = due.submission
         answer = asyncio.Event()
         bench.server.hold_dot = answer
-        attempt = asyncio.create_task(attempt_submission(submission, _hand(world)))
-        await bench.server.until(dots=1)
-        await bench.rows.execute("UPDATE submission SET lease_until = now() - interval '1 s'")
-        await bench.until(submission.submission_id, UNCERTAIN)  # by the settling worker
-        answer.set()
-        after = await attempt
+        async with _hand(world) as hand:
+            attempt = asyncio.create_task(attempt_submission(due, hand))
+            await bench.server.until(dots=1)
+            await _left(bench, world, submission)
+            await bench.until(submission.submission_id, UNCERTAIN)
+            answer.set()
+            after = await attempt
         assert after is not None
         assert after.state is ACCEPTED
         await bench.until(submission.submission_id, ACCEPTED)
-    assert bench.states(submission.submission_id) == [SubmissionState.QUEUED, UNCERTAIN, ACCEPTED]
+    assert bench.states(submission.submission_id) == [
+        SubmissionState.QUEUED,
+        SubmissionState.SENDING,
+        UNCERTAIN,
+        ACCEPTED,
+    ]
 
 
 async def test_what_may_have_been_handed_over_is_never_claimed(bench: Bench):
     async with bench.sender(sending_enabled=False) as world:
-        submission = await _claimed(bench, world)
+        submission = (await _claimed(bench, world)).submission
         async with world.pool.acquire() as connection, connection.transaction():
             assert await store.begin_transmitting(
-                connection, submission, [(0, None)], timedelta(seconds=-1)
+                connection, [store.Mark(submission, [(0, None)])], timedelta(seconds=-1)
             )
         assert await _claim(world) == []
         await settle_interrupted(world.pool)
@@ -168,29 +181,51 @@ async def _only(bench: Bench) -> UUID:
     return UUID(str(await bench.rows.fetchval("SELECT submission_id FROM submission")))
 
 
-async def _claimed(bench: Bench, world: World) -> Submission:
+async def _claimed(bench: Bench, world: World) -> Due:
     await bench.connect()
     await bench.until(await bench.send(), SubmissionState.QUEUED)
-    (submission,) = await _claim(world)
-    return submission
+    (due,) = await _claim(world)
+    return due
 
 
-async def _claim(world: World) -> list[Submission]:
-    async with world.pool.acquire() as connection, connection.transaction():
-        return await store.claim(
-            connection, uuid7(), limit=9, per_account=9, lease=timedelta(seconds=60)
-        )
+async def _claim(world: World) -> list[Due]:
+    async with world.pool.acquire() as connection:
+        senders = await store.senders_with_due(connection, 9)
+    claimed = await claim_due(
+        dict.fromkeys(senders, 9),
+        owner=uuid7(),
+        lease=timedelta(seconds=60),
+        per_account=9,
+        limits=Limits(None, None),
+        pool=world.pool,
+    )
+    return list(claimed.due)
 
 
-def _hand(world: World) -> Hand:
-    return Hand(
+@asynccontextmanager
+async def _hand(world: World) -> AsyncGenerator[Hand]:
+    settings = world.settings
+    sessions = Sessions(
+        policy=settings.dial_policy,
+        patience=settings.patience,
+        helo_name=None,
+        idle_seconds=9,
+        most_idle=9,
+        limits={},
+    )
+    yield Hand(
         pool=world.pool,
         keys=world.keys,
-        policy=world.settings.dial_policy,
-        patience=world.settings.patience,
-        helo_name=None,
-        lease=timedelta(seconds=60),
+        sessions=sessions,
+        register=Register(world.pool, timedelta(seconds=60)),
     )
+    await sessions.close()
+
+
+async def _left(bench: Bench, world: World, submission: Submission) -> None:
+    """The lease of this one ends, and that is noticed."""
+    await bench.rows.execute("UPDATE submission SET lease_until = now() - interval '1 s'")
+    await settle_interrupted(world.pool)
 
 
 def _is_at(phase: str, bench: Bench) -> bool:

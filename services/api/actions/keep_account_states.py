@@ -1,4 +1,4 @@
-"""Show how accounts are doing, and how far their first copies came."""
+"""Show how accounts are doing, whether they can send, and how far their first copies came."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -7,10 +7,10 @@ from uuid import UUID
 from services.api.domain import logbook
 from services.api.domain.told import newest_each
 from services.api.store import accounts, log
-from shared.contracts.account import AccountChanged, AccountProgressed
+from shared.contracts.account import AccountChanged, AccountProgressed, SendingChanged
 from shared.db import Connection, Pool, in_transaction
 
-E = TypeVar("E", AccountChanged, AccountProgressed)
+E = TypeVar("E", AccountChanged, AccountProgressed, SendingChanged)
 
 
 async def keep_account_states(pool: Pool, events: Sequence[AccountChanged]) -> dict[UUID, int]:
@@ -23,6 +23,22 @@ async def keep_account_states(pool: Pool, events: Sequence[AccountChanged]) -> d
             logbook.of_account_state(event)
             for event in newest
             if (event.tenant_id, event.account_id) in differ
+        ]
+        return await log.append(connection, await log.unlogged(connection, entries))
+
+    return await in_transaction(pool, work)
+
+
+async def keep_sending(pool: Pool, events: Sequence[SendingChanged]) -> dict[UUID, int]:
+    """Let these accounts be able to send, or not, as told; returns how far logs grew."""
+    newest = _newest(events)
+
+    async def work(connection: Connection) -> dict[UUID, int]:
+        news = await accounts.put_sending(connection, newest)
+        entries = [
+            logbook.of_sending(event)
+            for event in newest
+            if (event.tenant_id, event.account_id) in news
         ]
         return await log.append(connection, await log.unlogged(connection, entries))
 

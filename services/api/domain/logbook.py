@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from services.api.domain.told import Told, Transition
-from shared.contracts.account import AccountChanged, AccountProgressed
+from shared.contracts.account import AccountChanged, AccountProgressed, SendingChanged
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import (
     Arrival,
@@ -44,6 +44,7 @@ class EventType(StrEnum):
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_UPDATED = "account.updated"
     ACCOUNT_STATE_CHANGED = "account.state_changed"
+    ACCOUNT_SENDING_CHANGED = "account.sending_changed"
     ACCOUNT_PROGRESS = "account.progress"
     ACCOUNT_DELETED = "account.deleted"
     MAILBOX_CREATED = "mailbox.created"
@@ -279,6 +280,23 @@ def of_account_state(event: AccountChanged) -> Entry:
             "state": event.state.value,
             "reason": event.reason,
             "server_said": event.server_said and event.server_said[:500],
+        },
+    )
+
+
+def of_sending(event: SendingChanged) -> Entry:
+    """An account can send, or cannot for now."""
+    return of_account(
+        "sending_changed",
+        tenant_id=event.tenant_id,
+        account_id=event.account_id,
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        more={
+            "state": event.state.value,
+            "reason": event.reason,
+            "server_said": event.server_said and event.server_said[:500],
+            "retry_at": event.retry_at,
         },
     )
 

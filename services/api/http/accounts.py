@@ -21,7 +21,7 @@ from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts as store
 from services.api.store.accounts import Account
-from shared.contracts.account import AccountState, Endpoint, Security
+from shared.contracts.account import AccountState, Endpoint, Security, SendingState
 from shared.contracts.ids import Kind, shown
 from shared.db import tenant_transaction
 
@@ -105,6 +105,15 @@ class Progress(Struct, frozen=True, kw_only=True):
     ends_at: Moment | None  # when it will be whole, as far as can be told
 
 
+class Sending(Struct, frozen=True, kw_only=True):
+    """Whether the submission server takes mail of this account. What waits is sent later."""
+
+    state: SendingState
+    reason: str | None
+    server_said: str | None
+    retry_at: Moment | None  # when it is tried again by itself
+
+
 class ShownAccount(Struct, frozen=True, kw_only=True):
     """A mail account and how it is doing."""
 
@@ -116,6 +125,7 @@ class ShownAccount(Struct, frozen=True, kw_only=True):
     server_said: str | None
     paused: bool
     progress: Progress | None
+    sending: Sending
     imap: Server
     smtp: Server
     created_at: Moment
@@ -242,6 +252,12 @@ def shown_account(account: Account) -> ShownAccount:
         server_said=account.server_said,
         paused=account.paused,
         progress=progress,
+        sending=Sending(
+            state=SendingState(account.sending),
+            reason=account.sending_reason,
+            server_said=account.sending_server_said,
+            retry_at=account.sending_retry_at,
+        ),
         imap=_server(account.imap),
         smtp=_server(account.smtp),
         created_at=account.created_at,

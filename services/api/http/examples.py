@@ -12,6 +12,7 @@ from services.api.http.accounts import (
     ChangedAccount,
     NewAccount,
     Progress,
+    Sending,
     Server,
     ShownAccount,
 )
@@ -58,7 +59,7 @@ from services.api.http.submissions import (
 )
 from services.api.http.tokens import ApiToken, ApiTokens, MadeToken, NewToken
 from services.api.http.uploads import Upload
-from shared.contracts.account import AccountState, Security
+from shared.contracts.account import AccountState, Security, SendingState
 from shared.contracts.content import (
     Attendee,
     AuthenticationResult,
@@ -185,6 +186,7 @@ _ACCOUNT_SHOWN = ShownAccount(
     reason=None,
     server_said=None,
     paused=False,
+    sending=Sending(state=SendingState.READY, reason=None, server_said=None, retry_at=None),
     progress=Progress(
         done=1200,
         total=5400,

@@ -9,7 +9,13 @@ import asyncpg
 from msgspec import Struct
 
 from services.api.domain.told import storable
-from shared.contracts.account import AccountChanged, AccountProgressed, Endpoint, Security
+from shared.contracts.account import (
+    AccountChanged,
+    AccountProgressed,
+    Endpoint,
+    Security,
+    SendingChanged,
+)
 from shared.db import Connection
 
 
@@ -32,6 +38,10 @@ class Account(Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     paused: bool = False  # wanted; sync tells when it is so
+    sending: str = "ready"
+    sending_reason: str | None = None
+    sending_server_said: str | None = None
+    sending_retry_at: datetime | None = None
 
 
 _ACCOUNT = """
@@ -39,7 +49,8 @@ _ACCOUNT = """
            imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
            smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
            progress_done, progress_total, progress_mailbox, progress_ends_at,
-           created_at, updated_at, paused
+           created_at, updated_at, paused,
+           sending, sending_reason, sending_server_said, sending_retry_at
       FROM account
 """
 _ONE = f"{_ACCOUNT} WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL"
@@ -221,6 +232,43 @@ async def put_states(
     return {(row["tenant_id"], row["account_id"]) for row in rows if row["differs"]}
 
 
+async def put_sending(
+    connection: Connection, told: Sequence[SendingChanged]
+) -> set[tuple[UUID, UUID]]:
+    """Whether accounts can send, by the newest revision; returns those for which this was news.
+
+    One event for each account, sorted by tenant and account.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE account AS known
+           SET sending = told.state, sending_reason = told.reason,
+               sending_server_said = told.server_said, sending_retry_at = told.retry_at,
+               sending_revision = told.revision
+          FROM (SELECT account.tenant_id, account.account_id, heard.revision, heard.state,
+                       heard.reason, heard.server_said, heard.retry_at
+                  FROM account
+                  JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[],
+                              $6::text[], $7::timestamptz[])
+                    AS heard (tenant_id, account_id, revision, state, reason, server_said, retry_at)
+                 USING (tenant_id, account_id)
+                 WHERE deleted_at IS NULL AND heard.revision > account.sending_revision
+                 ORDER BY tenant_id, account_id
+                   FOR UPDATE OF account) AS told
+         WHERE known.tenant_id = told.tenant_id AND known.account_id = told.account_id
+        RETURNING known.tenant_id, known.account_id
+        """,
+        [event.tenant_id for event in told],
+        [event.account_id for event in told],
+        [event.revision for event in told],
+        [event.state.value for event in told],
+        [event.reason for event in told],
+        [event.server_said and storable(event.server_said) for event in told],
+        [event.retry_at for event in told],
+    )
+    return {(row["tenant_id"], row["account_id"]) for row in rows}
+
+
 async def put_progress(
     connection: Connection, told: Sequence[AccountProgressed]
 ) -> set[tuple[UUID, UUID]]:
@@ -277,7 +325,8 @@ async def forget(connection: Connection, tenant_id: UUID, account_id: UUID) -> N
         UPDATE account
            SET forgotten_at = now(), name = '', email = '', reason = NULL, server_said = NULL,
                imap_host = '', imap_username = '', smtp_host = '', smtp_username = '',
-               progress_mailbox = NULL, progress_ends_at = NULL
+               progress_mailbox = NULL, progress_ends_at = NULL,
+               sending_reason = NULL, sending_server_said = NULL
          WHERE tenant_id = $1 AND account_id = $2
         """,
         tenant_id,
@@ -319,6 +368,10 @@ def _account(row: asyncpg.Record) -> Account:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         paused=row["paused"],
+        sending=row["sending"],
+        sending_reason=row["sending_reason"],
+        sending_server_said=row["sending_server_said"],
+        sending_retry_at=row["sending_retry_at"],
     )
 
 

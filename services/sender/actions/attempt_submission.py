@@ -1,29 +1,38 @@
 """One attempt to hand a message over, and what it came to."""
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
 
 from services.sender import store
+from services.sender.actions.claim_due import Due
+from services.sender.actions.outcomes import Outcome, Register
 from services.sender.domain.fate import Answer, Stage
-from services.sender.domain.submission import Submission, after_attempt, is_expired
-from services.sender.smtp import Envelope, Patience, Phase, SubmitError, open_session
+from services.sender.domain.reason import reason_of
+from services.sender.domain.session_limit import ends_session, names_limit
+from services.sender.domain.submission import Submission, after_release, is_expired
+from services.sender.smtp import (
+    Delivery,
+    Envelope,
+    Login,
+    Phase,
+    Session,
+    Sessions,
+    SubmitError,
+)
 from shared.bus import tell
-from shared.contracts.submission import FileSentCopy
 from shared.db import Connection, Pool, in_transaction, is_away, putting_off
-from shared.dial import Policy
 from shared.seal import Destination, OpeningKeys, SealError, open_sealed, reseal
 
 log = structlog.get_logger()
 
 _AWAY_SECONDS = 1.0
+_GIVE_BACK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,141 +41,186 @@ class Hand:
 
     pool: Pool
     keys: OpeningKeys
-    policy: Policy
-    patience: Patience
-    helo_name: str | None
-    lease: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
-    """How an attempt ended, for the recipients it spoke for."""
-
-    answers: Sequence[Answer]
-    phase: Phase | None
-    reason: str | None = None
-    words: str | None = None
+    sessions: Sessions
+    register: Register
 
 
 class _LeaseLost(Exception):
     """Another process took this submission; nothing was handed over by us."""
 
 
-async def attempt_submission(submission: Submission, hand: Hand) -> Submission | None:
+async def attempt_submission(due: Due, hand: Hand) -> Submission | None:
     """Hand a claimed submission over, once, and write down what became of it.
 
     None when it is no longer ours. The dot is preceded by a commit that says so; whatever
     goes wrong after that commit leaves `uncertain`, never a second sending.
     """
     began = time.monotonic()
-    attempt = _Attempt(submission, hand)
-    async with AsyncExitStack() as stack:
-        try:
-            ended = await attempt.run(stack)
-        except asyncio.CancelledError:
-            # We are being stopped. Past the commit the lease runs out and says `uncertain`.
-            await _give_back(submission, hand.pool)
-            raise
-        except _LeaseLost:
-            log.warning("lease lost", submission_id=str(submission.submission_id))
-            return None
-        except Exception as error:  # noqa: BLE001 - becomes the outcome, after the dot an uncertain one
-            ended = attempt.broken(error)
-        # The session is left (QUIT) only after the outcome is safe.
-        took = timedelta(seconds=time.monotonic() - began)
-        return await _record(submission, ended, took, hand.pool)
+    attempt = _Attempt(due, hand)
+    try:
+        outcome = await attempt.run()
+    except asyncio.CancelledError:
+        # We are being stopped. Past the dot the lease runs out and says `uncertain`.
+        attempt.drop()
+        if not attempt.dot_may_be_out:
+            await _give_back(due.submission, hand.pool)
+        raise
+    except _LeaseLost:
+        attempt.drop()
+        log.warning("lease lost", submission_id=str(due.submission.submission_id))
+        return None
+    except Exception as error:  # noqa: BLE001 - becomes the outcome, after the dot an uncertain one
+        attempt.drop()
+        outcome = attempt.broken(error)
+    # The session is kept for others at once; what became of the message is not its affair.
+    attempt.part()
+    return await _record(replace(outcome, took=timedelta(seconds=time.monotonic() - began)), hand)
 
 
 class _Attempt:
     """One attempt, and how far it came."""
 
-    def __init__(self, submission: Submission, hand: Hand) -> None:
-        self._submission = submission
+    def __init__(self, due: Due, hand: Hand) -> None:
+        self._due = due
         self._hand = hand
+        self._submission = due.submission
+        self._login = Login(
+            account_id=due.account.account_id,
+            version=due.account.version,
+            endpoint=due.account.endpoint,
+        )
+        self._session: Session | None = None
         self._stage = Stage.BEFORE_DOT
-        self._recipients = submission.open_recipients
+        self._recipients = due.submission.open_recipients
         self._taken: frozenset[int] = frozenset()
+        self._session_limit: int | None = None
 
-    async def run(self, stack: AsyncExitStack) -> _Ended:
-        submission, hand = self._submission, self._hand
+    @property
+    def dot_may_be_out(self) -> bool:
+        return self._stage is Stage.AFTER_DOT
+
+    async def run(self) -> Outcome:
+        submission = self._submission
         if is_expired(submission, datetime.now(UTC)):
-            return self._silence("expired", None, phase=None)
-        async with hand.pool.acquire() as connection:
-            account = await store.account(connection, submission.tenant_id, submission.account_id)
-            mime = await store.mime(connection, submission)
-        if account is None:
-            return self._silence("account_removed", None, phase=None)
-        try:
-            password = await self._password(account)
-            session = await stack.enter_async_context(
-                open_session(
-                    account.endpoint,
-                    password,
-                    policy=hand.policy,
-                    patience=hand.patience,
-                    helo_name=hand.helo_name,
-                )
-            )
-        except SealError as shut:
-            log.error("credential cannot be opened", error=str(shut))
-            return self._silence("credential_unusable", None, phase=None)
-        except SubmitError as problem:
-            return self._silence(problem.code, problem.words, phase=problem.phase)
+            return self._silence("expired")
+        mime = self._due.mime
+        if mime is None:
+            async with self._hand.pool.acquire() as connection:
+                mime = await store.mime(connection, submission)
         envelope = Envelope(
             sender=submission.sender,
             recipients=tuple(one.email for one in self._recipients),
             needs_smtputf8=submission.needs_smtputf8,
         )
-        delivery = await session.transact(envelope, mime, self._before_dot)
+        try:
+            self._session = await self._hand.sessions.take(self._login, self._password)
+            delivery = await self._transact(envelope, mime)
+        except SealError as shut:
+            log.error("credential cannot be opened", error=str(shut))
+            return self._unserved("credential_unusable", None, Phase.DIAL)
+        except SubmitError as problem:
+            return self._unserved(problem.code, problem.words, problem.phase)
         problem = delivery.problem
-        return _Ended(
-            answers=delivery.answers,
+        reason = problem.code if problem else _reason(delivery.answers)
+        return self._outcome(
+            delivery.answers,
             phase=delivery.phase,
-            reason=problem.code if problem else None,
+            reason=reason,
             words=problem.words if problem else None,
+            served=True,
         )
 
-    def broken(self, error: Exception) -> _Ended:
+    async def _transact(self, envelope: Envelope, mime: bytes) -> Delivery:
+        """Hand it over; in a new session where only the kept one has come to its end.
+
+        That is no second sending: nothing was handed over, and no dot was due.
+        """
+        session = self._session
+        assert session is not None
+        before = session.messages
+        delivery = await session.transact(envelope, mime, self._before_dot)
+        first = delivery.answers[0]
+        if self.dot_may_be_out or not ends_session(first.reply, messages_before=before):
+            return delivery
+        named = names_limit(first.reply)
+        if first.reply is not None and self._hand.sessions.learn(self._login, before, named=named):
+            self._session_limit = before
+        session.drop()
+        self._session = session = await self._hand.sessions.open(self._login, self._password)
+        return await session.transact(envelope, mime, self._before_dot)
+
+    def part(self) -> None:
+        """Leave the session to the account's next message."""
+        if self._session is not None:
+            self._hand.sessions.give_back(self._login, self._session)
+            self._session = None
+
+    def drop(self) -> None:
+        """Leave the session to nobody: what it would say next is not known."""
+        if self._session is not None:
+            self._session.drop()
+            self._session = None
+
+    def broken(self, error: Exception) -> Outcome:
         """What an error of our own means: as silence of the server at this stage."""
         if is_away(error):
             log.warning("attempt broken off, database away", error=str(error))
-            return self._silence("interrupted", None, phase=None)
+            return self._silence("interrupted")
         log.error(
             "attempt failed",
             submission_id=str(self._submission.submission_id),
             stage=self._stage.value,
             exc_info=error,
         )
-        return self._silence("internal_error", None, phase=None)
+        return self._silence("internal_error")
 
-    def _silence(self, reason: str, words: str | None, *, phase: Phase | None) -> _Ended:
-        return _Ended(
-            answers=[
-                Answer(self._stage if number in self._taken else Stage.BEFORE_DOT)
-                for number in range(len(self._recipients))
-            ],
+    def _unserved(self, reason: str, words: str | None, phase: Phase) -> Outcome:
+        """There was no session: nothing speaks of this message."""
+        answers = [Answer(Stage.BEFORE_DOT)] * len(self._recipients)
+        return self._outcome(answers, phase=phase, reason=reason, words=words, served=False)
+
+    def _silence(self, reason: str) -> Outcome:
+        answers = [
+            Answer(self._stage if number in self._taken else Stage.BEFORE_DOT)
+            for number in range(len(self._recipients))
+        ]
+        return self._outcome(answers, phase=None, reason=reason, words=None, served=None)
+
+    def _outcome(
+        self,
+        answers: Sequence[Answer],
+        *,
+        phase: Phase | None,
+        reason: str | None,
+        words: str | None,
+        served: bool | None,
+    ) -> Outcome:
+        return Outcome(
+            submission=self._submission,
+            account=self._due.account,
+            answers=answers,
+            took=timedelta(),
             phase=phase,
             reason=reason,
             words=words,
+            served=served,
+            session_limit=self._session_limit,
         )
 
     async def _before_dot(self, answers: Sequence[Answer | None]) -> None:
-        numbered = [
-            (one.number, answer) for one, answer in zip(self._recipients, answers, strict=True)
-        ]
-
-        async def work(connection: Connection) -> bool:
-            return await store.begin_transmitting(
-                connection, self._submission, numbered, self._hand.lease
-            )
-
-        if not await in_transaction(self._hand.pool, work):
+        """Commit that the dot is due; it is written as soon as this returns."""
+        mark = store.Mark(
+            self._submission,
+            [(one.number, answer) for one, answer in zip(self._recipients, answers, strict=True)],
+        )
+        if not await self._hand.register.marks.do(mark):
             raise _LeaseLost
         self._stage = Stage.AFTER_DOT
         self._taken = frozenset(n for n, answer in enumerate(answers) if answer is None)
 
-    async def _password(self, account: store.Account) -> str:
+    async def _password(self) -> str:
         """Open the secret for exactly the place we are about to dial."""
+        account = self._due.account
         expected = Destination.of(
             account.endpoint,
             tenant_id=account.tenant_id,
@@ -182,58 +236,31 @@ class _Attempt:
         return secret
 
 
-async def _record(
-    submission: Submission, ended: _Ended, took: timedelta, pool: Pool
-) -> Submission | None:
-    """One transaction: fates, log, what is told. Tried until the database takes it.
+def _reason(answers: Sequence[Answer]) -> str | None:
+    """What speaks against the message, or against the first who does not get it."""
+    return next((reason for answer in answers if (reason := reason_of(answer))), None)
 
-    A lease may end meanwhile and the submission be called uncertain; as long as nobody
-    began it anew (the fence), what we know replaces that.
-    """
-    answers = {
-        one.number: answer
-        for one, answer in zip(submission.open_recipients, ended.answers, strict=True)
-    }
 
-    async def work(connection: Connection) -> Submission | None:
-        held = await store.hold(connection, submission)
-        if held is None:
-            return None
-        now = datetime.now(UTC)
-        after = after_attempt(
-            held,
-            answers,
-            reason=ended.reason,
-            server_said=ended.words,
-            now=now,
-            jitter=random.random(),  # noqa: S311 - spreads load, keeps no secret
-        )
-        await store.put_state(connection, after)
-        await store.put_attempt(connection, after, took=took, phase=ended.phase)
-        await tell(connection, after.told())
-        if after.reached_somebody and not held.reached_somebody:
-            await tell(
-                connection,
-                FileSentCopy(
-                    tenant_id=after.tenant_id,
-                    account_id=after.account_id,
-                    submission_id=after.submission_id,
-                    message_id=after.message_id,
-                    size_bytes=after.size_bytes,
-                    sent_at=now,
-                ),
-            )
-        return after
-
+async def _record(outcome: Outcome, hand: Hand) -> Submission | None:
+    """Write it down; tried until the database takes it."""
     while True:
         with putting_off("writing an outcome"):
-            return await in_transaction(pool, work)
+            return await hand.register.outcomes.do(outcome)
         await asyncio.sleep(_AWAY_SECONDS)
 
 
 async def _give_back(submission: Submission, pool: Pool) -> None:
+    """Let anybody begin it anew at once. The dot was not written, whatever was marked."""
+
+    async def work(connection: Connection) -> None:
+        held = await store.hold_begun(connection, submission)
+        if held is not None:
+            after = after_release(held)
+            await store.put_states(connection, [after])
+            await tell(connection, after.told())
+
     try:
-        async with asyncio.timeout(2), pool.acquire() as connection:
-            await store.let_go(connection, submission)
+        async with asyncio.timeout(_GIVE_BACK_SECONDS):
+            await in_transaction(pool, work)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         log.warning("not given back, the lease will end", error=str(error))

@@ -9,6 +9,7 @@ from services.sender import store
 from services.sender.actions.composing import NotGathered, composed_of
 from services.sender.domain.compose import Composed, Unsendable
 from services.sender.domain.submission import after_composing, after_refusal
+from services.sender.domain.turns import Sender
 from shared.bus import Bus, tell
 from shared.contracts.submission import SendMessage
 from shared.db import Connection, Pool, in_transaction, is_away
@@ -21,8 +22,8 @@ _LONGEST_PAUSE = timedelta(minutes=5)
 _OURS_FOR = timedelta(minutes=2)
 
 
-async def gather_letters(bus: Bus, pool: Pool) -> bool:
-    """Compose the next message that waits for its files; False when none does."""
+async def gather_letters(bus: Bus, pool: Pool) -> list[Sender]:
+    """Compose the next message that waits for its files; whose it is, nobody's when none does."""
     async with pool.acquire() as connection, connection.transaction():
         commands = await store.claim_letters(connection, limit=_AT_A_TIME, for_so_long=_OURS_FOR)
     for command in commands:
@@ -35,7 +36,7 @@ async def gather_letters(bus: Bus, pool: Pool) -> bool:
                 # It must not stand in the way of the next; it is tried again, and seen.
                 log.exception("message could not be composed")
                 await _put_off(command, pool)
-    return bool(commands)
+    return [Sender(command.tenant_id, command.account_id) for command in commands]
 
 
 async def _compose(command: SendMessage, bus: Bus, pool: Pool) -> None:
@@ -59,7 +60,7 @@ async def _compose(command: SendMessage, bus: Bus, pool: Pool) -> None:
             return
         if isinstance(outcome, Unsendable):
             refused = after_refusal(submission, reason=outcome.reason)
-            await store.put_state(connection, refused)
+            await store.put_states(connection, [refused])
             await tell(connection, refused.told())
             return
         frozen = after_composing(submission, outcome)

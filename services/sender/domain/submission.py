@@ -73,6 +73,7 @@ class Submission:
     filed: bool
     fence: int
     created_at: datetime
+    slot_at: datetime | None = None  # when it may go where only so many a minute may
     recipients: tuple[Addressee, ...]
     expires_at: datetime | None = None
 
@@ -115,6 +116,26 @@ class Submission:
             filed=self.filed,
             size_bytes=self.size_bytes,
         )
+
+
+def after_claim(submission: Submission, *, now: datetime) -> Submission:
+    """Somebody has it in hand and begins."""
+    return replace(
+        submission,
+        revision=submission.revision + 1,
+        state=SubmissionState.SENDING,
+        attempts=submission.attempts + 1,
+        first_attempt_at=submission.first_attempt_at or now,
+    )
+
+
+def after_release(submission: Submission) -> Submission:
+    """Whoever had it in hand let go of it, with nothing handed over."""
+    return replace(
+        submission,
+        revision=submission.revision + 1,
+        state=state_of([one.fate for one in submission.recipients]),
+    )
 
 
 def after_attempt(

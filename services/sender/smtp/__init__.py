@@ -1,7 +1,8 @@
 """SMTP submission (RFC 5321, RFC 6409), phase by phase: the only door to submission servers.
 
-`open_session` dials and signs in; `Session.transact` hands one message over and says for
-each recipient what the server answered, and whether the final dot had left us by then.
+`Sessions` has a session for an account's next message, kept or new; `Session.transact` hands one
+message over and says for each recipient what the server answered, and whether the final dot had
+left us by then.
 """
 
 from services.sender.smtp.errors import (
@@ -20,6 +21,7 @@ from services.sender.smtp.errors import (
     TlsFailed,
 )
 from services.sender.smtp.session import Delivery, Envelope, Session
+from services.sender.smtp.sessions import Login, Sessions
 from services.sender.smtp.signing_in import Patience, open_session
 
 __all__ = [
@@ -31,11 +33,13 @@ __all__ = [
     "Disconnected",
     "Envelope",
     "Garbled",
+    "Login",
     "NotReached",
     "NotServed",
     "Patience",
     "Phase",
     "Session",
+    "Sessions",
     "StarttlsNotOffered",
     "SubmitError",
     "TimedOut",

@@ -1,10 +1,12 @@
 """Handing one message over: MAIL, RCPT each, DATA, body, dot."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import aiosmtplib
 from aiosmtplib import SMTP
 
 from services.sender.domain.fate import Answer, Stage
@@ -37,12 +39,39 @@ BeforeDot = Callable[[Sequence[Answer | None]], Awaitable[None]]
 
 
 class Session:
-    """A signed-in connection to an account's submission server."""
+    """A signed-in connection to an account's submission server, for one message after another."""
 
-    def __init__(self, connection: SMTP, block_seconds: float, dot_seconds: float) -> None:
+    def __init__(
+        self, connection: SMTP, *, block_seconds: float, dot_seconds: float, quit_seconds: float
+    ) -> None:
         self._connection = connection
         self._block_seconds = block_seconds
         self._dot_seconds = dot_seconds
+        self._quit_seconds = quit_seconds
+        self.messages = 0  # that the server was asked to take in this session
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection.is_connected
+
+    async def reset(self) -> bool:
+        """Whether the server is still there and as before the first message (RFC 5321 §4.1.1.5)."""
+        try:
+            reply = await self._say(Phase.RSET, "RSET")
+        except SubmitError:
+            return False
+        return reply.code == 250
+
+    async def quit(self) -> None:
+        """Part as is proper (RFC 5321 §4.1.1.10); no message's fate depends on it any more."""
+        if self._connection.is_connected:
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await self._connection.quit(timeout=self._quit_seconds)
+        self.drop()
+
+    def drop(self) -> None:
+        """Let go of the line without a word."""
+        self._connection.close()
 
     async def transact(self, envelope: Envelope, mime: bytes, before_dot: BeforeDot) -> Delivery:
         """Hand a message over, once; never raises for what the server does or says.
@@ -51,6 +80,7 @@ class Session:
         one, before or after the dot.
         """
         transaction = _Transaction(envelope, [None] * len(envelope.recipients))
+        self.messages += 1
         try:
             await self._run(transaction, mime, before_dot)
         except SubmitError as problem:

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-import aiosmtplib
 from aiosmtplib import SMTP, SMTPResponse
 
 from services.sender.domain.reply import reply_of
@@ -72,18 +71,17 @@ class _Connection(SMTP):
         await self._ehlo_or_helo_if_needed()
 
 
-@contextlib.asynccontextmanager
-async def open_session(
+async def sign_in(
     endpoint: Endpoint,
     password: str,
     *,
     policy: Policy,
     patience: Patience,
     helo_name: str | None = None,
-) -> AsyncGenerator[Session]:
+) -> Session:
     """Dial, protect the line as the account asks, sign in; raises a SubmitError.
 
-    Leaving it says QUIT, unless the talk broke off. An empty username signs in as nobody.
+    Whoever has the session leaves it (`quit`) or drops it. An empty username signs in as nobody.
     """
     try:
         sock = await dial(
@@ -112,11 +110,35 @@ async def open_session(
             await _greet(connection)  # RFC 3207 §4.2: what was said before counts no more
         if endpoint.username:
             await _sign_in(connection, endpoint.username, password)
-        session = Session(connection, patience.block_seconds, patience.dot_seconds)
-        yield session
-        await _quit(connection, patience.quit_seconds)
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    return Session(
+        connection,
+        block_seconds=patience.block_seconds,
+        dot_seconds=patience.dot_seconds,
+        quit_seconds=patience.quit_seconds,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_session(
+    endpoint: Endpoint,
+    password: str,
+    *,
+    policy: Policy,
+    patience: Patience,
+    helo_name: str | None = None,
+) -> AsyncGenerator[Session]:
+    """A session of its own for what is done inside; leaving it says QUIT."""
+    session = await sign_in(
+        endpoint, password, policy=policy, patience=patience, helo_name=helo_name
+    )
+    try:
+        yield session
+        await session.quit()
+    finally:
+        session.drop()
 
 
 async def _greet(connection: _Connection) -> None:
@@ -171,10 +193,3 @@ async def _sign_in(connection: _Connection, username: str, password: str) -> Non
         else:
             return
     raise refused or AuthNotOffered(Phase.AUTH)
-
-
-async def _quit(connection: _Connection, limit_seconds: float) -> None:
-    """Part as is proper (RFC 5321 §4.1.1.10); the message's fate no longer depends on it."""
-    if connection.is_connected:
-        with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-            await connection.quit(timeout=limit_seconds)

@@ -1,8 +1,12 @@
 """Accounts we may send for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
+from services.sender.domain.turns import Sender
 from shared.contracts.account import ConnectSender, Endpoint, Security
 from shared.db import Connection
 
@@ -16,6 +20,11 @@ class Account:
     version: int
     endpoint: Endpoint
     sealed: bytes
+    trouble: str | None  # why it could not send when it was tried last
+
+    @property
+    def sender(self) -> Sender:
+        return Sender(self.tenant_id, self.account_id)
 
 
 async def put_account(connection: Connection, command: ConnectSender) -> bool:
@@ -32,7 +41,8 @@ async def put_account(connection: Connection, command: ConnectSender) -> bool:
                SET version = excluded.version, email = excluded.email, host = excluded.host,
                    port = excluded.port, security = excluded.security,
                    username = excluded.username, sealed = excluded.sealed,
-                   verify_certificate = excluded.verify_certificate, connected_at = now()
+                   verify_certificate = excluded.verify_certificate, connected_at = now(),
+                   failures = 0, rests_until = NULL
              WHERE known.tenant_id = excluded.tenant_id
                AND known.version < excluded.version
                AND known.removed_at IS NULL
@@ -83,21 +93,24 @@ async def account_is_removed(
     )
 
 
-async def account(connection: Connection, tenant_id: UUID, account_id: UUID) -> Account | None:
-    """How to reach it; None once it was removed."""
-    row = await connection.fetchrow(
+async def accounts(connection: Connection, account_ids: Collection[UUID]) -> dict[Sender, Account]:
+    """How to reach those of these accounts that were not removed."""
+    rows = await connection.fetch(
         """
-        SELECT version, host, port, security, username, verify_certificate, sealed
-          FROM account WHERE tenant_id = $1 AND account_id = $2 AND removed_at IS NULL
+        SELECT account_id, tenant_id, version, host, port, security, username, verify_certificate,
+               sealed, trouble
+          FROM account WHERE account_id = ANY($1) AND removed_at IS NULL
         """,
-        tenant_id,
-        account_id,
+        list(account_ids),
     )
-    if row is None:
-        return None
+    found = [_account(row) for row in rows]
+    return {account.sender: account for account in found}
+
+
+def _account(row: asyncpg.Record) -> Account:
     return Account(
-        account_id=account_id,
-        tenant_id=tenant_id,
+        account_id=row["account_id"],
+        tenant_id=row["tenant_id"],
         version=row["version"],
         endpoint=Endpoint(
             host=row["host"],
@@ -107,6 +120,7 @@ async def account(connection: Connection, tenant_id: UUID, account_id: UUID) -> 
             verify_certificate=row["verify_certificate"],
         ),
         sealed=row["sealed"],
+        trouble=row["trouble"],
     )
 
 

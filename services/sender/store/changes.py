@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.sender.domain.submission import Submission
 from services.sender.store.rows import read
-from services.sender.store.submissions import put_state
+from services.sender.store.submissions import put_states
 from shared.db import Connection
 
 _DATE = re.compile(rb"\ADate: [^\r\n]*\r\n")
@@ -53,7 +53,7 @@ async def hold_to_change(
 
 async def put_changed(connection: Connection, submission: Submission) -> None:
     """Write what a held submission is from now on; whoever was at it can write nothing more."""
-    await put_state(connection, submission)
+    await put_states(connection, [submission])
     await connection.execute(
         """
         UPDATE submission SET fence = fence + 1, first_attempt_at = $3, expires_at = $4

@@ -1,6 +1,7 @@
-"""Who works on which submission, and until when."""
+"""Who works on which submission, until when, and whether it may have been handed over."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,51 +9,6 @@ from services.sender.domain.fate import Answer, fate_of
 from services.sender.domain.submission import Submission
 from services.sender.store.rows import read
 from shared.db import Connection
-
-
-async def claim(
-    connection: Connection, owner: UUID, *, limit: int, per_account: int, lease: timedelta
-) -> list[Submission]:
-    """Take up to so many submissions that are due; they are this owner's until the lease ends.
-
-    Accounts take turns: the first of each comes before the second of any. How many an account
-    may have under way is counted across replicas without locking, so it is kept roughly.
-    One that may have been handed over (`transmitting`) is never taken, nor one without bytes.
-    """
-    rows = await connection.fetch(
-        """
-        WITH running AS (
-            SELECT account_id, count(*) AS busy FROM submission
-             WHERE lease_until > now() GROUP BY account_id
-        ), due AS (
-            SELECT submission_id,
-                   coalesce(busy, 0) + row_number() OVER (
-                       PARTITION BY account_id ORDER BY due_at, submission_id) AS place
-              FROM submission JOIN account USING (tenant_id, account_id)
-              LEFT JOIN running USING (account_id)
-             WHERE due_at <= now() AND stage <> 'transmitting' AND piece_count > 0
-               AND (lease_until IS NULL OR lease_until <= now())
-               AND removed_at IS NULL
-        ), taken AS (
-            SELECT submission_id FROM submission JOIN due USING (submission_id)
-             WHERE place <= $3
-               -- Said again: another replica may have taken the row since `due` saw it.
-               AND due_at <= now() AND stage <> 'transmitting'
-               AND (lease_until IS NULL OR lease_until <= now())
-             ORDER BY place, due_at LIMIT $2 FOR UPDATE OF submission SKIP LOCKED
-        )
-        UPDATE submission
-           SET stage = 'sending', lease_owner = $1, lease_until = now() + $4, fence = fence + 1,
-               attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, now())
-          FROM taken WHERE submission.submission_id = taken.submission_id
-        RETURNING submission.submission_id
-        """,
-        owner,
-        limit,
-        per_account,
-        lease,
-    )
-    return await read(connection, rows)
 
 
 async def keep_leases(
@@ -70,60 +26,91 @@ async def keep_leases(
     )
 
 
-async def let_go(connection: Connection, submission: Submission) -> None:
-    """Give back what was begun and not handed over; anybody may begin anew at once."""
-    await connection.execute(
+async def hold_begun(connection: Connection, submission: Submission) -> Submission | None:
+    """A submission that its owner has in hand and did not hand over, locked; None if it lost it."""
+    rows = await connection.fetch(
         """
-        UPDATE submission SET stage = 'waiting', lease_owner = NULL, lease_until = NULL
-         WHERE tenant_id = $1 AND submission_id = $2 AND fence = $3 AND stage = 'sending'
+        SELECT submission_id FROM submission
+         WHERE tenant_id = $1 AND submission_id = $2 AND fence = $3 AND stage <> 'waiting'
+           FOR UPDATE
         """,
         submission.tenant_id,
         submission.submission_id,
         submission.fence,
     )
+    return next(iter(await read(connection, rows)), None)
+
+
+async def hold_left(connection: Connection, limit: int) -> list[Submission]:
+    """Submissions whose owner went away before anything was handed over, locked."""
+    rows = await connection.fetch(
+        """
+        SELECT submission_id FROM submission
+         WHERE stage = 'sending' AND lease_until <= now()
+         ORDER BY submission_id LIMIT $1 FOR UPDATE SKIP LOCKED
+        """,
+        limit,
+    )
+    return await read(connection, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A submission whose dot is due, and what was answered to each recipient by its number.
+
+    None stands for a recipient that was taken.
+    """
+
+    submission: Submission
+    answers: Sequence[tuple[int, Answer | None]]
 
 
 async def begin_transmitting(
-    connection: Connection,
-    submission: Submission,
-    answers: Iterable[tuple[int, Answer | None]],
-    lease: timedelta,
-) -> bool:
-    """Write down, before the dot, that it is due and for whom; False when another owns it.
+    connection: Connection, marks: Sequence[Mark], lease: timedelta
+) -> set[UUID]:
+    """Write down, before the dots, that they are due and for whom; those that are still ours.
 
-    After this commit nobody begins this submission anew, whatever happens to us.
+    After this commit nobody begins these submissions anew, whatever happens to us.
     """
-    ours = await connection.fetchval(
+    ours = await connection.fetch(
         """
-        UPDATE submission SET stage = 'transmitting', lease_until = now() + $4
-         WHERE tenant_id = $1 AND submission_id = $2 AND fence = $3 AND stage = 'sending'
-        RETURNING true
+        UPDATE submission SET stage = 'transmitting', lease_until = now() + $3
+          FROM unnest($1::uuid[], $2::bigint[]) AS marked (submission_id, fence)
+         WHERE submission.submission_id = marked.submission_id
+           AND submission.fence = marked.fence AND stage = 'sending'
+        RETURNING submission.submission_id
         """,
-        submission.tenant_id,
-        submission.submission_id,
-        submission.fence,
+        [mark.submission.submission_id for mark in marks],
+        [mark.submission.fence for mark in marks],
         lease,
     )
-    if not ours:
-        return False
-    await connection.executemany(
+    owned = {row["submission_id"] for row in ours}
+    answered = [
+        (mark.submission.submission_id, number, answer, answer.reply if answer else None)
+        for mark in marks
+        if mark.submission.submission_id in owned
+        for number, answer in mark.answers
+    ]
+    await connection.execute(
         """
         UPDATE recipient
-           SET handed_over = $3, fate = coalesce($4, fate), code = $5, enhanced_code = $6,
-               server_said = $7
-         WHERE submission_id = $1 AND number = $2
+           SET handed_over = told.handed_over, fate = coalesce(told.fate, recipient.fate),
+               code = told.code, enhanced_code = told.enhanced_code,
+               server_said = told.server_said
+          FROM unnest($1::uuid[], $2::integer[], $3::boolean[], $4::text[], $5::integer[],
+                      $6::text[], $7::text[])
+            AS told (submission_id, number, handed_over, fate, code, enhanced_code, server_said)
+         WHERE recipient.submission_id = told.submission_id AND recipient.number = told.number
         """,
+        [submission_id for submission_id, _, _, _ in answered],
+        [number for _, number, _, _ in answered],
+        [answer is None for _, _, answer, _ in answered],
         [
-            (
-                submission.submission_id,
-                number,
-                answer is None,
-                fate_of(answer.stage, answer.reply).value if answer else None,
-                answer.reply.code if answer and answer.reply else None,
-                answer.reply.enhanced_code if answer and answer.reply else None,
-                answer.reply.text if answer and answer.reply else None,
-            )
-            for number, answer in answers
+            fate_of(answer.stage, reply).value if answer else None
+            for _, _, answer, reply in answered
         ],
+        [reply and reply.code for _, _, _, reply in answered],
+        [reply and reply.enhanced_code for _, _, _, reply in answered],
+        [reply and reply.text for _, _, _, reply in answered],
     )
-    return True
+    return owned

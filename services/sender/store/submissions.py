@@ -71,18 +71,19 @@ async def put_submission(
     return True
 
 
-async def hold(connection: Connection, submission: Submission) -> Submission | None:
-    """The submission as it now is, locked; None when another owner took it since."""
+async def hold(connection: Connection, submissions: Sequence[Submission]) -> list[Submission]:
+    """The submissions as they now are, locked; without those that another owner took since."""
     rows = await connection.fetch(
         """
-        SELECT submission_id FROM submission
-         WHERE tenant_id = $1 AND submission_id = $2 AND fence = $3 FOR UPDATE
+        SELECT submission_id
+          FROM submission JOIN unnest($1::uuid[], $2::bigint[]) AS ours (submission_id, fence)
+               USING (submission_id, fence)
+         ORDER BY submission_id FOR UPDATE OF submission
         """,
-        submission.tenant_id,
-        submission.submission_id,
-        submission.fence,
+        [one.submission_id for one in submissions],
+        [one.fence for one in submissions],
     )
-    return next(iter(await read(connection, rows)), None)
+    return await read(connection, rows)
 
 
 async def hold_interrupted(connection: Connection, limit: int) -> list[Submission]:
@@ -106,7 +107,7 @@ async def hold_resting(
         """
         SELECT submission_id FROM submission
          WHERE tenant_id = $1 AND account_id = $2
-           AND (stage = 'waiting' OR stage = 'sending' AND lease_until <= now())
+           AND stage = 'waiting'
          ORDER BY submission_id LIMIT $3 FOR UPDATE
         """,
         tenant_id,
@@ -132,41 +133,44 @@ async def hold_unfiled(
     return await read(connection, rows)
 
 
-async def put_state(connection: Connection, submission: Submission) -> None:
-    """Write what a held submission came to; its lease ends."""
+async def put_states(connection: Connection, submissions: Sequence[Submission]) -> None:
+    """Write what held submissions came to; their leases end."""
     await connection.execute(
         """
         UPDATE submission
-           SET state = $3, revision = $4, due_at = $5, reason = $6, server_said = $7,
+           SET state = came.state, revision = came.revision, due_at = came.due_at,
+               reason = came.reason, server_said = came.server_said, slot_at = NULL,
                stage = 'waiting', lease_owner = NULL, lease_until = NULL,
-               settled_at = CASE WHEN $8 THEN coalesce(settled_at, now()) END
-         WHERE tenant_id = $1 AND submission_id = $2
+               settled_at = CASE WHEN came.settled THEN coalesce(submission.settled_at, now()) END
+          FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[],
+                      $6::text[], $7::boolean[])
+            AS came (submission_id, state, revision, due_at, reason, server_said, settled)
+         WHERE submission.submission_id = came.submission_id
         """,
-        submission.tenant_id,
-        submission.submission_id,
-        submission.state.value,
-        submission.revision,
-        submission.due_at,
-        submission.reason,
-        submission.server_said,
-        submission.is_settled,
+        [one.submission_id for one in submissions],
+        [one.state.value for one in submissions],
+        [one.revision for one in submissions],
+        [one.due_at for one in submissions],
+        [one.reason for one in submissions],
+        [one.server_said for one in submissions],
+        [one.is_settled for one in submissions],
     )
-    await connection.executemany(
+    people = [(one.submission_id, person) for one in submissions for person in one.recipients]
+    await connection.execute(
         """
-        UPDATE recipient SET fate = $3, code = $4, enhanced_code = $5, server_said = $6
-         WHERE submission_id = $1 AND number = $2
+        UPDATE recipient
+           SET fate = told.fate, code = told.code, enhanced_code = told.enhanced_code,
+               server_said = told.server_said
+          FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::text[])
+            AS told (submission_id, number, fate, code, enhanced_code, server_said)
+         WHERE recipient.submission_id = told.submission_id AND recipient.number = told.number
         """,
-        [
-            (
-                submission.submission_id,
-                one.number,
-                one.fate.value,
-                one.code,
-                one.enhanced_code,
-                one.server_said,
-            )
-            for one in submission.recipients
-        ],
+        [submission_id for submission_id, _ in people],
+        [person.number for _, person in people],
+        [person.fate.value for _, person in people],
+        [person.code for _, person in people],
+        [person.enhanced_code for _, person in people],
+        [person.server_said for _, person in people],
     )
 
 
@@ -183,38 +187,50 @@ async def put_filed(connection: Connection, submission: Submission) -> None:
     )
 
 
-async def put_attempt(
-    connection: Connection, submission: Submission, *, took: timedelta, phase: str | None
-) -> None:
-    """Log an attempt that ended now; an attempt that is heard of again is known better now."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that ended: what the submission came to, how long it took, how far it came."""
+
+    submission: Submission
+    took: timedelta
+    phase: str | None
+
+
+async def put_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Log attempts that ended now; one that is heard of again is known better now."""
     await connection.execute(
         """
         INSERT INTO attempt (submission_id, number, tenant_id, account_id, began_at, ended_at,
                              state, phase, reason, server_said)
-        VALUES ($1, $2, $3, $4, now() - $5::interval, now(), $6, $7, $8, $9)
+        SELECT submission_id, number, tenant_id, account_id, now() - took, now(), state, phase,
+               reason, server_said
+          FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::interval[],
+                      $6::text[], $7::text[], $8::text[], $9::text[])
+            AS ended (submission_id, number, tenant_id, account_id, took, state, phase, reason,
+                      server_said)
         ON CONFLICT (submission_id, number) DO UPDATE
            SET ended_at = excluded.ended_at, state = excluded.state, phase = excluded.phase,
                reason = excluded.reason, server_said = excluded.server_said
         """,
-        submission.submission_id,
-        submission.attempts,
-        submission.tenant_id,
-        submission.account_id,
-        took,
-        submission.state.value,
-        phase,
-        submission.reason,
-        submission.server_said,
+        [one.submission.submission_id for one in ended],
+        [one.submission.attempts for one in ended],
+        [one.submission.tenant_id for one in ended],
+        [one.submission.account_id for one in ended],
+        [one.took for one in ended],
+        [one.submission.state.value for one in ended],
+        [one.phase for one in ended],
+        [one.submission.reason for one in ended],
+        [one.submission.server_said for one in ended],
     )
 
 
 async def hasten(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
-    """Try again at once what was put off for a reason of the account, not of the message."""
+    """Try again at once what was put off: the account has other settings now."""
     await connection.execute(
         """
         UPDATE submission SET due_at = now()
          WHERE tenant_id = $1 AND account_id = $2 AND state = 'deferred' AND stage = 'waiting'
-           AND reason IS NOT NULL AND due_at > now()
+           AND due_at > now()
         """,
         tenant_id,
         account_id,

@@ -1,0 +1,90 @@
+"""Take in hand what is due, as much of each account as it is its turn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from services.sender import store
+from services.sender.domain import pace
+from services.sender.domain.pace import Limits
+from services.sender.domain.submission import Submission, after_claim
+from services.sender.domain.turns import Sender
+from shared.bus import tell
+from shared.db import Connection, Pool, in_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A submission in hand, and what its attempt needs."""
+
+    submission: Submission
+    account: store.Account
+    mime: bytes | None  # None: long, read when it is needed
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was taken, and the accounts that have nothing more for now."""
+
+    due: Sequence[Due]
+    exhausted: frozenset[Sender]
+
+
+async def claim_due(
+    wanted: Mapping[Sender, int],
+    *,
+    owner: UUID,
+    lease: timedelta,
+    per_account: int,
+    limits: Limits,
+    pool: Pool,
+) -> Claimed:
+    """Take these under a lease and tell that they are being sent.
+
+    What comes too soon after others of its account is put off until its moment.
+    """
+
+    async def work(connection: Connection) -> Claimed:
+        claimed = await store.claim(connection, owner, wanted, lease, per_account=per_account)
+        exhausted = _exhausted(wanted, claimed)
+        if not claimed:
+            return Claimed((), exhausted)
+        now = datetime.now(UTC)
+        too_soon = await _too_soon(connection, claimed, limits, now) if limits else {}
+        begun = [after_claim(one, now=now) for one in claimed if one.submission_id not in too_soon]
+        await store.begin(connection, begun)
+        accounts = await store.accounts(connection, {one.account_id for one in begun})
+        mimes = await store.short_mimes(connection, begun)
+        await tell(connection, *(one.told() for one in begun))
+        return Claimed(
+            [
+                Due(
+                    one,
+                    accounts[Sender(one.tenant_id, one.account_id)],
+                    mimes.get(one.submission_id),
+                )
+                for one in begun
+            ],
+            exhausted,
+        )
+
+    return await in_transaction(pool, work)
+
+
+async def _too_soon(
+    connection: Connection, claimed: Sequence[Submission], limits: Limits, now: datetime
+) -> dict[UUID, datetime]:
+    wanted = pace.wanted(claimed, limits)
+    first = await store.reserve(connection, wanted, [limits.interval(lane) for lane in wanted])
+    slots = pace.slots(claimed, first, limits, now)
+    await store.give_slots(connection, slots)
+    return slots
+
+
+def _exhausted(wanted: Mapping[Sender, int], claimed: Sequence[Submission]) -> frozenset[Sender]:
+    taken: dict[Sender, int] = {}
+    for one in claimed:
+        sender = Sender(one.tenant_id, one.account_id)
+        taken[sender] = taken.get(sender, 0) + 1
+    return frozenset(sender for sender, count in wanted.items() if taken.get(sender, 0) < count)

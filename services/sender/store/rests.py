@@ -1,0 +1,81 @@
+"""Accounts whose server does not serve us, and what their servers bear."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.sender.store.accounts import Account
+from shared.db import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """How an account stood before it was tried, as long as its settings are the same."""
+
+    revision: int
+    failures: int
+    trouble: str | None
+    rests: bool  # somebody found out before us
+
+
+async def hold_account(connection: Connection, account: Account) -> Resting | None:
+    """How the account stands now, locked; None where it has other settings or is gone."""
+    row = await connection.fetchrow(
+        """
+        SELECT revision, failures, trouble, coalesce(rests_until > now(), false) AS rests
+          FROM account
+         WHERE tenant_id = $1 AND account_id = $2 AND version = $3 AND removed_at IS NULL
+           FOR NO KEY UPDATE
+        """,
+        account.tenant_id,
+        account.account_id,
+        account.version,
+    )
+    return Resting(row["revision"], row["failures"], row["trouble"], row["rests"]) if row else None
+
+
+async def put_rest(
+    connection: Connection,
+    account: Account,
+    *,
+    revision: int,
+    failures: int,
+    trouble: str | None,
+    said: str | None,
+    until: datetime | None,
+) -> None:
+    """Let an account rest until then, or let it send."""
+    await connection.execute(
+        """
+        UPDATE account SET revision = $3, failures = $4, trouble = $5, trouble_said = $6,
+                           rests_until = $7
+         WHERE tenant_id = $1 AND account_id = $2
+        """,
+        account.tenant_id,
+        account.account_id,
+        revision,
+        failures,
+        trouble,
+        said,
+        until,
+    )
+
+
+async def session_limits(connection: Connection) -> Mapping[tuple[str, int], int]:
+    """How many messages each server takes in a session, as far as it said so."""
+    rows = await connection.fetch("SELECT host, port, messages_per_session FROM submission_server")
+    return {(row["host"], row["port"]): row["messages_per_session"] for row in rows}
+
+
+async def put_session_limit(connection: Connection, host: str, port: int, messages: int) -> None:
+    """Remember it for the next sessions, of all replicas."""
+    await connection.execute(
+        """
+        INSERT INTO submission_server (host, port, messages_per_session) VALUES ($1, $2, $3)
+        ON CONFLICT (host, port) DO UPDATE
+           SET messages_per_session = excluded.messages_per_session, learnt_at = now()
+        """,
+        host,
+        port,
+        messages,
+    )

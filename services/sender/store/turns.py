@@ -1,0 +1,120 @@
+"""Who has something due, and taking it."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.sender.domain.submission import Submission
+from services.sender.domain.turns import Sender
+from services.sender.store.rows import read
+from shared.db import Connection
+
+
+async def senders_with_due(connection: Connection, limit: int) -> list[Sender]:
+    """Accounts that have something due and may send; from each to the next in one step.
+
+    However much waits, this costs by the number of accounts that it waits for.
+    """
+    rows = await connection.fetch(
+        """
+        WITH RECURSIVE waits AS (
+            (SELECT tenant_id, account_id, due_at FROM submission
+              WHERE stage = 'waiting' AND due_at IS NOT NULL AND piece_count > 0
+              ORDER BY tenant_id, account_id, due_at LIMIT 1)
+            UNION ALL
+            SELECT following.tenant_id, following.account_id, following.due_at
+              FROM waits CROSS JOIN LATERAL (
+                   SELECT tenant_id, account_id, due_at FROM submission
+                    WHERE stage = 'waiting' AND due_at IS NOT NULL AND piece_count > 0
+                      AND (tenant_id, account_id) > (waits.tenant_id, waits.account_id)
+                    ORDER BY tenant_id, account_id, due_at LIMIT 1) AS following
+        )
+        SELECT tenant_id, account_id FROM waits JOIN account USING (tenant_id, account_id)
+         WHERE due_at <= now() AND removed_at IS NULL
+           AND (rests_until IS NULL OR rests_until <= now())
+         LIMIT $1
+        """,
+        limit,
+    )
+    return [Sender(row["tenant_id"], row["account_id"]) for row in rows]
+
+
+async def next_due_at(connection: Connection) -> datetime | None:
+    """When the next submission becomes due that is not due yet."""
+    return await connection.fetchval(
+        """
+        SELECT min(due_at) FROM submission
+         WHERE due_at > now() AND stage = 'waiting' AND piece_count > 0
+        """
+    )
+
+
+async def claim(
+    connection: Connection,
+    owner: UUID,
+    wanted: Mapping[Sender, int],
+    lease: timedelta,
+    *,
+    per_account: int,
+) -> list[Submission]:
+    """Take up to so many due submissions of each account, its oldest first, and lock them.
+
+    They are this owner's until the lease ends. What may have been handed over (`transmitting`)
+    is never taken, nor what another replica takes at this moment. Of an account that failed
+    last, one is taken to see whether its server serves it again. How many an account may have
+    under way is counted across replicas without locking, so it is kept roughly.
+    """
+    rows = await connection.fetch(
+        """
+        WITH taken AS (
+            SELECT due.submission_id
+              FROM unnest($2::uuid[], $3::uuid[], $4::integer[])
+                AS wanted (tenant_id, account_id, room)
+              JOIN account USING (tenant_id, account_id)
+             CROSS JOIN LATERAL (
+                   SELECT count(*)::integer AS count FROM submission
+                    WHERE submission.tenant_id = wanted.tenant_id
+                      AND submission.account_id = wanted.account_id AND stage <> 'waiting') AS busy
+             CROSS JOIN LATERAL (
+                   SELECT submission_id FROM submission
+                    WHERE submission.tenant_id = wanted.tenant_id
+                      AND submission.account_id = wanted.account_id
+                      AND stage = 'waiting' AND due_at <= now() AND piece_count > 0
+                    ORDER BY due_at, submission_id
+                    LIMIT greatest(0, least(
+                          room, CASE WHEN failures > 0 THEN 1 ELSE $6 END - busy.count))
+                      FOR UPDATE SKIP LOCKED) AS due
+             WHERE removed_at IS NULL AND (rests_until IS NULL OR rests_until <= now())
+        )
+        UPDATE submission
+           SET stage = 'sending', lease_owner = $1, lease_until = now() + $5, fence = fence + 1
+          FROM taken WHERE submission.submission_id = taken.submission_id
+        RETURNING submission.submission_id
+        """,
+        owner,
+        [sender.tenant_id for sender in wanted],
+        [sender.account_id for sender in wanted],
+        list(wanted.values()),
+        lease,
+        per_account,
+    )
+    return await read(connection, rows)
+
+
+async def begin(connection: Connection, submissions: Collection[Submission]) -> None:
+    """Write down of claimed submissions that their attempt begins."""
+    await connection.execute(
+        """
+        UPDATE submission
+           SET state = begun.state, revision = begun.revision, attempts = begun.attempts,
+               first_attempt_at = begun.first_attempt_at, slot_at = NULL
+          FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::integer[], $5::timestamptz[])
+            AS begun (submission_id, state, revision, attempts, first_attempt_at)
+         WHERE submission.submission_id = begun.submission_id
+        """,
+        [one.submission_id for one in submissions],
+        [one.state.value for one in submissions],
+        [one.revision for one in submissions],
+        [one.attempts for one in submissions],
+        [one.first_attempt_at for one in submissions],
+    )

@@ -1,0 +1,70 @@
+"""Transactions of many at a time: what wants to commit at the same moment commits together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from shared.db.absence import is_away
+from shared.db.pool import Connection, Pool
+from shared.db.transactions import in_transaction
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MOST = 64
+
+
+class Grouping(Generic[T, R]):
+    """Does the work of many in one transaction: one commit, and not one for each.
+
+    Nobody waits for company: what comes while a transaction runs goes into the next one. What
+    fails together is done again one by one, so that only the guilty one fails. Who is cancelled
+    while waiting does not take its work back: it may be done all the same.
+    """
+
+    def __init__(
+        self, pool: Pool, work: Callable[[Connection, Sequence[T]], Awaitable[Sequence[R]]]
+    ) -> None:
+        self._pool = pool
+        self._work = work
+        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def do(self, item: T) -> R:
+        """Have this done; the result once it is committed."""
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, done))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run(), name="grouped transactions")
+        return await done
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                together, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                await self._together(together)
+        finally:
+            self._running = None
+            for _, done in self._waiting:  # only where we are ended ourselves
+                done.cancel()
+
+    async def _together(self, waiting: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+        items = [item for item, _ in waiting]
+        try:
+            results = await in_transaction(self._pool, lambda c: self._work(c, items))
+        except asyncio.CancelledError:
+            for _, done in waiting:
+                done.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - raised where it was asked for
+            if len(waiting) > 1 and not is_away(error):
+                for one in waiting:
+                    await self._together([one])
+                return
+            for _, done in waiting:
+                if not done.done():
+                    done.set_exception(error)
+        else:
+            for (_, done), result in zip(waiting, results, strict=True):
+                if not done.done():
+                    done.set_result(result)
