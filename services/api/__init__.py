@@ -10,9 +10,9 @@ Asks:     SearchMessages, CountSearchable, ReadContent, FetchPart, ReadProofs, R
           ListQuarantine, PreviewSubmission
 Answers:  ReadUpload
 Hints:    LogGrew
-Owns:     tenant, person, membership, session, refresh_token, api_token, account, account_share,
-          mailbox, message, retelling, audit_difference, submission, log_position, event_log,
-          upload, upload_piece, upload_use, idempotency_key, job, intent, intent_clock,
+Owns:     tenant, person, membership, session, refresh_token, api_token, invitation, account,
+          account_share, mailbox, message, retelling, audit_difference, submission, log_position,
+          event_log, upload, upload_piece, upload_use, idempotency_key, job, intent, intent_clock,
           intent_message, confirmed, outbox
 Speaks:   HTTP, under /api/v1
 """

@@ -40,8 +40,19 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     seal_keys_dir: Path = Field(
         description="Directory with sync/ and sender/, each holding those services' public keys."
     )
-    registration: Literal["open", "closed"] = Field(
-        default="open", description="Whether anybody may register: open or closed."
+    registration: Literal["open", "invite", "closed"] = Field(
+        default="open",
+        description="Who may register: anybody (open), who was invited (invite), nobody (closed).",
+    )
+    public_url: str = Field(
+        default="",
+        max_length=500,
+        pattern=r"^(https?://[^/?#\s]+)?$",
+        description="How people come to this server, e.g. https://mail.example.org: so begin the"
+        " links that are sent to them.",
+    )
+    invitation_days: float = Field(
+        default=7.0, gt=0, description="How long an invitation's link is good."
     )
     allow_plaintext_passwords: bool = Field(
         default=False,
@@ -157,6 +168,14 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     @property
     def access_lives(self) -> timedelta:
         return timedelta(minutes=self.access_token_minutes)
+
+    @property
+    def invitation_lives(self) -> timedelta:
+        return timedelta(days=self.invitation_days)
+
+    def link(self, page: str, token: str) -> str:
+        """A link to the webmail. What is behind `#` stays in the browser, and out of logs."""
+        return f"{self.public_url}/{page}#{token}"
 
     @property
     def refresh_lives(self) -> timedelta:

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     TOKEN = "tok"  # noqa: S105 - how an id of one begins
     SESSION = "ses"
     IMAGE_SENDER = "ims"
+    INVITATION = "inv"
 
 
 class NotAnId(ValueError):

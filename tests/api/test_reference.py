@@ -111,7 +111,10 @@ async def test_only_signing_in_and_signed_links_need_no_token(document: Document
     without = {
         path for _, path, operation in operations(document) if operation.get("security") == []
     }
-    signing_in = {"/auth/register", "/auth/login", "/auth/session", "/auth/refresh"}
+    signing_in = {
+        *("/auth/register", "/auth/login", "/auth/session", "/auth/refresh"),
+        "/auth/accept-invitation",
+    }
     assert without == {*signing_in, "/proxy/image"}
 
 
@@ -216,7 +219,7 @@ async def test_search_is_explained_where_it_is_offered(document: Document, page:
 
 async def test_the_page_says_how_to_prove_who_you_are(page: str) -> None:
     assert page.count("With <code>Authorization: Bearer …</code>") > 10
-    assert page.count("Without a token") == 5
+    assert page.count("Without a token") == 6
     assert "<code>access_token</code>" in page
     assert "docs/api-events.md" in page
     assert "<code>email_taken</code>" in page

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.api.store import accounts, intents, log, messages, people, retellings
+from services.api.store import accounts, intents, log, members, messages, people, retellings
 from shared.db import Pool
 
 _AT_A_TIME = 1000
@@ -37,11 +37,12 @@ async def forget_tombstones(pool: Pool, keep: timedelta) -> None:
 
 
 async def forget_sessions(pool: Pool, keep: timedelta) -> None:
-    """Forget sessions that ended, some time after their last token could have been shown."""
+    """Forget sessions some time after their last token could be shown, and dead invitations."""
     before = datetime.now(UTC) - keep
     while True:
         async with pool.acquire() as connection, connection.transaction():
             if await people.forget_sessions(connection, before=before, limit=_AT_A_TIME) == 0:
+                await members.forget_invitations(connection, datetime.now(UTC))
                 return
 
 

@@ -3,13 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
-from services.api.domain import logbook
+from services.api.actions.disconnecting import disconnect
 from services.api.domain.refusals import NotFound
-from services.api.store import accounts, log
-from shared.bus import tell
-from shared.contracts.account import RemoveSender, RemoveSync
+from services.api.store import log
 from shared.contracts.envelope import Caller
 from shared.db import Pool, tenant_transaction
 
@@ -19,20 +15,8 @@ async def remove_account(pool: Pool, caller: Caller, account_id: UUID) -> dict[U
 
     Raises NotFound.
     """
-    now = datetime.now(UTC)
     async with tenant_transaction(pool, caller) as connection:
-        if not await accounts.bury(connection, caller.tenant_id, account_id, now):
+        entries = await disconnect(connection, caller.tenant_id, [account_id], datetime.now(UTC))
+        if not entries:
             raise NotFound
-        await tell(
-            connection,
-            RemoveSync(tenant_id=caller.tenant_id, account_id=account_id),
-            RemoveSender(tenant_id=caller.tenant_id, account_id=account_id),
-        )
-        deleted = logbook.of_account(
-            "deleted",
-            tenant_id=caller.tenant_id,
-            account_id=account_id,
-            event_id=uuid7(),
-            occurred_at=now,
-        )
-        return await log.append(connection, [deleted])
+        return await log.append(connection, entries)

@@ -6,6 +6,8 @@ Refused
 ├── TokenRefused        a token that is not good (any more)
 ├── NotPermitted        a role or a token that does not reach so far
 ├── ForeignOrigin       a cookie, sent along by another site
+├── InvitationInvalid   a link that nobody was sent, or not lately, or that was followed
+├── LastOwner           a tenant that would be nobody's
 ├── PasswordWrong       somebody signed in who does not know the password
 ├── RegistrationClosed  nobody may register here
 ├── AddressTaken        somebody has registered with this address
@@ -81,6 +83,18 @@ class TokenRefused(Refused):
     """The token is missing, malformed, expired or revoked."""
 
     code = "token_invalid"
+
+
+class InvitationInvalid(Refused):
+    """This invitation is not good, or not any more; ask for another one."""
+
+    code = "invitation_invalid"
+
+
+class LastOwner(Refused):
+    """A tenant keeps one owner at least; make somebody else one first."""
+
+    code = "last_owner"
 
 
 class PasswordWrong(Refused):

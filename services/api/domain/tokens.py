@@ -31,6 +31,7 @@ _KEYS_KEPT = 3
 _REFRESH_PREFIX = "pbr_"
 _COOKIE_PREFIX = "pbs_"
 API_TOKEN_PREFIX = "pbt_"  # noqa: S105 - how one begins
+_INVITATION_PREFIX = "pbi_"
 _SHOWN_OF_A_TOKEN = 12
 
 
@@ -147,6 +148,11 @@ def cookie_secret(random: bytes) -> str:
 def api_token(random: bytes) -> str:
     """A token for a program. Its beginning tells scanners for leaked secrets what it is."""
     return _secret(API_TOKEN_PREFIX, random)
+
+
+def invitation_token(random: bytes) -> str:
+    """What the link of an invitation carries."""
+    return _secret(_INVITATION_PREFIX, random)
 
 
 def prefix_of(token: str) -> str:

@@ -11,6 +11,7 @@ from litestar.params import JSONBody
 from msgspec import Struct
 from pydantic import Field, SecretStr
 
+from services.api.actions.accept_invitation import accept_invitation
 from services.api.actions.identify_caller import CookieShown
 from services.api.actions.open_browser_session import open_browser_session
 from services.api.actions.register_person import register_person
@@ -62,6 +63,14 @@ class Credentials(Body):
     )
 
 
+class Acceptance(Body):
+    """What an invitation's link carries, and a password: one's own, or a new one."""
+
+    token: Annotated[SecretStr, Field(max_length=200)]
+    password: Password
+    name: Name = ""
+
+
 class Renewal(Body):
     """A refresh token, good once."""
 
@@ -97,7 +106,7 @@ class OpenedSession(Struct, frozen=True, kw_only=True):
 @post("/register", security=OPEN, summary="Register: a new tenant with you as its owner")
 async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]) -> Tokens:
     world = world_of(request)
-    if world.settings.registration == "closed":
+    if world.settings.registration != "open":
         raise RegistrationClosed
     await attempt(request, "register")
     return _tokens(
@@ -203,7 +212,15 @@ async def logout_everywhere(request: Asking) -> Response[None]:
 def router() -> Router:
     return Router(
         "/auth",
-        route_handlers=[register, login, open_session, refresh, logout, logout_everywhere],
+        route_handlers=[
+            register,
+            accept,
+            login,
+            open_session,
+            refresh,
+            logout,
+            logout_everywhere,
+        ],
         request_max_body_size=_LONGEST_BODY,
         tags=["auth"],
     )
@@ -239,6 +256,29 @@ def _cookie(request: Request[Any, Any, Any], secret: str, seconds: int) -> Cooki
         secure=not bare,
         httponly=True,
         samesite="strict",
+    )
+
+
+@post(
+    "/accept-invitation",
+    security=OPEN,
+    status_code=200,
+    summary="Join a tenant that you were invited to",
+    description="Somebody new chooses a password; who has registered already gives theirs.",
+)
+async def accept(request: Request[Any, Any, Any], data: JSONBody[Acceptance]) -> Tokens:
+    world = world_of(request)
+    await attempt(request, "login-client")
+    return _tokens(
+        await accept_invitation(
+            world.pool,
+            world.issuer,
+            token=data.token.get_secret_value(),
+            name=data.name,
+            password=data.password.get_secret_value(),
+            client=described_client(request),
+            new_people=world.settings.registration != "closed",
+        )
     )
 
 

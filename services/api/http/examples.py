@@ -17,6 +17,7 @@ from services.api.http.accounts import (
     ShownAccount,
 )
 from services.api.http.auth import (
+    Acceptance,
     Credentials,
     Named,
     OpenedSession,
@@ -32,6 +33,15 @@ from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.jobs import Jobs, ShownJob
 from services.api.http.mailboxes import Mailbox, Mailboxes
 from services.api.http.me import Belonging, ChangedPassword, Me, Sessions, ShownSession
+from services.api.http.members import (
+    ChangedMember,
+    Invitations,
+    MadeInvitation,
+    Members,
+    NewInvitation,
+    ShownInvitation,
+    ShownMember,
+)
 from services.api.http.messages import (
     Header,
     Message,
@@ -41,6 +51,7 @@ from services.api.http.messages import (
     ShownAttachment,
 )
 from services.api.http.search import FoundMessage, FoundPage
+from services.api.http.sharing import ChangedSharing, Sharing
 from services.api.http.shown_html import RemoteImages, Tracker
 from services.api.http.standing import (
     AccountStanding,
@@ -112,6 +123,15 @@ _TOKEN = ApiToken(
     used_from="192.0.2.17",
 )
 
+_INVITATION = ShownInvitation(
+    id=shown(Kind.INVITATION, UUID("01936d30-9b21-7d4e-8c05-2f6a1b3d4e57")),
+    email="grace@example.org",
+    role=Role.MEMBER,
+    invited_by=_USER,
+    created_at=_NOON,
+    expires_at=_FRIDAY,
+)
+
 BODIES: dict[type[Body], dict[str, Any]] = {
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
     NewImageSender: {"sender": "grace@example.org"},
@@ -127,6 +147,14 @@ BODIES: dict[type[Body], dict[str, Any]] = {
         "name": "Ada Lovelace",
     },
     Credentials: {"email": "me@example.org", "password": "correct horse battery"},
+    Acceptance: {
+        "token": "pbi_… of the link",
+        "password": "correct horse battery",
+        "name": "Grace",
+    },
+    NewInvitation: {"email": "grace@example.org", "role": "member"},
+    ChangedMember: {"role": "admin"},
+    ChangedSharing: {"everyone": False, "members": [_USER]},
     ChangedPassword: {
         "current_password": "correct horse battery",
         "new_password": "staple of another kind",
@@ -266,6 +294,24 @@ ANSWERS: tuple[Struct, ...] = (
             )
         ]
     ),
+    Members(
+        items=[
+            ShownMember(
+                id=_USER,
+                email="me@example.org",
+                name="Ada Lovelace",
+                role=Role.OWNER,
+                joined_at=_NOON,
+            )
+        ]
+    ),
+    Invitations(items=[_INVITATION]),
+    MadeInvitation(
+        invitation=_INVITATION,
+        token="pbi_… shown this once",  # noqa: S106 - none
+        link="https://mail.example.org/invitation#pbi_…",
+    ),
+    Sharing(owner=_USER, everyone=False, members=[]),
     MadeToken(token=_TOKEN, secret="pbt_0QmX… shown this once"),  # noqa: S106 - none
     ApiTokens(items=[_TOKEN]),
     Tokens(

@@ -21,6 +21,8 @@ STATUS = {
     "not_found": 404,
     "credentials_wrong": 401,
     "token_invalid": 401,
+    "invitation_invalid": 410,
+    "last_owner": 409,
     "password_wrong": 422,
     "not_permitted": 403,
     "foreign_origin": 403,

@@ -123,6 +123,21 @@ async def person_with(
     return row and convert(dict(row), Person)
 
 
+class Known(Struct, frozen=True, kw_only=True):
+    """Somebody we know, wherever they belong."""
+
+    person_id: UUID
+    password_hash: str
+
+
+async def known(connection: Connection, email: str) -> Known | None:
+    """Who has this address."""
+    row = await connection.fetchrow(
+        "SELECT person_id, password_hash FROM person WHERE email_key = $1", email.casefold()
+    )
+    return row and convert(dict(row), Known)
+
+
 async def member(connection: Connection, tenant_id: UUID, person_id: UUID) -> Person | None:
     """This person, if they belong to the tenant."""
     row = await connection.fetchrow(
