@@ -7,6 +7,7 @@ from services.sender.actions.note_filed_copies import note_filed_copies
 from services.sender.actions.preview_message import preview_message
 from services.sender.actions.read_mime import read_mime
 from services.sender.actions.remove_account import remove_account
+from services.sender.actions.try_server import try_server
 from services.sender.domain.turns import Sender
 from services.sender.world import World
 from shared.bus import Ears, Retry
@@ -20,6 +21,7 @@ from shared.contracts.submission import (
     SubmissionMime,
     SubmissionPreview,
 )
+from shared.contracts.trying import TryAnswer, TrySmtp
 
 ears: Ears[World] = Ears("sender")
 
@@ -79,3 +81,9 @@ async def answer_read_submission_mime(query: ReadSubmissionMime, world: World) -
 async def answer_preview_submission(query: PreviewSubmission, world: World) -> SubmissionPreview:
     """What a message would be."""
     return await preview_message(query, world.bus)
+
+
+@ears.answer(TrySmtp)
+async def answer_try_smtp(query: TrySmtp, world: World) -> TryAnswer:
+    """Whether an account would work with its server."""
+    return await try_server(query, world.settings, world.keys, world.pool)

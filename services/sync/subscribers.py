@@ -16,6 +16,7 @@ from services.sync.actions.read_standing import read_standing
 from services.sync.actions.remove_account import remove_account
 from services.sync.actions.switch_account import switch_account
 from services.sync.actions.take_intent import take_intent
+from services.sync.actions.try_server import try_server
 from services.sync.metrics import ANSWER_SECONDS
 from services.sync.world import World
 from shared.bus import BucketAway, Ears, Retry
@@ -37,6 +38,7 @@ from shared.contracts.standing import (
     StandingAnswer,
 )
 from shared.contracts.submission import FileSentCopy
+from shared.contracts.trying import TryAnswer, TryImap
 
 ears: Ears[World] = Ears("sync")
 
@@ -178,3 +180,9 @@ async def answer_read_standing(query: ReadStanding, world: World) -> StandingAns
 async def answer_list_quarantine(query: ListQuarantine, world: World) -> QuarantineAnswer:
     """What could not be kept."""
     return await list_quarantine(query, world.request_pool)
+
+
+@ears.answer(TryImap)
+async def answer_try_imap(query: TryImap, world: World) -> TryAnswer:
+    """Whether an account would work with its server."""
+    return await try_server(query, world.settings, world.keys, world.pool)

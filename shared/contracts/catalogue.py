@@ -12,6 +12,7 @@ from shared.contracts import (
     search,
     standing,
     submission,
+    trying,
 )
 from shared.contracts.envelope import Command, Event, Hint, Query, Told
 
@@ -96,6 +97,8 @@ QUESTIONS = (
     Question(audit.ReadProofs, audit.ProofsAnswer, ("api",), "sync"),
     Question(standing.ReadStanding, standing.StandingAnswer, ("api",), "sync"),
     Question(standing.ListQuarantine, standing.QuarantineAnswer, ("api",), "sync"),
+    Question(trying.TryImap, trying.TryAnswer, ("api",), "sync"),
+    Question(trying.TrySmtp, trying.TryAnswer, ("api",), "sender"),
     Question(mail.ReadContent, mail.ContentAnswer, ("api",), "sync"),
     Question(attachment.FetchPart, attachment.PartAnswer, ("api",), "sync"),
     Question(submission.ReadSubmissionMime, submission.SubmissionMime, ("sync",), "sender"),

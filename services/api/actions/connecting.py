@@ -36,7 +36,9 @@ def connect_sync(tenant_id: UUID, account: Account, password: str, seals: Seals)
         version=account.version,
         email=account.email,
         endpoint=account.imap,
-        sealed=_sealed(tenant_id, account.account_id, "imap", account.imap, password, seals.sync),
+        sealed=sealed_for(
+            tenant_id, account.account_id, "imap", account.imap, password, seals.sync
+        ),
     )
 
 
@@ -48,11 +50,13 @@ def connect_sender(tenant_id: UUID, account: Account, password: str, seals: Seal
         version=account.version,
         email=account.email,
         endpoint=account.smtp,
-        sealed=_sealed(tenant_id, account.account_id, "smtp", account.smtp, password, seals.sender),
+        sealed=sealed_for(
+            tenant_id, account.account_id, "smtp", account.smtp, password, seals.sender
+        ),
     )
 
 
-def _sealed(
+def sealed_for(
     tenant_id: UUID,
     account_id: UUID,
     purpose: Purpose,
@@ -60,5 +64,6 @@ def _sealed(
     password: str,
     keys: SealingKeys,
 ) -> bytes:
+    """A password that only the service with these keys can open, for this place only."""
     place = Destination.of(endpoint, tenant_id=tenant_id, account_id=account_id, purpose=purpose)
     return seal(Credential.at(place, password), keys)

@@ -31,6 +31,7 @@ Refused
 ├── UploadInUse         an upload that a draft or a submission needs
 ├── UploadsFull         too much was uploaded that nothing uses
 ├── SearchUnavailable   nothing can be found now
+├── TestUnavailable     whether an account works cannot be tried now
 ├── SyncUnavailable     how an account stands cannot be said now
 ├── TooLateToUndo       what was asked for too long ago to be undone
 ├── AlreadyUndone       what somebody has undone already
@@ -261,6 +262,12 @@ class SearchUnavailable(Refused):
     """Search does not answer at the moment."""
 
     code = "search_unavailable"
+
+
+class TestUnavailable(Refused):
+    """Whether this works cannot be tried at the moment."""
+
+    code = "test_unavailable"
 
 
 class SyncUnavailable(Refused):

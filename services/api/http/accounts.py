@@ -141,15 +141,9 @@ class Accounts(Struct, frozen=True, kw_only=True):
 @post("", summary="Connect a mail account", security=needs(Scope.ACCOUNT_ADMIN))
 async def create(request: Asking, data: JSONBody[NewAccount]) -> Response[ShownAccount]:
     world = world_of(request)
-    _refuse_plaintext(data, world.settings.allow_plaintext_passwords)
-    imap = Login(endpoint=_endpoint(data.imap), password=data.imap.password.get_secret_value())
-    same = data.smtp.username is None
-    smtp = Login(
-        endpoint=_endpoint(data.smtp, imap.endpoint.username),
-        password=imap.password
-        if same or data.smtp.password is None
-        else data.smtp.password.get_secret_value(),
-    )
+    refuse_plaintext(data.imap, data.smtp, allowed=world.settings.allow_plaintext_passwords)
+    imap = login_of(data.imap)
+    smtp = smtp_login_of(data.smtp, imap)
     account, grew = await create_account(
         world.request_pool,
         request.user.caller,
@@ -275,6 +269,20 @@ def _server(endpoint: Endpoint) -> Server:
     )
 
 
+def login_of(server: ImapServer) -> Login:
+    return Login(endpoint=_endpoint(server), password=server.password.get_secret_value())
+
+
+def smtp_login_of(server: SmtpServer, imap: Login | None) -> Login:
+    """With a name and password of its own, else with those for IMAP; raises Invalid."""
+    if server.username is not None and server.password is not None:
+        return Login(endpoint=_endpoint(server), password=server.password.get_secret_value())
+    if imap is None:
+        message = "Give a username and a password, or imap."
+        raise Invalid([FieldProblem(pointer="/smtp/username", message=message, code="missing")])
+    return Login(endpoint=_endpoint(server, imap.endpoint.username), password=imap.password)
+
+
 def _endpoint(server: ImapServer | SmtpServer, username: str = "") -> Endpoint:
     return Endpoint(
         host=server.host,
@@ -296,14 +304,15 @@ def _change(server: ServerChange | None) -> EndpointChange:
     return EndpointChange(**given)
 
 
-def _refuse_plaintext(new: NewAccount, allowed: bool) -> None:
+def refuse_plaintext(imap: ImapServer | None, smtp: SmtpServer | None, *, allowed: bool) -> None:
+    """No password goes over a line that anybody may read, unless the operator allows it."""
     if allowed:
         return
     refused = PlaintextRefused()
     errors = [
         FieldProblem(pointer=f"/{name}/security", message=refused.detail, code=refused.code)
-        for name, server in (("imap", new.imap), ("smtp", new.smtp))
-        if server.security is Security.NONE
+        for name, server in (("imap", imap), ("smtp", smtp))
+        if server is not None and server.security is Security.NONE
     ]
     if errors:
         raise Invalid(errors)

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.api.domain.rights import Role, Scope
+from services.api.http.account_tests import AccountTest, ServersToTest, TestedServer
 from services.api.http.accounts import (
     Accounts,
     ChangedAccount,
@@ -80,6 +81,7 @@ from shared.contracts.content import (
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
 from shared.contracts.submission import Fate, SubmissionState
+from shared.contracts.trying import TryStage
 
 _NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 _FRIDAY = datetime(2026, 11, 27, 11, 0, tzinfo=UTC)
@@ -171,6 +173,9 @@ BODIES: dict[type[Body], dict[str, Any]] = {
         "email": "ada@example.org",
         "imap": {"host": "imap.example.org", "username": "ada", "password": "open sesame"},
         "smtp": {"host": "smtp.example.org", "port": 587, "security": "starttls"},
+    },
+    ServersToTest: {
+        "imap": {"host": "imap.example.org", "username": "ada", "password": "open sesame"},
     },
     ChangedAccount: {"imap": {"host": "mail.example.org", "password": "open sesame"}},
     NewSubmission: {
@@ -324,6 +329,19 @@ ANSWERS: tuple[Struct, ...] = (
     ),
     _ACCOUNT_SHOWN,
     Accounts(items=[_ACCOUNT_SHOWN]),
+    AccountTest(
+        ok=False,
+        imap=TestedServer(
+            ok=False,
+            failed_at=TryStage.AUTH,
+            reason="app_password_required",
+            detail=None,
+            server_said="Application-specific password required",
+            capabilities=["AUTH=PLAIN", "IDLE", "IMAP4REV1"],
+            milliseconds=312,
+        ),
+        smtp=None,
+    ),
     AccountIntegrity(
         account_id=_ACCOUNT,
         server=5400,

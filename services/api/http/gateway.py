@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 
 from services.api.domain.refusals import Refused
 from services.api.http import (
+    account_tests,
     accounts,
     attachments,
     auth,
@@ -57,6 +58,7 @@ def gateway(world: World) -> Surroundings:
         before_request=_before,
         route_handlers=[
             accounts.router(),
+            *account_tests.routers(),
             standing.router(),
             mailboxes.router(),
             messages.router(),

@@ -51,6 +51,7 @@ STATUS = {
     "uploads_full": 429,
     "image_senders_full": 409,
     "sync_unavailable": 503,
+    "test_unavailable": 503,
     "undo_too_late": 409,
     "already_undone": 409,
     "no_trash": 409,

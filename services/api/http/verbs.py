@@ -10,7 +10,7 @@ Documents and metrics have the colon, and the log has what was asked.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from litestar import Litestar, post
 from litestar.openapi.spec import OpenAPI
@@ -29,6 +29,7 @@ def verb(
     security: Security,
     description: str | None = None,
     status_code: int = 202,
+    opt: Mapping[str, object] | None = None,
 ) -> post:
     """A route that does something to what its path names, as `/{job_id:str}:undo`."""
     found = _SPELT.fullmatch(path)
@@ -40,7 +41,7 @@ def verb(
         summary=summary,
         description=description,
         security=security,
-        opt={_MARK: True},
+        opt={**(opt or {}), _MARK: True},
     )
 
 

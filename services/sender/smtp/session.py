@@ -73,6 +73,12 @@ class Session:
         """Let go of the line without a word."""
         self._connection.close()
 
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the server announced (RFC 5321 §4.1.1.1), with its parameters."""
+        announced = self._connection.esmtp_extensions
+        return tuple(sorted(f"{name} {value}".strip().upper() for name, value in announced.items()))
+
     async def transact(self, envelope: Envelope, mime: bytes, before_dot: BeforeDot) -> Delivery:
         """Hand a message over, once; never raises for what the server does or says.
 
