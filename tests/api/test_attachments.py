@@ -22,8 +22,10 @@ CONTENT = os.urandom(2 * PIECE_BYTES + 1000)
 READY = PartAnswer(ready=True)
 
 
-def attached(number: int, name: str, content_type: str = "application/pdf") -> Attachment:
-    return Attachment(number=number, name=name, content_type=content_type, size_bytes=1)
+def attached(
+    number: int, name: str, content_type: str = "application/pdf", *, size_bytes: int = 1
+) -> Attachment:
+    return Attachment(number=number, name=name, content_type=content_type, size_bytes=size_bytes)
 
 
 def path_of(message: SyncedMessage, part: str) -> str:
@@ -37,7 +39,7 @@ async def fetching(
     """Stand in for sync: put into the bucket what is asked for. Yields what was."""
     asked: list[FetchPart] = []
     client = await nats.connect(api.platform.bus_url("sync"), inbox_prefix=b"_INBOX.sync")
-    bus = type("Bus", (), {"js": client.jetstream()})()
+    bus: Any = type("Bus", (), {"js": client.jetstream()})()
     bucket = Bucket(bus)
 
     async def answer(message: Any) -> None:
@@ -175,6 +177,38 @@ async def test_a_range_is_given_and_what_is_known_is_not_sent_again(
             assert answer.status_code == status
 
 
+async def test_a_head_tells_what_a_file_is_and_fetches_nothing(ada: Person, mail: _World) -> None:
+    message = await mail.letter("One", attached(1, "a.pdf"), part_1=CONTENT)
+    path = path_of(message, "attachments/1")
+    async with mail.fetching() as asked:
+        for url in (path, path_of(message, "raw"), path_of(message, "attachments.zip")):
+            head = await ada.http.head(url)
+            assert (head.status_code, head.content) == (200, b""), url
+            assert "content-disposition" in head.headers
+        assert asked == []
+        got = await ada.http.get(path)
+        head = await ada.http.head(path)
+        assert got.content == CONTENT
+        assert head.headers["content-length"] == str(len(CONTENT))
+        same = ("content-type", "content-disposition", "etag", "accept-ranges", "cache-control")
+        assert [head.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
+        known = await ada.http.head(path, headers={"If-None-Match": head.headers["etag"]})
+        assert known.status_code == 304
+    missing = await ada.http.head(path_of(message, "attachments/9"))
+    assert (missing.status_code, missing.content) == (404, b"")
+
+
+async def test_the_length_of_what_is_small_is_told_when_it_is_first_read(
+    ada: Person, mail: _World
+) -> None:
+    message = await mail.letter("One", attached(1, "a.pdf"), part_1=CONTENT, part_0=b"Subject: x")
+    async with mail.fetching() as asked:
+        for part, size in (("attachments/1", len(CONTENT)), ("raw", 10)):
+            answer = await ada.http.get(path_of(message, part))
+            assert answer.headers["content-length"] == str(size)
+    assert [one.piece for one in asked] == [None, None], "all of it is waited for"
+
+
 async def test_a_message_is_given_as_it_came(ada: Person, mail: _World) -> None:
     eml = b"Subject: =?utf-8?q?a/b?=\r\n\r\nText\r\n"
     message = await mail.letter("a/b: ../../etc", part_0=eml)
@@ -271,7 +305,8 @@ async def test_an_attachment_that_there_is_not_is_not_asked_for(ada: Person, mai
 async def test_a_piece_that_the_bucket_let_go_is_fetched_again(
     api: Api, ada: Person, mail: _World
 ) -> None:
-    message = await mail.letter("One", attached(1, "a.bin"), part_1=CONTENT)
+    large = attached(1, "a.bin", size_bytes=len(CONTENT))
+    message = await mail.letter("One", large, part_1=CONTENT)
     path = path_of(message, "attachments/1")
     async with mail.fetching() as asked:
         await ada.http.get(path)
@@ -287,7 +322,8 @@ async def test_a_piece_that_the_bucket_let_go_is_fetched_again(
 async def test_a_file_that_breaks_off_is_seen_to_break_off(
     api: Api, ada: Person, mail: _World
 ) -> None:
-    message = await mail.letter("One", attached(1, "a.bin"), part_1=CONTENT)
+    large = attached(1, "a.bin", size_bytes=len(CONTENT))
+    message = await mail.letter("One", large, part_1=CONTENT)
     path = path_of(message, "attachments/1")
     async with mail.fetching():
         await ada.http.get(path)

@@ -13,7 +13,7 @@ from services.api.actions.repeating import claim_key, forget_keys
 from services.api.domain.refusals import KeyInUse
 from services.api.http.answers import _encoding  # pyright: ignore[reportPrivateUsage]
 from shared.contracts.envelope import Caller
-from shared.contracts.ids import Kind, read
+from shared.contracts.ids import Kind, read, shown
 from tests.api.conftest import Api, Person, an_account, running_api
 from tests.api.mail import Ground
 from tests.platform import Platform
@@ -190,3 +190,16 @@ async def test_every_post_of_somebody_signed_in_is_documented_as_repeatable(api:
             secret = path.endswith("/tokens")  # which is kept nowhere
             expected = post.get("security") != [] and not secret
             assert ("Idempotency-Key" in names) is expected, path
+
+
+async def test_whatever_is_read_is_described_by_head_as_well(ada: Person, ground: Ground) -> None:
+    for path in ("/accounts", f"/accounts/{shown(Kind.ACCOUNT, ground.account_id)}", "/messages"):
+        got, head = await ada.http.get(path), await ada.http.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        told = {"content-type", "content-length", "etag"} & set(got.headers)
+        assert {name: head.headers[name] for name in told} == {
+            name: got.headers[name] for name in told
+        }
+    assert (await ada.http.head("/auth/login")).status_code == 405
+    stream = await ada.http.head("/events", headers={"Accept": "text/event-stream"})
+    assert stream.status_code == 405

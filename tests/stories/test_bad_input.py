@@ -373,8 +373,12 @@ async def test_a_method_that_a_path_does_not_have_is_refused_and_the_others_name
                     continue
                 answer = await client.request(method, path)
                 about = (method, path)
+                if method == "head" and "get" in methods:
+                    got = await client.get(path)
+                    assert (answer.status_code, answer.content) == (got.status_code, b""), about
+                    continue
                 if method == "head":
-                    assert answer.status_code in {200, 405}, about
+                    assert answer.status_code == 405, about
                     continue
                 assert refusal(answer, about) == (405, "method_not_allowed")
                 allowed = {each.strip().lower() for each in answer.headers["allow"].split(",")}

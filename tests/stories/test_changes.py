@@ -131,7 +131,7 @@ async def test_a_change_waits_for_a_server_that_is_away_whatever_else_is_restart
         now = await listed(person, inbox)
         assert set(now) == {"mine"}
         assert now["mine"]["keywords"] == ["\\Flagged"]
-        for name in ("sync-listen", "api"):
+        for name in stack.pids():
             stack.kill(name)
 
         async def serving() -> bool:

@@ -48,6 +48,14 @@ async def size_of_part(
     return whole
 
 
+async def size_here(bucket: Bucket, key: Key) -> Whole | None:
+    """How large the part is, if it is here already; nobody is asked for it."""
+    try:
+        return await bucket.whole(key)
+    except BucketAway as error:
+        raise AttachmentUnavailable(retry_after_seconds=_SOON_SECONDS) from error
+
+
 async def read_part(
     bus: Bus, bucket: Bucket, caller: Caller, key: Key, whole: Whole | None, span: Span | None
 ) -> AsyncGenerator[bytes]:

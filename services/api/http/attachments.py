@@ -7,14 +7,15 @@ from litestar import Router, get
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from services.api.actions.find_message import find_message
-from services.api.actions.read_part import read_part, size_of_part
+from services.api.actions.read_part import read_part, size_here, size_of_part
 from services.api.domain.file_names import attachment_name, each_its_own, safe_name
 from services.api.domain.file_types import sent_as
 from services.api.domain.ranges import NotThere, Span, asks_for_some, span_of
 from services.api.domain.refusals import NotFound, RangeNotThere
 from services.api.domain.rights import Scope
 from services.api.domain.zipping import Zip
-from services.api.http.files import Answer, headers_of, names, not_modified, streamed
+from services.api.http.files import Answer, described, headers_of, names, not_modified, streamed
+from services.api.http.heads import asks_for_head
 from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store.reading import ShownMessage
@@ -23,9 +24,14 @@ from shared.contracts.attachment import WHOLE_MESSAGE
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Attachment
 
-Range = Annotated[str | None, HeaderParameter(name="Range", description="One range of bytes.")]
+Range = Annotated[
+    str | None,
+    HeaderParameter(name="Range", description="One range of bytes. Of several, all is given."),
+]
 IfRange = Annotated[str | None, HeaderParameter(name="If-Range")]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
+
+_SMALL_BYTES = 256 * 1024
 
 
 @get(
@@ -48,8 +54,9 @@ async def attachment(
     """One of a message's `attachments`, by its `number`.
 
     It is fetched from the mail server when it is first opened, and kept near for a day. Where the
-    server cannot be asked now, 503 says when to come again. An answer may begin before all of it
-    has come; then its length is not told, and one that breaks off says so by ending the connection.
+    server cannot be asked now, 503 says when to come again. An answer may begin before all of a
+    large one has come; then its length is not told, and one that breaks off says so by ending the
+    connection. HEAD fetches nothing, and tells the length of what has come before.
     """
     message = await _message(request, message_id)
     wanted = _attachment(message, number)
@@ -60,7 +67,9 @@ async def attachment(
         inline=inline,
         etag=_etag(message, number),
     )
-    return await _answer(request, message, number, headers, range_, if_range, if_none_match)
+    return await _answer(
+        request, message, number, wanted.size_bytes, headers, range_, if_range, if_none_match
+    )
 
 
 @get(
@@ -83,7 +92,16 @@ async def raw(
         inline=False,
         etag=_etag(message, WHOLE_MESSAGE),
     )
-    return await _answer(request, message, WHOLE_MESSAGE, headers, range_, if_range, if_none_match)
+    return await _answer(
+        request,
+        message,
+        WHOLE_MESSAGE,
+        message.size_bytes,
+        headers,
+        range_,
+        if_range,
+        if_none_match,
+    )
 
 
 @get(
@@ -96,13 +114,15 @@ async def attachments(request: Asking, message_id: FromPath[str]) -> Answer:
     message = await _message(request, message_id)
     if not message.details.attachments:
         raise NotFound
+    headers = headers_of(
+        f"{safe_name(message.subject, 'attachments')}.zip", "application/zip", inline=False
+    )
+    if asks_for_head(request):
+        return described(headers, size=None)
     world, caller = world_of(request), request.user.caller
     for each in message.details.attachments:  # all can be had, or it is said before we begin
         key = _key(message, each.number)
         await size_of_part(world.bus, world.bucket, caller, key, wait=False)
-    headers = headers_of(
-        f"{safe_name(message.subject, 'attachments')}.zip", "application/zip", inline=False
-    )
     return await streamed(_zipped(request, message), headers, size=None)
 
 
@@ -136,6 +156,7 @@ async def _answer(
     request: Asking,
     message: ShownMessage,
     part: int,
+    expected_bytes: int,
     headers: dict[str, str],
     range_: str | None,
     if_range: str | None,
@@ -144,10 +165,15 @@ async def _answer(
     world, caller, key = world_of(request), request.user.caller, _key(message, part)
     if names(if_none_match, headers["ETag"]):
         return not_modified(headers)
+    if asks_for_head(request):
+        known = await size_here(world.bucket, key)
+        return described(headers, size=known and known.size_bytes)
     if if_range is not None and if_range.strip() != headers["ETag"]:
         range_ = None
-    # Where a range ends, or counts from the end, is known when all of it has come.
-    whole = await size_of_part(world.bus, world.bucket, caller, key, wait=asks_for_some(range_))
+    # Where a range ends, or counts from the end, is known when all of it has come; and so is how
+    # long it is. What is small comes at once.
+    wait = asks_for_some(range_) or expected_bytes <= _SMALL_BYTES
+    whole = await size_of_part(world.bus, world.bucket, caller, key, wait=wait)
     span: Span | None = None
     if range_ is not None and whole is not None:
         try:

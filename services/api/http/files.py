@@ -52,6 +52,12 @@ def not_modified(headers: dict[str, str]) -> Response[bytes]:
     return Response(b"", status_code=304, headers=kept)
 
 
+def described(headers: dict[str, str], *, size: int | None) -> Response[bytes]:
+    """The answer to who asks for the head only; its length, where it is known."""
+    known = {} if size is None else {"Content-Length": str(size), "Accept-Ranges": "bytes"}
+    return Response(b"", headers=headers | known, media_type=headers["Content-Type"])
+
+
 async def streamed(
     content: AsyncGenerator[bytes],
     headers: dict[str, str],

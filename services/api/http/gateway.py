@@ -36,6 +36,7 @@ from services.api.http.answers import Answers
 from services.api.http.bodies import ApiRequest
 from services.api.http.described import complete
 from services.api.http.fields import chosen, fields_of
+from services.api.http.heads import Heads
 from services.api.http.home import health, home, openapi, openapi_json
 from services.api.http.limits import Policies, within_limits
 from services.api.http.reference import refer
@@ -125,7 +126,7 @@ def gateway(world: World) -> Surroundings:
     refer(app.openapi_schema)
     app.state.fields = fields_of(app.openapi_schema)
     app.state.openapi = msgspec.json.encode(app.openapi_schema.to_schema())
-    return Surroundings(Verbs(Answers(app), verbs))
+    return Surroundings(Heads(Verbs(Answers(app), verbs)))
 
 
 async def _before(request: Asking) -> Any:

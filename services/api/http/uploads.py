@@ -4,7 +4,6 @@ from contextlib import aclosing
 
 from litestar import Router, delete, get, post
 from litestar.params import FromPath
-from litestar.response import Stream
 from msgspec import Struct
 
 from services.api.actions.keep_upload import keep_upload
@@ -12,7 +11,8 @@ from services.api.actions.read_upload import find_upload, read_upload
 from services.api.actions.remove_upload import remove_upload
 from services.api.domain.file_names import safe_name
 from services.api.domain.rights import Scope
-from services.api.http.files import headers_of, streamed
+from services.api.http.files import Answer, described, headers_of, streamed
+from services.api.http.heads import asks_for_head
 from services.api.http.moments import Moment
 from services.api.http.multipart import Head, boundary_of, read_file
 from services.api.http.scopes import needs
@@ -74,11 +74,14 @@ async def look(request: Asking, upload_id: FromPath[str]) -> Upload:
     summary="Download what was uploaded",
     security=needs(Scope.MAIL_SEND),
 )
-async def content(request: Asking, upload_id: FromPath[str]) -> Stream:
+async def content(request: Asking, upload_id: FromPath[str]) -> Answer:
     found = await _found(request, upload_id)
+    headers = headers_of(found.name, found.content_type, inline=False)
+    if asks_for_head(request):
+        return described(headers, size=found.size_bytes)
     return await streamed(
         read_upload(world_of(request).request_pool, request.user.caller, found.upload_id),
-        headers_of(found.name, found.content_type, inline=False),
+        headers,
         size=found.size_bytes,
     )
 
