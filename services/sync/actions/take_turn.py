@@ -50,7 +50,7 @@ async def take_turn(
             learnt=rest.connections_learnt,
         )
         if alone:
-            await connections.release_own(connection, account.account_id, role, replica_id)
+            await connections.release_own(connection, [account.account_id], role, replica_id)
         slot = await connections.claim_slot(
             connection,
             account.account_id,

@@ -7,6 +7,7 @@ sent message is soon done, and takes any. What a dead replica held is free: it i
 whoever claims it next.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct
@@ -95,14 +96,14 @@ async def release_slot(connection: Connection, slot: Slot) -> None:
 
 
 async def release_own(
-    connection: Connection, account_id: UUID, role: str, replica_id: UUID
+    connection: Connection, account_ids: Sequence[UUID], role: str, replica_id: UUID
 ) -> None:
-    """This replica has no connection of the account in this role, whatever is written here."""
+    """This replica has no connection of these accounts in this role, whatever is written here."""
     await connection.execute(
         """
-        DELETE FROM connection_slot WHERE account_id = $1 AND role = $2 AND replica_id = $3
+        DELETE FROM connection_slot WHERE account_id = ANY($1) AND role = $2 AND replica_id = $3
         """,
-        account_id,
+        list(account_ids),
         role,
         replica_id,
     )

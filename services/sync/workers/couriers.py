@@ -151,7 +151,10 @@ class Couriers:
     async def _is_there(self, key: Key, piece: int | None) -> bool:
         """Brought meanwhile, by this process or another."""
         if piece is None:
-            return await self._bucket.whole(key) is not None
+            whole = await self._bucket.whole(key)
+            if whole is None or not whole.pieces:
+                return whole is not None
+            piece = whole.pieces - 1  # told after the whole: who brought it may have ended between
         return await self._bucket.piece(key, piece) is not None
 
     def _give(self, errand: Errand) -> None:

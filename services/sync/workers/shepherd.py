@@ -10,7 +10,7 @@ import structlog
 
 from services.sync.domain.backoff import start_delay
 from services.sync.metrics import ACCOUNTS
-from services.sync.store import leases, standing
+from services.sync.store import connections, leases, standing
 from services.sync.store.leases import Lease, LeaseLost
 from services.sync.workers.keeper import Keeper
 from services.sync.world import World
@@ -140,10 +140,18 @@ class Shepherd:
             await asyncio.sleep(self._world.settings.retry_seconds)
 
     async def _end(self, account_ids: Iterable[UUID]) -> None:
-        ending = [(one, self._kept.pop(one)[1]) for one in list(account_ids) if one in self._kept]
-        for account_id, _ in ending:
+        ending = {one: self._kept.pop(one)[1] for one in list(account_ids) if one in self._kept}
+        for account_id in ending:
             self._checked.pop(account_id, None)
-        await end(task for _, task in ending)
+        if not ending:
+            return
+        await end(ending.values())
+        # One that ended in the very moment in which it took a slot does not know that it has one.
+        with putting_off("giving back connections"):
+            async with self._world.pool.acquire() as connection:
+                await connections.release_own(
+                    connection, list(ending), connections.LISTEN, self._world.replica_id
+                )
 
     async def _let_go(self) -> None:
         await self._end(self._kept)
