@@ -125,6 +125,11 @@ replay *CONSUMER: install
 retell SERVICE *ARGS: install
     @service="$1"; shift; exec {{ python }} -m infra.dev run "services.$service" retell "$@"
 
+# Make the words that search finds anew: of all accounts, `--account acc_…` or `--tenant ten_…`
+[group('operate')]
+reindex *ARGS: install
+    @exec {{ python }} -m infra.dev run services.indexer reindex "$@"
+
 # Have the threads of ACCOUNT (acc_…), or of all accounts, made anew from what is kept
 [group('operate')]
 rethread *ACCOUNT: install

@@ -6,8 +6,8 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           SendingChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
           CarryIntent, ConnectSender, RemoveSender, SendMessage, ChangeSubmission
-Asks:     SearchMessages, CountSearchable, ReadContent, FetchPart, ReadProofs, ReadStanding,
-          ListQuarantine, PreviewSubmission, TryImap, TrySmtp
+Asks:     SearchMessages, ExplainSearch, CountSearchable, ReadContent, FetchPart, ReadProofs,
+          ReadStanding, ListQuarantine, PreviewSubmission, TryImap, TrySmtp
 Answers:  ReadUpload
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, api_token, invitation, account,

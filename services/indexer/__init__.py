@@ -2,8 +2,8 @@
 
 Hears:   AccountRemoved, AccountRetold, MessagesSynced, MessagesFilled, MessagesRetold,
          MessagesChanged, MessagesVanished, MailboxAudited
-Answers: SearchMessages, CountSearchable
+Answers: SearchMessages, ExplainSearch, CountSearchable
 Commands: RetellAccount, AuditMailbox
 Owns:    account, document, words_live, words_arriving, document_text, retelling,
-         audit_difference, outbox
+         rereading, audit_difference, outbox
 """

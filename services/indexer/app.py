@@ -1,18 +1,22 @@
 """The memory put together: settings, pools, bus, ears, workers, probes."""
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 from services.indexer.actions.ask_retell import ask_retell
+from services.indexer.actions.read_words_again import ask_reading, count_unread
 from services.indexer.actions.reading import Reader, read_in_thread
 from services.indexer.settings import Settings
 from services.indexer.store.codec import teach_tsvector
 from services.indexer.subscribers import LISTENER, ears
-from services.indexer.workers import keep_in_order, keep_tidy
+from services.indexer.workers import keep_current, keep_in_order, keep_tidy
 from services.indexer.world import World
 from shared.bus import Relay, open_bus
 from shared.db import open_pool
 from shared.telemetry import configure, serve_probes, until_one_ends
+
+_LOOK_SECONDS = 2.0  # of who follows how words are made anew
 
 
 async def main(stop: asyncio.Event) -> None:
@@ -55,8 +59,28 @@ async def main(stop: asyncio.Event) -> None:
             serve_probes(settings.probe_host, settings.probe_port, checks),
         ):
             await until_one_ends(
-                stop.wait(), keep_tidy(world, settings), keep_in_order(world, settings)
+                stop.wait(),
+                keep_tidy(world, settings),
+                keep_in_order(world, settings),
+                keep_current(world, settings),
             )
+
+
+async def reindex(
+    account_id: UUID | None, tenant_id: UUID | None, said: Callable[[str], None]
+) -> bool:
+    """Have words made anew by the running indexers, and follow it; False: there is no account."""
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    async with open_pool(settings.database_url, settings, name="indexer reindex", size=2) as pool:
+        accounts = await ask_reading(pool, account_id=account_id, tenant_id=tenant_id)
+        if not accounts:
+            return False
+        said(f"{accounts} accounts are read again; searching goes on. Ctrl-C ends only this look.")
+        while (left := await count_unread(pool)).accounts:
+            said(f"{left.messages} messages of {left.accounts} accounts are left")
+            await asyncio.sleep(_LOOK_SECONDS)
+        said("all words are new")
+        return True
 
 
 async def retell(account_id: UUID | None) -> UUID:

@@ -28,6 +28,10 @@ ARRIVING = Gauge(
     "postbus_indexer_arriving_documents",
     "Messages of first syncs and retellings whose words wait to be put into the index.",
 )
+REREAD = Counter(
+    "postbus_indexer_reread_messages_total",
+    "Messages whose words were made anew from what is kept of them.",
+)
 AUDITS = Counter(
     "postbus_indexer_audits_total",
     "Proofs of mailboxes that were compared with what can be found.",

@@ -40,6 +40,15 @@ class Settings(DatabaseSettings, BusSettings, TelemetrySettings):
         ge=0,
         description="When none came for so long, all that wait are put into the index.",
     )
+    reread_rows: int = Field(
+        default=500,
+        ge=1,
+        description="Messages whose words are made anew at a time, after a change of the rules or"
+        " `./just reindex`.",
+    )
+    reread_seconds: float = Field(
+        default=5.0, gt=0, description="How often to look whether words are to be made anew."
+    )
     readers: int = Field(
         default=1,
         ge=0,

@@ -9,6 +9,7 @@ from services.indexer.actions.change_messages import change_messages
 from services.indexer.actions.compare_audits import compare_audits
 from services.indexer.actions.count_searchable import count_searchable
 from services.indexer.actions.end_retell import end_retell
+from services.indexer.actions.explain_search import explain_search
 from services.indexer.actions.forget_messages import forget_messages
 from services.indexer.actions.index_messages import index_messages
 from services.indexer.actions.index_retold import index_retold
@@ -28,7 +29,12 @@ from shared.contracts.mail import (
     MessagesSynced,
     MessagesVanished,
 )
-from shared.contracts.search import SearchAnswer, SearchMessages
+from shared.contracts.search import (
+    ExplainSearch,
+    Explanation,
+    SearchAnswer,
+    SearchMessages,
+)
 
 LISTENER = "indexer"
 
@@ -112,6 +118,12 @@ async def answer_search_messages(query: SearchMessages, world: World) -> SearchA
         return answer
     finally:
         QUERY_SECONDS.labels(result).observe(time.perf_counter() - begun)
+
+
+@ears.answer(ExplainSearch)
+async def answer_explain_search(query: ExplainSearch, _: World) -> Explanation:
+    """How a query is understood."""
+    return explain_search(query, datetime.now(UTC))
 
 
 @ears.answer(CountSearchable)

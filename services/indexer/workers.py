@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from services.indexer.actions.forget_tombstones import forget_tombstones
 from services.indexer.actions.move_arrived import count_arrived, move_arrived
+from services.indexer.actions.read_words_again import read_words_again
 from services.indexer.actions.remove_accounts import sweep_removed
 from services.indexer.settings import Settings
 from services.indexer.world import World
@@ -27,6 +28,19 @@ async def keep_tidy(world: World, settings: Settings) -> None:
                 await world.removed.wait()
         except TimeoutError:
             continue
+
+
+async def keep_current(world: World, settings: Settings) -> None:
+    """Make words anew that older rules made, or that somebody asked to have made anew."""
+    while True:
+        with putting_off("reading words again"):
+            # A first sync goes before: what nobody can find yet is wanted more.
+            while (
+                world.arrivals.paused_for() >= settings.arriving_pause_seconds
+                and await read_words_again(world.pool, rows_at_once=settings.reread_rows)
+            ):
+                pass
+        await asyncio.sleep(settings.reread_seconds)
 
 
 async def keep_in_order(world: World, settings: Settings) -> None:

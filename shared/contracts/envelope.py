@@ -75,6 +75,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     code: str  # stable, e.g. "not_found", "query_invalid"
     detail: str = ""
     position: int | None = None  # in the text asked about, characters from 0
+    pointer: str | None = None  # into what was asked as JSON (RFC 6901)
 
 
 class Hint(Struct, frozen=True, kw_only=True):

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from services.indexer.domain.meaning import Reader, meaning_of
 from services.indexer.domain.plan import plan_of
 from services.indexer.domain.query import QueryInvalid, parse
 from services.indexer.domain.snippet import pattern_of, snippet, words_shown
 from services.indexer.domain.tree import Node
 
-_NOW = datetime(2026, 3, 1, tzinfo=UTC)
+_READER = Reader(now=datetime(2026, 3, 1, tzinfo=UTC))
 
 WORDS = [
     *(
@@ -26,6 +27,7 @@ WORDS = [
         b"\xe2\x80\x9c",
     ),
     *(b"from:", b"to:", b"subject:", b"body:", b"is:unread", b"has:attachment", b"in:", b"label:"),
+    *(b"on:today", b"has:pdf", b"account:", b"thread:", b"from:me", b"a-b", b"after:12h"),
     *(b"before:2026-02-30", b"after:0000-01-01", b"older_than:99999y", b"newer_than:1d"),
     *(b"larger:999999999999g", b"smaller:1k", b"'", b"\\", b"&", b"|", b"!", b"<->", b"@", b"."),
     *("東京".encode(), "é".encode(), "e\u0301".encode(), "ﬁ".encode(), "\U0001f600".encode()),
@@ -46,14 +48,15 @@ def check(data: bytes) -> None:
     refused: QueryInvalid | None = None
     tree: Node | None = None
     try:
-        tree = parse(text, _NOW)
+        tree = meaning_of(parse(text), _READER)
     except QueryInvalid as error:
         refused = error
     if tree is None:
         assert refused is not None
         assert refused.detail
+        assert refused.position is not None
         assert 0 <= refused.position <= len(text)
         return
     assert plan_of(tree).tree
     found = snippet(text, pattern_of(words_shown(tree)), text[:100])
-    assert "\n" not in found
+    assert "\n" not in found.text

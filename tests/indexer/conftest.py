@@ -10,6 +10,7 @@ import asyncpg
 import pytest_asyncio
 
 from services.indexer import subscribers
+from services.indexer.actions.explain_search import explain_search
 from services.indexer.actions.move_arrived import move_arrived
 from services.indexer.store.codec import teach_tsvector
 from services.indexer.world import World
@@ -23,8 +24,14 @@ from shared.contracts.mail import (
     MessagesSynced,
     MessagesVanished,
 )
-from shared.contracts.search import SearchAnswer, SearchMessages
-from tests.indexer.mail import ACCOUNT, TENANT
+from shared.contracts.search import (
+    ExplainSearch,
+    Explanation,
+    NamedAccount,
+    SearchAnswer,
+    SearchMessages,
+)
+from tests.indexer.mail import ACCOUNT, BEGINNING, TENANT
 from tests.platform import Platform
 
 _HEARD: dict[type, Any] = {
@@ -69,6 +76,8 @@ class Indexer:
         tenant: UUID = TENANT,
         limit: int = 200,
         before: tuple[datetime, UUID] | None = None,
+        named: Sequence[NamedAccount] = (),
+        **more: Any,
     ) -> SearchAnswer:
         return await subscribers.answer_search_messages(
             SearchMessages(
@@ -76,9 +85,15 @@ class Indexer:
                 text=text,
                 limit=limit,
                 before=before,
+                accounts=tuple(named),
+                **more,
             ),
             self.world,
         )
+
+    def explains(self, text: str = "", **more: Any) -> Explanation:
+        caller = Caller(tenant_id=TENANT, account_ids=(ACCOUNT,))
+        return explain_search(ExplainSearch(caller=caller, text=text, **more), BEGINNING)
 
     async def finds(self, text: str, **more: Any) -> list[UUID]:
         answer = await self.asks(text, **more)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from shared.contracts.account import AccountRemoved, AccountRetold
+from shared.contracts.content import Invitation
 from shared.contracts.mail import (
     Address,
     Arrival,
@@ -53,6 +55,11 @@ def a_message(
     message_id: UUID | None = None,
     header_id: str | None = None,
     list_id: str | None = None,
+    thread_id: UUID = THREAD,
+    labels: Iterable[str] = (),
+    types: Sequence[str] = (),
+    invitation: Invitation | None = None,
+    text_is_cut: bool = False,
 ) -> SyncedMessage:
     return SyncedMessage(
         message_id=message_id or uuid7(),
@@ -72,16 +79,30 @@ def a_message(
             text=text,
             list_id=list_id,
             attachments=tuple(
-                Attachment(number=n, name=name, content_type="application/pdf", size_bytes=1)
-                for n, name in enumerate(files, 1)
+                Attachment(number=n, name=name, content_type=kind, size_bytes=1)
+                for n, (name, kind) in enumerate(
+                    zip_longest(files, types, fillvalue="application/octet-stream"), 1
+                )
             ),
+            invitation=invitation,
+            text_is_cut=text_is_cut,
         ),
-        state=a_state(keywords, mailbox_id),
+        state=a_state(keywords, mailbox_id, thread_id, labels),
     )
 
 
-def a_state(keywords: Iterable[str] = (), mailbox_id: UUID | None = MAILBOX) -> State:
-    return State(mailbox_id=mailbox_id, keywords=frozenset(keywords), thread_id=THREAD)
+def a_state(
+    keywords: Iterable[str] = (),
+    mailbox_id: UUID | None = MAILBOX,
+    thread_id: UUID = THREAD,
+    labels: Iterable[str] = (),
+) -> State:
+    return State(
+        mailbox_id=mailbox_id,
+        keywords=frozenset(keywords),
+        thread_id=thread_id,
+        labels=frozenset(labels),
+    )
 
 
 def a_page(

@@ -5,11 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.indexer.domain.document import document_of, kept_of
+from services.indexer.domain.meaning import Reader, meaning_of
 from services.indexer.domain.plan import plan_of
 from services.indexer.domain.query import QueryInvalid, parse
 from services.indexer.domain.snippet import pattern_of, snippet, words_shown
 from services.indexer.domain.tokenise import read
-from services.indexer.domain.tree import Words, has_words
+from services.indexer.domain.tree import Node, Or, Words, has_words
 from tests.indexer.mail import ACCOUNT, TENANT, a_message, a_page
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -24,11 +25,16 @@ queries = (
     | st.lists(
         st.sampled_from(
             ["(", ")", "OR", "AND", "NOT", "-", '"', "a", "b*", "from:", "is:read", "is:unread",
-             "subject:", "body:a", "larger:1", "before:2026-01-01", "has:attachment", "東京", "x@y"]
+             "subject:", "body:a", "larger:1", "before:2026-01-01", "has:attachment", "東京", "x@y",
+             "in:anywhere", "on:monday", "label:x", "in:inbox", "from:me", "a-b"]
         ),
         max_size=12,
     ).map(" ".join)
 )  # fmt: skip
+
+
+def understood(query: str) -> Node:
+    return meaning_of(parse(query), Reader(now=NOW))
 
 
 @given(subject=mail, text=mail, name=mail, file=mail, query=queries)
@@ -53,7 +59,7 @@ async def test_any_mail_can_be_indexed_and_any_query_is_answered_or_refused_with
 def test_a_query_is_read_or_refused_with_a_place_in_it(query):
     refused = None
     try:
-        assert plan_of(parse(query, NOW)).tree
+        assert plan_of(understood(query)).tree
     except QueryInvalid as error:
         refused = error
     assert refused is None or 0 <= refused.position <= len(query)
@@ -65,23 +71,26 @@ def test_whatever_a_text_says_each_of_its_words_finds_it(text):
     document = document_of(kept_of(a_message("x", text).content))
     for word in text.split():
         try:
-            leaf = parse('"' + word.replace('"', " ") + '"', NOW)
+            leaf = understood('"' + word.replace('"', " ") + '"')
         except QueryInvalid:
             continue
-        assert isinstance(leaf, Words)
-        assert has_words(document, leaf), word
+        ways = leaf.nodes if isinstance(leaf, Or) else (leaf,)
+        assert any(has_words(document, way) for way in ways if isinstance(way, Words)), word
 
 
 @given(text=mail, query=queries)
 @settings(deadline=None)
 def test_a_snippet_is_one_short_printable_line(text, query):
     try:
-        pattern = pattern_of(words_shown(parse(query, NOW)))
+        pattern = pattern_of(words_shown(understood(query)))
     except QueryInvalid:
         pattern = None
     line = snippet(text, pattern, text[:200])
-    assert len(line) <= 200
-    assert line.isprintable()
+    assert len(line.text) <= 200
+    assert line.text.isprintable()
+    ends = [place for mark in line.marks for place in mark]
+    assert ends == sorted(set(ends))
+    assert all(0 <= place <= len(line.text) for place in ends)
 
 
 def test_hostile_texts_are_read_in_time_that_grows_with_their_length():

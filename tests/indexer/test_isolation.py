@@ -1,3 +1,4 @@
+from itertools import product
 from uuid import UUID
 
 import asyncpg
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.envelope import Caller
 from shared.db import tenant_transaction
-from tests.indexer.mail import ACCOUNT, TENANT, a_filled_page, a_message, a_page
+from tests.indexer.mail import ACCOUNT, MAILBOX, TENANT, THREAD, a_filled_page, a_message, a_page
 
 RIVAL = UUID("0190a000-0000-7000-8000-000000000666")
 RIVAL_ACCOUNT = UUID("0190a000-0000-7000-8000-00000000066a")
@@ -78,19 +79,22 @@ async def test_an_account_that_the_caller_may_not_see_stays_unseen_in_his_own_te
 
 async def test_the_index_takes_tenant_and_accounts_from_the_session_alone(indexer, victim):
     ask = """
-        SELECT count(*) FROM find_messages($1::text::tsquery, '{}', '{}', '-infinity', 'infinity',
+        SELECT count(*) FROM find_messages($1::text::tsquery, '{}', '{}', '{}', NULL, $2, $3, '{}',
+                                           '-infinity', 'infinity',
                                            'ffffffff-ffff-ffff-ffff-ffffffffffff', 50)
     """
+    places = ([MAILBOX], None), (None, [THREAD]), (None, None)
     pool = indexer.world.request_pool
-    for asked in ("'secret'", f"':tenant:{TENANT.hex}'", "!'zebra'", None):
+    queries = ("'secret'", f"':tenant:{TENANT.hex}'", "!'zebra'", None)
+    for asked, place in product(queries, places):
         async with pool.acquire() as connection:
-            assert await connection.fetchval(ask, asked) == 0
+            assert await connection.fetchval(ask, asked, *place) == 0
         rival = Caller(tenant_id=RIVAL, account_ids=(ACCOUNT,))
         async with tenant_transaction(pool, rival) as connection:
-            assert await connection.fetchval(ask, asked) == 0
+            assert await connection.fetchval(ask, asked, *place) == 0
         owner = Caller(tenant_id=TENANT, account_ids=(ACCOUNT,))
         async with tenant_transaction(pool, owner) as connection:
-            assert await connection.fetchval(ask, asked) == 1
+            assert await connection.fetchval(ask, asked, *place) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from services.api.domain.refusals import QueryInvalid, SearchUnavailable, TooManyFound
-from shared.bus import Bus, NoAnswer
+from services.api.actions.asking_search import ask, names_in
+from services.api.domain.refusals import SearchUnavailable, TooManyFound
+from shared.bus import Bus
 from shared.contracts.envelope import Caller
 from shared.contracts.search import SearchAnswer, SearchMessages
+from shared.db import Pool
 
 MOST_FOUND = 10_000
 _PAGE = 200
@@ -16,18 +18,27 @@ _SECONDS = 20.0
 _SOON_SECONDS = 5
 
 
-async def find_all_messages(bus: Bus, caller: Caller, account_id: UUID, text: str) -> list[UUID]:
+async def find_all_messages(
+    pool: Pool, bus: Bus, caller: Caller, account_id: UUID, text: str
+) -> list[UUID]:
     """All that match now, or none: half of them would look like all.
 
     Raises QueryInvalid, SearchUnavailable, or TooManyFound for more than MOST_FOUND.
     """
     narrow = replace(caller, account_ids=(account_id,))
     found: list[UUID] = []
-    query = SearchMessages(caller=narrow, text=text, limit=_PAGE)
+    names = await names_in(pool, narrow, text, None)
+    query = SearchMessages(
+        caller=narrow,
+        text=text,
+        accounts=names.accounts,
+        mailboxes=names.mailboxes,
+        limit=_PAGE,
+    )
     try:
         async with asyncio.timeout(_SECONDS):
             while True:
-                answer = await _asked(bus, query)
+                answer = await ask(bus, query, SearchAnswer)
                 found += [one.message_id for one in answer.found]
                 if not answer.more:
                     return found
@@ -42,15 +53,3 @@ async def find_all_messages(bus: Bus, caller: Caller, account_id: UUID, text: st
             "It took too long to find all of them: narrow the search.",
             retry_after_seconds=_SOON_SECONDS,
         ) from error
-
-
-async def _asked(bus: Bus, query: SearchMessages) -> SearchAnswer:
-    try:
-        answer = await bus.ask(query, SearchAnswer)
-    except NoAnswer as error:
-        raise SearchUnavailable(retry_after_seconds=_SOON_SECONDS) from error
-    if answer.problem is None:
-        return answer
-    if answer.problem.code == QueryInvalid.code:
-        raise QueryInvalid(answer.problem.detail or None, position=answer.problem.position)
-    raise SearchUnavailable(answer.problem.detail or None, retry_after_seconds=_SOON_SECONDS)

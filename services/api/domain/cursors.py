@@ -43,6 +43,28 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
+class AfterRanked:
+    """The last row shown of a list by relevance, taken from what stood before `at` and `id`."""
+
+    at: datetime
+    id: UUID
+    rank: float
+    last_id: UUID
+
+    def shown(self) -> str:
+        microseconds = (self.at - _EPOCH) // timedelta(microseconds=1)
+        return _written((microseconds, self.id, self.rank, self.last_id))
+
+    @classmethod
+    def read(cls, text: str) -> "AfterRanked":
+        microseconds, anchor_id, rank, last_id = _read(text, tuple[int, UUID, float, UUID])
+        try:
+            return cls(_EPOCH + timedelta(microseconds=microseconds), anchor_id, rank, last_id)
+        except OverflowError:
+            raise CursorInvalid from None
+
+
+@dataclass(frozen=True, slots=True)
 class LogCursor:
     """The last event of the log that a reader has had."""
 

@@ -265,7 +265,9 @@ async def _change_query(
                 raise NotFound
         asked = await _asked(connection, caller.tenant_id, account_id, data)
     found = (
-        None if query.q is None else await find_all_messages(world.bus, caller, account_id, query.q)
+        None
+        if query.q is None
+        else await find_all_messages(world.request_pool, world.bus, caller, account_id, query.q)
     )
     return await select_and_change(
         request,

@@ -51,7 +51,14 @@ from services.api.http.messages import (
     Person,
     ShownAttachment,
 )
-from services.api.http.search import FoundMessage, FoundPage
+from services.api.http.search import (
+    FoundMessage,
+    FoundPage,
+    FoundTotal,
+    Search,
+    UnderstoodSearch,
+    UnderstoodTerm,
+)
 from services.api.http.sharing import ChangedSharing, Sharing
 from services.api.http.shown_html import RemoteImages, Tracker
 from services.api.http.standing import (
@@ -80,6 +87,7 @@ from shared.contracts.content import (
 )
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
+from shared.contracts.search import Condition, TotalKind
 from shared.contracts.submission import Fate, SubmissionState
 from shared.contracts.trying import TryStage
 
@@ -140,6 +148,16 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     MessageBatch: {
         "query": {"mailbox_id": _MAILBOX, "unread": True},
         "change": {"keywords": {"seen": True}},
+    },
+    Search: {
+        "query": {
+            "all": [
+                {"operator": "from", "value": "grace"},
+                {"any": [{"value": "lunch"}, {"value": "annual report", "phrase": True}]},
+                {"not": {"operator": "in", "value": "trash"}},
+            ]
+        },
+        "order": "relevance",
     },
     NewMailbox: {"account_id": _ACCOUNT, "path": "Projects/Lunch"},
     ChangedMailbox: {"path": "Projects/Dinner"},
@@ -488,7 +506,22 @@ ANSWERS: tuple[Struct, ...] = (
             FoundMessage(
                 **{name: getattr(_MESSAGE_LISTED, name) for name in Message.__struct_fields__},
                 snippet="Lunch on Friday: shall we?",
+                snippet_html="<mark>Lunch</mark> on Friday: shall we?",
+                text_is_cut=False,
             )
+        ],
+        total=FoundTotal(messages=1, kind=TotalKind.EXACT),
+    ),
+    UnderstoodSearch(
+        query=Condition(
+            all=(
+                Condition(operator="from", value="grace"),
+                Condition(value="lunch"),
+            )
+        ),
+        terms=[
+            UnderstoodTerm(operator="from", value="grace", position=0, meaning="“grace” in from"),
+            UnderstoodTerm(operator=None, value="lunch", position=11, meaning="“lunch”"),
         ],
     ),
     _IMAGE_SENDER,

@@ -39,6 +39,13 @@ _OF_A_PART = (
     "attachment_unreadable",
     "attachment_unavailable",
 )
+_OF_A_SEARCH = (
+    "query_invalid",
+    "cursor_invalid",
+    "not_found",
+    "validation_failed",
+    "search_unavailable",
+)
 # What an operation refuses for reasons of its own; see _codes_of for those that many share.
 _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/auth/register"): ("registration_closed", "email_taken", "too_many_attempts"),
@@ -145,12 +152,9 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("get", "/uploads/{upload_id}"): ("not_found",),
     ("get", "/uploads/{upload_id}/content"): ("not_found",),
     ("delete", "/uploads/{upload_id}"): ("not_found", "upload_in_use"),
-    ("get", "/search"): (
-        "query_invalid",
-        "cursor_invalid",
-        "validation_failed",
-        "search_unavailable",
-    ),
+    ("get", "/search"): _OF_A_SEARCH,
+    ("post", "/search"): _OF_A_SEARCH,
+    ("get", "/search/explain"): ("query_invalid", "validation_failed", "search_unavailable"),
     ("get", "/submissions"): ("cursor_invalid", "not_found", "validation_failed"),
     ("post", "/submissions"): ("not_found", "message_too_large"),
     ("get", "/submissions/{submission_id}"): ("not_found",),

@@ -1,27 +1,48 @@
-"""Find the messages that match, newest first, for one caller."""
+"""Find the messages that match, for one caller."""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
-from services.indexer.domain.document import Document, Kept, document_of
-from services.indexer.domain.plan import Plan, plan_of, tsquery_of
-from services.indexer.domain.query import QueryInvalid, parse
-from services.indexer.domain.snippet import pattern_of, snippet, words_shown
-from services.indexer.domain.tree import Mark, Words, has_words, holds, leaves
-from services.indexer.store.search import Asked, Candidate, find, texts, verdicts
+from services.indexer.actions.matching import matches
+from services.indexer.actions.understanding import problem_of, reader_of, said_in
+from services.indexer.domain.meaning import meaning_of
+from services.indexer.domain.plan import Plan, plan_of
+from services.indexer.domain.said import QueryInvalid
+from services.indexer.domain.snippet import Snippet, pattern_of, snippet, words_shown
+from services.indexer.store.search import Candidate, expect, ranks, texts
 from shared.contracts.envelope import Caller, Problem
-from shared.contracts.search import Found, SearchAnswer, SearchMessages
+from shared.contracts.search import (
+    Found,
+    Order,
+    SearchAnswer,
+    SearchMessages,
+    Total,
+    TotalKind,
+    Unit,
+)
 from shared.db import Connection, Pool, tenant_transaction
 
 MOST = 200
-_SLICE_MOST = 2_000
+EXACT_TOTAL = 1_000  # more are estimated
+RANKED = 1_000  # of the newest that match; to rank every one of a common word takes too long
+_UNCOUNTED = 10 * EXACT_TOTAL  # so many are expected: to count them would tell nothing
 _DEADLINE_SHARE = 0.9  # of the asker's: the answer has a way to go
-_HIDDEN = ["\\deleted"]  # marked for removal; lists hide it too
-_FIRST = datetime.min.replace(tzinfo=UTC)
-_LAST = (datetime.max.replace(tzinfo=UTC), UUID(int=(1 << 128) - 1))
+_COUNTING_SHARE = 0.5
+
+_SCORE_DIGITS = 9
+
+
+@dataclass(slots=True)
+class _Page:
+    """What was found so far."""
+
+    found: list[Candidate] = field(default_factory=list[Candidate])
+    ranks: dict[UUID, float] = field(default_factory=dict[UUID, float])
+    anchor: tuple[datetime, UUID] | None = None
 
 
 async def search_messages(query: SearchMessages, pool: Pool, now: datetime) -> SearchAnswer:
@@ -30,26 +51,34 @@ async def search_messages(query: SearchMessages, pool: Pool, now: datetime) -> S
     When time runs out, what was found so far is an answer, with more to come.
     """
     try:
-        plan = plan_of(parse(query.text, now))
+        plan = plan_of(meaning_of(said_in(query), reader_of(query, now)))
     except QueryInvalid as error:
-        return _problem("query_invalid", error.detail, error.position)
+        return SearchAnswer(problem=problem_of(error))
     limit = max(1, min(query.limit, MOST))
-    found: list[Candidate] = []
-    shown: dict[UUID, str] = {}
+    page = _Page()
+    shown: dict[UUID, _Shown] = {}
+    total: Total | None = None
     try:
         async with (
             asyncio.timeout(query.deadline_seconds * _DEADLINE_SHARE),
             tenant_transaction(pool, query.caller) as connection,
         ):
-            await _find(connection, query, plan, limit + 1, found)
-            shown = await _shown(connection, query.caller, plan, found[:limit])
+            if query.order is Order.RELEVANCE:
+                await _find_relevant(connection, query, plan, limit + 1, page)
+            elif query.unit is Unit.THREADS:
+                await _find_threads(connection, query, plan, limit + 1, page)
+            else:
+                await _find(connection, query, plan, limit + 1, page.found)
+            shown = await _shown(connection, query.caller, plan, page.found[:limit])
+            if query.with_total:
+                total = await _total(connection, query, plan)
     except TimeoutError:
-        if not found:
+        if not page.found:
             return _problem("search_too_slow", "Nothing was found in time: narrow the search.")
-        return _answer(found[:limit], shown, more=True)
+        return _answer(page, page.found[:limit], shown, total, more=True)
     # What row-level security, or another's delete meanwhile, hides has no text and is not shown.
-    page = [one for one in found[:limit] if one.message_id in shown]
-    return _answer(page, shown, more=len(found) > limit)
+    visible = [one for one in page.found[:limit] if one.message_id in shown]
+    return _answer(page, visible, shown, total, more=len(page.found) > limit)
 
 
 async def _find(
@@ -59,123 +88,166 @@ async def _find(
     wanted: int,
     found: list[Candidate],
 ) -> None:
-    """Ask the index until there are enough answers; they are added as they are found."""
-    since = plan.since or _FIRST
-    until = (plan.until, UUID(int=0)) if plan.until else _LAST
-    before = min(until, query.before) if query.before else until
-    at_once = wanted
-    while True:
-        asked = Asked(
-            tsquery=plan.tsquery,
-            required=plan.required,
-            forbidden=[*plan.forbidden, *_HIDDEN],
-            since=since,
-            before=before,
+    """The newest; they are added as they are found."""
+    async with aclosing(
+        matches(connection, query.caller, plan, at_once=wanted, before=query.before)
+    ) as batches:
+        async for batch in batches:
+            found += batch
+            if len(found) >= wanted:
+                del found[wanted:]
+                return
+
+
+async def _find_threads(
+    connection: Connection, query: SearchMessages, plan: Plan, wanted: int, page: _Page
+) -> None:
+    """The newest match of each thread, but not of those that a page before showed."""
+    seen: set[UUID] = set()
+    async with aclosing(
+        matches(connection, query.caller, plan, at_once=wanted, before=query.before)
+    ) as batches:
+        async for batch in batches:
+            heads = {
+                thread_id: one for thread_id, one in _heads(batch).items() if thread_id not in seen
+            }
+            seen |= heads.keys()
+            shown = await _shown_before(connection, query, plan, frozenset(heads))
+            page.found += [one for thread_id, one in heads.items() if thread_id not in shown]
+            if len(page.found) >= wanted:
+                del page.found[wanted:]
+                return
+
+
+def _heads(matching: Sequence[Candidate]) -> dict[UUID, Candidate]:
+    """Of each thread its first match. A message without a thread is one by itself."""
+    heads: dict[UUID, Candidate] = {}
+    for one in matching:
+        heads.setdefault(one.thread_id or one.message_id, one)
+    return heads
+
+
+async def _shown_before(
+    connection: Connection, query: SearchMessages, plan: Plan, threads: frozenset[UUID]
+) -> set[UUID]:
+    """Those of these threads whose newest match stood on a page before."""
+    shown: set[UUID] = set()
+    if query.before is None or not threads:
+        return shown
+    async with aclosing(
+        matches(
+            connection,
+            query.caller,
+            plan,
+            at_once=RANKED,
+            threads=threads,
+            since=query.before[0],
         )
-        candidates = await find(connection, asked, at_once)
-        found += await _decided(connection, query.caller, plan, candidates)
-        if len(candidates) < at_once or len(found) >= wanted:
-            del found[wanted:]
-            return
-        before = (candidates[-1].received_at, candidates[-1].message_id)
-        at_once = min(at_once * 4, _SLICE_MOST)
+    ) as batches:
+        async for batch in batches:
+            shown |= _heads([one for one in batch if one.place >= query.before]).keys()
+    return shown
+
+
+async def _find_relevant(
+    connection: Connection, query: SearchMessages, plan: Plan, wanted: int, page: _Page
+) -> None:
+    """The best of the newest. Pages go on among those that the first page was taken from."""
+    candidates: list[Candidate] = []
+    await _find(connection, query, plan, RANKED, candidates)
+    if not candidates:
+        return
+    newest = candidates[0].place
+    page.anchor = query.before or (newest[0], UUID(int=min(newest[1].int + 1, (1 << 128) - 1)))
+    if plan.tsquery is not None:
+        found = await ranks(
+            connection, query.caller, [one.message_id for one in candidates], plan.tsquery
+        )
+        page.ranks.update(
+            (message_id, round(rank, _SCORE_DIGITS)) for message_id, rank in found.items()
+        )
+
+    def score(one: Candidate) -> tuple[float, UUID]:
+        return page.ranks.get(one.message_id, 0.0), one.message_id
+
+    best = sorted(candidates, key=score, reverse=True)
+    if query.unit is Unit.THREADS:
+        best = list(_heads(best).values())
+    behind = query.ranked_after
+    page.found += [one for one in best if behind is None or score(one) < behind][:wanted]
+
+
+async def _total(connection: Connection, query: SearchMessages, plan: Plan) -> Total:
+    """How many match, exactly where they are not many."""
+    expected = await expect(connection, plan.tsquery, plan.accounts) if plan.tsquery else 0
+    if plan.is_words_alone and expected > _UNCOUNTED:
+        return Total(messages=expected, kind=TotalKind.ESTIMATED)
+    count = 0
+    try:
+        async with (
+            asyncio.timeout(query.deadline_seconds * _COUNTING_SHARE),
+            aclosing(matches(connection, query.caller, plan, at_once=EXACT_TOTAL + 1)) as batches,
+        ):
+            async for batch in batches:
+                count += len(batch)
+                if count > EXACT_TOTAL:
+                    break
+            else:
+                return Total(messages=count, kind=TotalKind.EXACT)
+    except TimeoutError:
+        return Total(messages=count, kind=TotalKind.AT_LEAST)
+    if plan.is_words_alone:
+        return Total(messages=max(expected, count), kind=TotalKind.ESTIMATED)
+    return Total(messages=EXACT_TOTAL + 1, kind=TotalKind.AT_LEAST)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What is known of a candidate: what the index says of its words, or else its text."""
+class _Shown:
+    """What a message of the page shows of itself."""
 
-    candidate: Candidate
-    verdicts: dict[Words | Mark, bool]
-    document: Document | None
-
-    @property
-    def keywords(self) -> frozenset[str]:
-        return self.candidate.keywords
-
-    @property
-    def received_at(self) -> datetime:
-        return self.candidate.received_at
-
-    @property
-    def size_bytes(self) -> int:
-        return self.candidate.size_bytes
-
-    def has(self, leaf: Words | Mark) -> bool:
-        if self.document is not None:
-            return has_words(self.document, leaf)
-        return self.verdicts[leaf]
-
-
-async def _decided(
-    connection: Connection, caller: Caller, plan: Plan, candidates: Sequence[Candidate]
-) -> list[Candidate]:
-    """The candidates that are answers: what the index could not decide is decided here."""
-    partial = [one.message_id for one in candidates if not one.is_whole and plan.depends_on_places]
-    kept = await texts(connection, caller, partial) if partial else {}
-    asked = (
-        [leaf for leaf in leaves(plan.rest) if isinstance(leaf, Words | Mark)] if plan.rest else []
-    )
-    whole = [one.message_id for one in candidates if one.message_id not in kept]
-    said = (
-        await verdicts(connection, caller, whole, [tsquery_of(leaf) for leaf in asked])
-        if asked
-        else {}
-    )
-    return await asyncio.to_thread(_judge, plan, candidates, kept, asked, said)
-
-
-def _judge(
-    plan: Plan,
-    candidates: Sequence[Candidate],
-    kept: dict[UUID, Kept],
-    asked: Sequence[Words | Mark],
-    said: dict[UUID, list[bool]],
-) -> list[Candidate]:
-    answers: list[Candidate] = []
-    for one in candidates:
-        text = kept.get(one.message_id)
-        if text is not None:
-            fits = holds(plan.tree, _Seen(one, {}, document_of(text)))
-        elif plan.rest is not None:
-            if asked and one.message_id not in said:
-                continue  # gone meanwhile
-            found = dict(zip(asked, said.get(one.message_id, ()), strict=True))
-            fits = holds(plan.rest, _Seen(one, found, None))
-        else:
-            fits = True
-        if fits:
-            answers.append(one)
-    return answers
+    line: Snippet
+    text_is_cut: bool
 
 
 async def _shown(
     connection: Connection, caller: Caller, plan: Plan, page: Sequence[Candidate]
-) -> dict[UUID, str]:
+) -> dict[UUID, _Shown]:
     """A line of each message of the page."""
     kept = await texts(connection, caller, [one.message_id for one in page])
     pattern = pattern_of(words_shown(plan.tree))
 
-    def lines() -> dict[UUID, str]:
+    def lines() -> dict[UUID, _Shown]:
         return {
-            message_id: snippet(text.body, pattern, text.preview)
+            message_id: _Shown(snippet(text.body, pattern, text.preview), text.text_is_cut)
             for message_id, text in kept.items()
         }
 
     return await asyncio.to_thread(lines)
 
 
-def _answer(page: Sequence[Candidate], shown: dict[UUID, str], *, more: bool) -> SearchAnswer:
+def _answer(
+    page: _Page,
+    visible: Sequence[Candidate],
+    shown: dict[UUID, _Shown],
+    total: Total | None,
+    *,
+    more: bool,
+) -> SearchAnswer:
+    nothing = _Shown(Snippet("", ()), text_is_cut=False)
     found = (
         Found(
             message_id=one.message_id,
             received_at=one.received_at,
-            snippet=shown.get(one.message_id, ""),
+            snippet=line.line.text,
+            marks=line.line.marks,
+            rank=page.ranks.get(one.message_id, 0.0),
+            text_is_cut=line.text_is_cut,
         )
-        for one in page
+        for one in visible
+        for line in (shown.get(one.message_id, nothing),)
     )
-    return SearchAnswer(found=tuple(found), more=more)
+    return SearchAnswer(found=tuple(found), more=more, total=total, anchor=page.anchor)
 
 
-def _problem(code: str, detail: str, position: int | None = None) -> SearchAnswer:
-    return SearchAnswer(problem=Problem(code=code, detail=detail, position=position))
+def _problem(code: str, detail: str) -> SearchAnswer:
+    return SearchAnswer(problem=Problem(code=code, detail=detail))

@@ -6,6 +6,7 @@ letters, digits and the joiners of addresses only; lexemes that begin with a col
 text can produce them.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -19,7 +20,6 @@ _TSVECTOR_BYTES = 1_000_000  # of 1 MiB that a tsvector may hold
 _POSITIONS = 255  # that a lexeme may keep
 _COUNTS = [b"\0" + count.to_bytes(2) for count in range(_POSITIONS + 1)]  # behind a lexeme
 
-HAS_ATTACHMENT = ":has:attachment"
 PARTIAL = ":partial"  # not every position is in the tsvector: the text has to be looked at
 
 
@@ -36,8 +36,54 @@ class Field(StrEnum):
     LIST = "list"
 
 
+class Trait(StrEnum):
+    """What a message has, or is, beside its words."""
+
+    ATTACHMENT = "attachment"
+    INVITATION = "invitation"
+    PDF = "pdf"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    SPREADSHEET = "spreadsheet"
+    PRESENTATION = "presentation"
+    ARCHIVE = "archive"
+    SIGNED = "signed"
+    ENCRYPTED = "encrypted"
+
+    @property
+    def lexeme(self) -> str:
+        return f":has:{self.value}"
+
+
+# By the end of a name or of a type; a type alone is often `application/octet-stream`.
+_KINDS = {
+    Trait.INVITATION: ("ics", "calendar"),
+    Trait.PDF: ("pdf",),
+    Trait.DOCUMENT: ("doc", "docx", "odt", "rtf", "pages", "msword", "wordprocessingml.document"),
+    Trait.SPREADSHEET: ("xls", "xlsx", "ods", "csv", "numbers", "ms-excel", "spreadsheetml.sheet"),
+    Trait.PRESENTATION: (
+        *("ppt", "pptx", "odp", "key", "ms-powerpoint"),
+        "presentationml.presentation",
+    ),
+    Trait.ARCHIVE: ("zip", "tar", "tgz", "gz", "bz2", "xz", "7z", "rar", "zst"),
+    Trait.IMAGE: ("jpg", "jpeg", "png", "gif", "webp", "heic", "svg", "tiff", "bmp", "avif"),
+    Trait.AUDIO: ("mp3", "wav", "flac", "ogg", "opus", "m4a"),
+    Trait.VIDEO: ("mp4", "mov", "mkv", "webm", "avi"),
+}
+_TRAIT_OF_END = {end: trait for trait, ends in _KINDS.items() for end in ends}
+_LONG_ENDS = [end for end in _TRAIT_OF_END if "." in end or "-" in end]
+_TRAIT_OF_TYPE = {"image": Trait.IMAGE, "audio": Trait.AUDIO, "video": Trait.VIDEO}
+
 WEIGHT = {Field.SUBJECT: "A", Field.FILENAME: "C", Field.BODY: "D"}
 """Fields that a weight tells apart. The others have lexemes of their own, as `:from:alice`."""
+
+# Before a capital that a small letter or digit precedes, or that begins a word after others, and
+# between letters and digits.
+_INSIDE_NAME = re.compile(
+    r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])"
+)
 
 _PEOPLE_WEIGHT = "B"
 _PLACES = {
@@ -61,6 +107,8 @@ class Kept:
     preview: str
     body: str
     attachment_count: int
+    traits: list[str] | None = None  # None: kept before they were
+    text_is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +165,8 @@ def kept_of(content: Content) -> Kept:
         preview=_storable(content.preview),
         body=_storable(content.text),
         attachment_count=sum(not part.inline for part in content.attachments),
+        traits=sorted(_traits(content)),
+        text_is_cut=content.text_is_cut,
     )
 
 
@@ -132,16 +182,68 @@ def document_of(kept: Kept) -> Document:
         (Field.LIST, [kept.list_id]),
         (Field.BODY, [kept.body]),
     ]
-    sections = [(field, read(text)) for field, several in texts for text in several if text]
-    marks = [HAS_ATTACHMENT] if kept.attachment_count else []
+    sections = [(section, read(text)) for section, several in texts for text in several if text]
+    for name in kept.filenames:
+        apart = spread_name(name)
+        if apart is not None:
+            sections.append((Field.FILENAME, read(apart)))
+    traits = set(_traits_by_name(kept.filenames) if kept.traits is None else kept.traits)
+    if kept.attachment_count:
+        traits.add(Trait.ATTACHMENT.value)
+    marks = [Trait(trait).lexeme for trait in sorted(traits)]
     if kept.header_id:
         marks.append(header_id_lexeme(kept.header_id))
     return Document(sections, marks)
 
 
+def spread_name(name: str) -> str | None:
+    """A file's name with the words that only capitals and digits keep apart; None: there are none.
+
+    `QuarterlyReport2026.pdf` has `Quarterly`, `Report`, `2026` and `pdf` in it.
+    """
+    apart = _INSIDE_NAME.sub(" ", name)
+    return apart if apart != name else None
+
+
+def label_of(label: str) -> str:
+    """A label as labels are compared: without case, in one line."""
+    return " ".join(_storable(label).split()).casefold()
+
+
 def quoted(lexeme: str) -> str:
     """A lexeme as a tsquery literal quotes it."""
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _traits(content: Content) -> set[str]:
+    found: set[str] = set()
+    for part in content.attachments:
+        kind, _, subtype = part.content_type.lower().partition("/")
+        trait = (
+            _by_name(part.name)
+            or _TRAIT_OF_TYPE.get(kind)
+            or _TRAIT_OF_END.get(subtype.rpartition("-")[2])
+            or next((_TRAIT_OF_END[end] for end in _LONG_ENDS if subtype.endswith(end)), None)
+        )
+        # A picture inside of the text is no file that somebody sent.
+        if trait is not None and not part.inline:
+            found.add(trait.value)
+    if content.invitation is not None:
+        found.add(Trait.INVITATION.value)
+    if content.signed is not None:
+        found.add(Trait.SIGNED.value)
+    if content.encrypted is not None:
+        found.add(Trait.ENCRYPTED.value)
+    return found
+
+
+def _traits_by_name(filenames: list[str]) -> list[str]:
+    return [trait.value for name in filenames if (trait := _by_name(name))]
+
+
+def _by_name(name: str) -> Trait | None:
+    _, dot, end = name.rpartition(".")
+    return _TRAIT_OF_END.get(end.strip().lower()) if dot else None
 
 
 def _storable(text: str) -> str:
@@ -164,9 +266,9 @@ def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[lis
     """
     places: dict[str, bytes] = {}
     position = 1
-    for field, reading in sections:
-        at = _PLACES[WEIGHT.get(field, _PEOPLE_WEIGHT)][position : position + len(reading.words)]
-        for prefix in _prefixes(field):
+    for section, reading in sections:
+        at = _PLACES[WEIGHT.get(section, _PEOPLE_WEIGHT)][position : position + len(reading.words)]
+        for prefix in _prefixes(section):
             words = [prefix + word for word in reading.words] if prefix else reading.words
             for word, place in zip(words, at, strict=False):
                 if word in places:
@@ -175,9 +277,9 @@ def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[lis
                     places[word] = place
             for word in words[len(at) :]:  # beyond the last place
                 places.setdefault(word, b"")
-            for index, address in reading.addresses:
+            for index, whole in reading.wholes:
                 place = at[index] if index < len(at) else b""
-                places[prefix + address] = places.get(prefix + address, b"") + place
+                places[prefix + whole] = places.get(prefix + whole, b"") + place
         position += len(reading.words) + 1  # no phrase reaches from one section into the next
     whole = position <= MAX_POSITION
     if max(map(len, places.values()), default=0) > 2 * _POSITIONS:

@@ -7,11 +7,16 @@ lacks places of words; those are decided by what else is known of each message.
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from services.indexer.domain.document import PARTIAL, WEIGHT, field_lexeme, quoted
 from services.indexer.domain.tree import (
     And,
+    InAccount,
+    InMailbox,
+    InThread,
     Keyword,
+    Labelled,
     Mark,
     Node,
     Not,
@@ -31,16 +36,38 @@ class Plan:
     tsquery: str | None  # None: no word limits the answer
     required: list[str]  # keywords
     forbidden: list[str]
+    labels: list[str]  # each as a label or keyword
+    accounts: frozenset[UUID] | None  # None: any
+    mailboxes: frozenset[UUID] | None
+    other_mailboxes: frozenset[UUID]  # in none of these
+    threads: frozenset[UUID] | None
     since: datetime | None
     until: datetime | None
     rest: Node | None  # None: the index decides alone, save for partial documents
     depends_on_places: bool
+
+    @property
+    def is_words_alone(self) -> bool:
+        """Whether nothing but words, in all or some accounts, limits the answer."""
+        return (
+            self.rest is None
+            and self.since is None
+            and self.until is None
+            and self.mailboxes is None
+            and self.threads is None
+            and not (self.required or self.forbidden or self.labels or self.other_mailboxes)
+        )
 
 
 def plan_of(tree: Node) -> Plan:
     """Take apart what must hold at once; each condition goes where it is cheapest."""
     required: set[str] = set()
     forbidden: set[str] = set()
+    labels: set[str] = set()
+    accounts: list[frozenset[UUID]] = []
+    mailboxes: list[frozenset[UUID]] = []
+    other_mailboxes: frozenset[UUID] = frozenset()
+    threads: list[frozenset[UUID]] = []
     since: list[datetime] = []
     until: list[datetime] = []
     bounds: list[str] = []
@@ -51,6 +78,16 @@ def plan_of(tree: Node) -> Plan:
                 required.add(keyword)
             case Not(Keyword(keyword)):
                 forbidden.add(keyword)
+            case Labelled(label):
+                labels.add(label)
+            case InAccount(ids):
+                accounts.append(ids)
+            case InMailbox(ids):
+                mailboxes.append(ids)
+            case Not(InMailbox(ids)):
+                other_mailboxes |= ids
+            case InThread(thread_id):
+                threads.append(frozenset([thread_id]))
             case Received(at):
                 since.append(at)
             case Not(Received(at)):
@@ -66,6 +103,11 @@ def plan_of(tree: Node) -> Plan:
         tsquery=" & ".join(bounds) or None,
         required=sorted(required),
         forbidden=sorted(forbidden),
+        labels=sorted(labels),
+        accounts=_all_of(accounts),
+        mailboxes=_all_of(mailboxes),
+        other_mailboxes=other_mailboxes,
+        threads=_all_of(threads),
         since=max(since, default=None),
         until=min(until, default=None),
         rest=And(tuple(rest)) if rest else None,
@@ -81,6 +123,10 @@ def tsquery_of(leaf: Words | Mark) -> str:
         return quoted(leaf.lexeme)
     weight = WEIGHT.get(leaf.field, "") if leaf.field else ""
     return "(" + " <-> ".join(_lexeme(word, leaf, weight) for word in leaf.words) + ")"
+
+
+def _all_of(several: list[frozenset[UUID]]) -> frozenset[UUID] | None:
+    return frozenset.intersection(*several) if several else None
 
 
 def _conditions(node: Node) -> list[Node]:

@@ -1,6 +1,9 @@
 """A line of a found message that shows why it was found. Plain text."""
 
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
@@ -35,15 +38,30 @@ def pattern_of(words: list[Word]) -> re.Pattern[str] | None:
     return re.compile("|".join(sorted(choices, key=len, reverse=True))) if choices else None
 
 
-def snippet(text: str, pattern: re.Pattern[str] | None, preview: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A line, and the places in it that match: from and to, in characters."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...]
+
+
+def snippet(text: str, pattern: re.Pattern[str] | None, preview: str) -> Snippet:
     """The text around the first word found, else the message's preview."""
-    at = _first(text, pattern) if pattern else None
+    line = _around(text, pattern) if pattern else None
+    if line is None:
+        line = _line(preview[: CHARACTERS * 2])[:CHARACTERS]
+    return Snippet(line, _marks(line, pattern) if pattern else ())
+
+
+def _around(text: str, pattern: re.Pattern[str]) -> str | None:
+    at = next(_places(text, pattern), None)
     if at is None:
-        return _line(preview[: CHARACTERS * 2])[:CHARACTERS]
-    start = max(0, at - _BEFORE)
+        return None
+    start = max(0, at[0] - _BEFORE)
     if start:
         # Begin with a whole word, where one begins in time.
-        space = re.compile(r"\s").search(text, start, at)
+        space = re.compile(r"\s").search(text, start, at[0])
         start = space.end() if space else start
     line = _line(text[start : start + CHARACTERS * 4])
     before = "… " if start else ""
@@ -51,17 +69,37 @@ def snippet(text: str, pattern: re.Pattern[str] | None, preview: str) -> str:
     return before + (line if len(line) <= room else line[:room].rstrip() + " …")
 
 
-def _first(text: str, pattern: re.Pattern[str]) -> int | None:
+def _marks(line: str, pattern: re.Pattern[str]) -> tuple[tuple[int, int], ...]:
+    """What matches; what touches, as pairs of an unspaced script do, is one."""
+    marks: list[tuple[int, int]] = []
+    for start, end in _places(line, pattern):
+        if marks and start <= marks[-1][1]:
+            marks[-1] = (marks[-1][0], max(end, marks[-1][1]))
+        else:
+            marks.append((start, end))
+    return tuple(marks)
+
+
+def _places(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Where in a text the pattern is found, from and to."""
     if text.isascii():
-        found = pattern.search(text.lower())
-        return found.start() if found else None
+        for found in _overlapping(text.lower(), pattern):
+            yield found.span()
+        return
     # Folding changes lengths; character by character, each place leads back to the text.
     folded = [_fold_character(character) for character in text]
-    found = pattern.search("".join(folded))
-    if found is None:
-        return None
-    ends = accumulate(len(part) for part in folded)
-    return next(index for index, end in enumerate(ends) if end > found.start())
+    ends = list(accumulate(len(part) for part in folded))
+    for found in _overlapping("".join(folded), pattern):
+        start, end = found.span()
+        yield bisect_right(ends, start), bisect_left(ends, end) + 1
+
+
+def _overlapping(folded: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """As pairs of an unspaced script do: `東京都` is `東京` and `京都`."""
+    found = pattern.search(folded)
+    while found is not None:
+        yield found
+        found = pattern.search(folded, found.start() + 1)
 
 
 @lru_cache(maxsize=65_536)

@@ -2,14 +2,20 @@
 
 Letters are compared without case, accents and compatibility forms. Scripts that write without
 spaces are cut into pairs of characters, so that any part of a sentence can be found. An address
-is one word as a whole and several by its parts.
+is one word as a whole and several by its parts; so is a hyphenated word, whose whole is written
+without hyphens: `e-mail` is found as `e-mail`, `e mail` and `email`.
+
+Whoever changes these rules raises WORDS_VERSION: then every message is read again, from what is
+kept of it (docs/decisions/0024-words-are-read-again-in-place.md).
 """
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+WORDS_VERSION = 2
 WORD_BYTES = 200  # a longer word is found by its beginning; a lexeme over 2,046 bytes is an error
 
 
@@ -37,7 +43,18 @@ _SILENT = re.compile(
 
 # Letters that carry their stroke or ligature inside, so that taking accents off leaves them.
 _PLAIN = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"}
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "ı": "i",
+        "ħ": "h",
+        "\u2010": "-",
+    }
 )
 
 # Written without spaces between words: Thai, Lao, Myanmar, Khmer, Han, Kana, Bopomofo, Hangul.
@@ -58,14 +75,15 @@ _ASCII_RUN = re.compile(r"\w+(?:[.+\-@]\w+)*", re.ASCII)
 # Each ASCII character as it is compared; what belongs to no word is a space.
 _ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
 _REMEMBERED_CHARACTERS = 64
+_MOST_PARTS = 4  # of a hyphenated word
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text as its words in order, and where among them whole addresses stand."""
+    """A text as its words in order, and where among them stand what several of them make up."""
 
     words: list[str]
-    addresses: list[tuple[int, str]]  # index of the first word, the whole address
+    wholes: list[tuple[int, str]]  # index of the first word; the whole address or hyphenated word
 
 
 def fold(text: str) -> str:
@@ -91,31 +109,46 @@ _FOLDED = {code: _fold(chr(code)) for code in range(0x530)}
 def read(text: str) -> Reading:
     """The words of a text, in order. No text is refused."""
     if _is_plain(text):
-        return Reading(_plain_words(text), [])
+        return _read_plain(text)
     words: list[str] = []
-    addresses: list[tuple[int, str]] = []
+    wholes: list[tuple[int, str]] = []
     plain: list[str] = []  # lines not yet read
     for line in text.splitlines():
         if _is_plain(line):
             plain.append(line)
             continue
         if plain:
-            words += _plain_words(" ".join(plain))
+            _append(words, wholes, _read_plain("\n".join(plain)))
             plain.clear()
         # White space ends every word, so that what stands between is read by itself.
         for piece in line.split():
             read_so = _read_piece if len(piece) > _REMEMBERED_CHARACTERS else _known
-            found = read_so(piece)
-            if found.addresses:
-                addresses += [(len(words) + index, whole) for index, whole in found.addresses]
-            words += found.words
-    words += _plain_words(" ".join(plain))
-    return Reading(words, addresses)
+            _append(words, wholes, read_so(piece))
+    if plain:
+        _append(words, wholes, _read_plain("\n".join(plain)))
+    return Reading(words, wholes)
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything in a text to be found by."""
+    return bool(read(text).words)
+
+
+def _append(words: list[str], wholes: list[tuple[int, str]], found: Reading) -> None:
+    if found.wholes:
+        wholes += [(len(words) + index, whole) for index, whole in found.wholes]
+    words += found.words
 
 
 def _is_plain(text: str) -> bool:
     """Whether a text has no letters but those of ASCII, and no address."""
     return text.isascii() and "@" not in text
+
+
+def _read_plain(text: str) -> Reading:
+    if "-" not in text:
+        return Reading(_plain_words(text), [])
+    return _hyphenated(text, _plain_words)
 
 
 def _plain_words(text: str) -> list[str]:
@@ -125,19 +158,54 @@ def _plain_words(text: str) -> list[str]:
     return words
 
 
+def _hyphenated(text: str, words_of: Callable[[str], list[str]]) -> Reading:
+    """Words of a text between whose parts single hyphens stand.
+
+    Cut at every hyphen; what ends and begins there with a letter or digit belongs together.
+    """
+    words: list[str] = []
+    wholes: list[tuple[int, str]] = []
+    parts: list[str] = []  # of a hyphenated word that may go on
+    for segment in text.split("-"):
+        found = words_of(segment)
+        if parts:
+            goes_on = bool(found) and segment[0].isalnum()
+            if goes_on:
+                parts.append(found[0])
+            if not goes_on or len(found) > 1 or not segment[-1].isalnum():
+                # Here `words` ends with all of the parts but one that was just found.
+                _join(wholes, len(words) + goes_on - len(parts), parts)
+                parts = []
+        if not parts and found and segment[-1].isalnum():
+            parts = [found[-1]]
+        words += found
+    if parts:
+        _join(wholes, len(words) - len(parts), parts)
+    return Reading(words, wholes)
+
+
+def _join(wholes: list[tuple[int, str]], start: int, parts: list[str]) -> None:
+    # More parts, or a longer word, is an id that nobody writes in another way; what is written
+    # without spaces is found by any part of it.
+    if 1 < len(parts) <= _MOST_PARTS:
+        whole = "".join(parts)
+        if len(whole) <= _REMEMBERED_CHARACTERS and not _UNSPACED_CHARACTER.search(whole):
+            wholes.append((start, whole))
+
+
 def _read_piece(piece: str) -> Reading:
     folded = fold(piece)
     if "@" not in folded:
-        return Reading(_words(folded), [])
+        return _hyphenated(folded, _words) if "-" in folded else Reading(_words(folded), [])
     words: list[str] = []
-    addresses: list[tuple[int, str]] = []
+    wholes: list[tuple[int, str]] = []
     runs = _ASCII_RUN if folded.isascii() else _RUN
     for run in runs.findall(folded):
         start = len(words)
         words += _words(run)
         if run.count("@") == 1 and len(words) > start:
-            addresses.append((start, cut(run)))
-    return Reading(words, addresses)
+            wholes.append((start, cut(run)))
+    return Reading(words, wholes)
 
 
 def _words(folded: str) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.indexer.domain.document import Kept
+from services.indexer.domain.document import Kept, label_of
 from shared.contracts.mail import (
     Content,
     MessagesChanged,
@@ -146,6 +146,11 @@ def account_of(
 def keywords_of(state: State) -> list[str]:
     """Keywords as they are compared: in lower case, sorted (RFC 9051 §2.3.2)."""
     return sorted({_bare(keyword).lower() for keyword in state.keywords} - {""})
+
+
+def labels_of(state: State) -> list[str]:
+    """Labels as they are compared, sorted."""
+    return sorted({label_of(label) for label in state.labels} - {""})
 
 
 def _bare(keyword: str) -> str:

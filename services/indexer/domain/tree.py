@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
+from uuid import UUID
 
 from services.indexer.domain.document import WEIGHT, Document, Field
 from services.indexer.domain.tokenise import Reading
@@ -59,6 +60,34 @@ class Larger:
 
 
 @dataclass(frozen=True, slots=True)
+class InMailbox:
+    """The message is in one of these mailboxes."""
+
+    mailbox_ids: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class InAccount:
+    """The message is in one of these accounts."""
+
+    account_ids: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class InThread:
+    """The message belongs to this conversation."""
+
+    thread_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The message has this label, or this keyword, as `label_of` writes it."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The opposite."""
 
@@ -79,7 +108,20 @@ class Or:
     nodes: tuple["Node", ...]
 
 
-Node: TypeAlias = Words | Mark | Keyword | Received | Larger | Not | And | Or
+Node: TypeAlias = (
+    Words
+    | Mark
+    | Keyword
+    | Received
+    | Larger
+    | InMailbox
+    | InAccount
+    | InThread
+    | Labelled
+    | Not
+    | And
+    | Or
+)
 
 
 class Evidence(Protocol):
@@ -87,6 +129,18 @@ class Evidence(Protocol):
 
     @property
     def keywords(self) -> frozenset[str]: ...
+
+    @property
+    def labels(self) -> frozenset[str]: ...
+
+    @property
+    def mailbox_id(self) -> UUID | None: ...
+
+    @property
+    def account_id(self) -> UUID: ...
+
+    @property
+    def thread_id(self) -> UUID | None: ...
 
     @property
     def received_at(self) -> datetime: ...
@@ -110,6 +164,14 @@ def holds(node: Node, message: Evidence) -> bool:
             return message.received_at >= since
         case Larger(size_bytes):
             return message.size_bytes > size_bytes
+        case InMailbox(mailbox_ids):
+            return message.mailbox_id in mailbox_ids
+        case InAccount(account_ids):
+            return message.account_id in account_ids
+        case InThread(thread_id):
+            return message.thread_id == thread_id
+        case Labelled(label):
+            return label in message.labels or label in message.keywords
         case Not(inner):
             return not holds(inner, message)
         case And(nodes):
@@ -134,7 +196,7 @@ def leaves(node: Node) -> Iterator[Node]:
     match node:
         case Not(inner):
             yield from leaves(inner)
-        case And(nodes) | Or(nodes):
+        case And(nodes) | Or(nodes) if nodes:
             for inner in nodes:
                 yield from leaves(inner)
         case _:
@@ -142,10 +204,15 @@ def leaves(node: Node) -> Iterator[Node]:
 
 
 def _has_in_order(reading: Reading, asked: tuple[Word, ...]) -> bool:
-    if len(asked) == 1 and "@" in asked[0].text:
-        return any(asked[0].text == address for _, address in reading.addresses)
+    if len(asked) == 1 and any(_is(asked[0], whole) for _, whole in reading.wholes):
+        return True
+    wholes = dict(reading.wholes) if len(asked) > 1 else {}
     return any(
-        all(_is(word, reading.words[start + offset]) for offset, word in enumerate(asked))
+        all(
+            _is(word, reading.words[start + offset])
+            or (start + offset in wholes and _is(word, wholes[start + offset]))
+            for offset, word in enumerate(asked)
+        )
         for start in range(len(reading.words) - len(asked) + 1)
     )
 

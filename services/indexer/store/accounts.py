@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from services.indexer.domain.tokenise import WORDS_VERSION
 from services.indexer.domain.told import Account
 from services.indexer.store.documents import delete_words
 from shared.db import Connection
@@ -48,14 +49,15 @@ async def _meet_accounts(connection: Connection, accounts: Iterable[Account]) ->
     if known < len(ids):
         await connection.execute(
             """
-            INSERT INTO account (account_id, tenant_id)
-            SELECT account_id, tenant_id FROM unnest($1::uuid[], $2::uuid[])
+            INSERT INTO account (account_id, tenant_id, words_version)
+            SELECT account_id, tenant_id, $3 FROM unnest($1::uuid[], $2::uuid[])
                 AS met (account_id, tenant_id)
              ORDER BY account_id
             ON CONFLICT (account_id) DO NOTHING
             """,
             ids,
             [met[account_id] for account_id in ids],
+            WORDS_VERSION,
         )
     return ids
 
@@ -111,7 +113,7 @@ async def sweep(connection: Connection, account_id: UUID, limit: int) -> int:
     )
     await delete_words(connection, [row["message_id"] for row in rows])
     if len(rows) < limit:
-        for table in ("retelling", "audit_difference"):
+        for table in ("retelling", "audit_difference", "rereading"):
             await connection.execute(
                 f"DELETE FROM {table} WHERE account_id = $1",  # noqa: S608 - a name of ours
                 account_id,

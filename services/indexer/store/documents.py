@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from services.indexer.domain.told import Gone, Readable, Told, keywords_of
+from services.indexer.domain.told import Gone, Readable, Told, keywords_of, labels_of
 from shared.db import Connection
 
 
@@ -36,14 +36,16 @@ async def put_documents(
         """
         INSERT INTO document AS known (
             message_id, tenant_id, account_id, revision, alive_as_of, mailbox_id, thread_id,
-            keywords, has_content, received_at, size_bytes, is_whole)
+            keywords, labels, has_content, received_at, size_bytes, is_whole)
         SELECT told.message_id, told.tenant_id, told.account_id, told.revision, told.alive_as_of,
                told.mailbox_id, told.thread_id, string_to_array(told.keywords, E'\\n'),
-               told.received_at IS NOT NULL, told.received_at, told.size_bytes, told.is_whole
+               string_to_array(told.labels, E'\\n'), told.received_at IS NOT NULL,
+               told.received_at, told.size_bytes, told.is_whole
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::uuid[],
-                      $7::uuid[], $8::text[], $9::timestamptz[], $10::bigint[], $11::boolean[])
+                      $7::uuid[], $8::text[], $9::text[], $10::timestamptz[], $11::bigint[],
+                      $12::boolean[])
             AS told (message_id, tenant_id, account_id, revision, alive_as_of, mailbox_id,
-                     thread_id, keywords, received_at, size_bytes, is_whole)
+                     thread_id, keywords, labels, received_at, size_bytes, is_whole)
           JOIN account ON account.account_id = told.account_id
          WHERE coalesce(told.alive_as_of, told.revision) > account.complete_as_of
             OR EXISTS (SELECT FROM document AS there WHERE there.message_id = told.message_id)
@@ -57,6 +59,8 @@ async def put_documents(
                         THEN excluded.thread_id ELSE known.thread_id END,
                keywords = CASE WHEN replaces_state(known, excluded)
                         THEN excluded.keywords ELSE known.keywords END,
+               labels = CASE WHEN replaces_state(known, excluded)
+                        THEN excluded.labels ELSE known.labels END,
                vanished_at = CASE WHEN replaces_state(known, excluded)
                         THEN excluded.vanished_at ELSE known.vanished_at END,
                has_content = CASE WHEN adds_content(known, excluded)
@@ -81,6 +85,7 @@ async def put_documents(
         [one.state.mailbox_id for one in told],
         [one.state.thread_id for one in told],
         ["\n".join(keywords_of(one.state)) for one in told],
+        ["\n".join(labels_of(one.state)) for one in told],
         [content and content.received_at for content in found],
         [content and content.size_bytes for content in found],
         [content.is_whole if content else True for content in found],
@@ -137,18 +142,19 @@ async def _put_texts(connection: Connection, contents: list[Readable]) -> None:
         """
         INSERT INTO document_text (
             message_id, tenant_id, account_id, subject, sender, recipients_to, recipients_cc,
-            recipients_bcc, filenames, list_id, header_id, preview, body, attachment_count)
+            recipients_bcc, filenames, list_id, header_id, preview, body, attachment_count,
+            traits, text_is_cut)
         SELECT message_id, tenant_id, account_id, subject,
                string_to_array(sender, E'\\n'), string_to_array(recipients_to, E'\\n'),
                string_to_array(recipients_cc, E'\\n'), string_to_array(recipients_bcc, E'\\n'),
                string_to_array(filenames, E'\\n'), list_id, header_id, preview, body,
-               attachment_count
+               attachment_count, string_to_array(traits, E'\\n'), text_is_cut
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
                       $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-                      $13::text[], $14::integer[])
+                      $13::text[], $14::integer[], $15::text[], $16::boolean[])
             AS told (message_id, tenant_id, account_id, subject, sender, recipients_to,
                      recipients_cc, recipients_bcc, filenames, list_id, header_id, preview, body,
-                     attachment_count)
+                     attachment_count, traits, text_is_cut)
         """,
         [one.message_id for one in contents],
         [one.account.tenant_id for one in contents],
@@ -164,6 +170,8 @@ async def _put_texts(connection: Connection, contents: list[Readable]) -> None:
         [one.kept.preview for one in contents],
         [one.kept.body for one in contents],
         [one.kept.attachment_count for one in contents],
+        ["\n".join(one.kept.traits or ()) for one in contents],
+        [one.kept.text_is_cut for one in contents],
     )
 
 
@@ -182,7 +190,8 @@ async def put_tombstones(connection: Connection, gone: list[Gone]) -> None:
          ORDER BY gone.message_id
         ON CONFLICT (message_id) DO UPDATE
            SET revision = excluded.revision, vanished_at = excluded.vanished_at,
-               mailbox_id = NULL, thread_id = NULL, keywords = '{}', has_content = false,
+               mailbox_id = NULL, thread_id = NULL, keywords = '{}', labels = '{}',
+               has_content = false,
                received_at = NULL, size_bytes = NULL, is_whole = true
          WHERE known.account_id = excluded.account_id
            AND known.tenant_id = excluded.tenant_id

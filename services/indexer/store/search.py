@@ -1,8 +1,9 @@
 """Reading on behalf of a caller: every query names tenant and accounts, and so do the policies."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.indexer.domain.document import Kept
@@ -15,10 +16,19 @@ class Candidate:
     """A message that the index offers, newest first."""
 
     message_id: UUID
+    account_id: UUID
+    mailbox_id: UUID | None
+    thread_id: UUID | None
     received_at: datetime
     keywords: frozenset[str]
+    labels: frozenset[str]
     size_bytes: int
     is_whole: bool
+
+    @property
+    def place(self) -> tuple[datetime, UUID]:
+        """Where it stands in the order."""
+        return self.received_at, self.message_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +38,11 @@ class Asked:
     tsquery: str | None
     required: Sequence[str]
     forbidden: Sequence[str]
+    labels: Sequence[str]
+    accounts: Collection[UUID] | None  # None: any
+    mailboxes: Collection[UUID] | None
+    other_mailboxes: Collection[UUID]  # in none of these
+    threads: Collection[UUID] | None
     since: datetime
     before: tuple[datetime, UUID]  # excluded
 
@@ -36,12 +51,17 @@ async def find(connection: Connection, asked: Asked, wanted: int) -> list[Candid
     """The newest messages that match, inside the transaction's tenant and accounts."""
     rows = await connection.fetch(
         """
-        SELECT message_id, received_at, keywords, size_bytes, is_whole
-          FROM find_messages($1::text::tsquery, $2, $3, $4, $5, $6, $7)
+        SELECT message_id, account_id, mailbox_id, thread_id, received_at, keywords, labels,
+               size_bytes, is_whole
+          FROM find_messages($1::text::tsquery, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         asked.tsquery,
         asked.required,
         asked.forbidden,
+        asked.labels,
+        *(None if ids is None else list(ids) for ids in (asked.accounts, asked.mailboxes)),
+        None if asked.threads is None else list(asked.threads),
+        list(asked.other_mailboxes),
         asked.since,
         *asked.before,
         wanted,
@@ -49,13 +69,51 @@ async def find(connection: Connection, asked: Asked, wanted: int) -> list[Candid
     return [
         Candidate(
             message_id=row["message_id"],
+            account_id=row["account_id"],
+            mailbox_id=row["mailbox_id"],
+            thread_id=row["thread_id"],
             received_at=row["received_at"],
             keywords=frozenset(row["keywords"]),
+            labels=frozenset(row["labels"]),
             size_bytes=row["size_bytes"],
             is_whole=row["is_whole"],
         )
         for row in rows
     ]
+
+
+async def expect(connection: Connection, tsquery: str, accounts: Collection[UUID] | None) -> int:
+    """About how many messages have these words."""
+    return round(
+        await connection.fetchval(
+            "SELECT estimate_messages($1::text::tsquery, $2)",
+            tsquery,
+            None if accounts is None else list(accounts),
+        )
+    )
+
+
+async def ranks(
+    connection: Connection, caller: Caller, message_ids: list[UUID], tsquery: str
+) -> dict[UUID, float]:
+    """How much each of these messages has of the words asked for, and where."""
+    rows = await connection.fetch(
+        """
+        SELECT message_id,
+               ts_rank('{0.1, 0.3, 0.5, 1.0}', words, $4::text::tsquery, 1)::float8 AS rank
+          FROM (
+            SELECT message_id, tenant_id, account_id, words FROM words_live
+            UNION ALL
+            SELECT message_id, tenant_id, account_id, words FROM words_arriving
+          ) AS held
+         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+        """,
+        caller.tenant_id,
+        caller.account_ids,
+        message_ids,
+        tsquery,
+    )
+    return {row["message_id"]: row["rank"] for row in rows}
 
 
 async def verdicts(
@@ -90,7 +148,7 @@ async def texts(
     rows = await connection.fetch(
         """
         SELECT message_id, subject, sender, recipients_to, recipients_cc, recipients_bcc,
-               filenames, list_id, header_id, preview, body, attachment_count
+               filenames, list_id, header_id, preview, body, attachment_count, traits, text_is_cut
           FROM document_text
          WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
         """,
@@ -98,19 +156,23 @@ async def texts(
         caller.account_ids,
         message_ids,
     )
-    return {
-        row["message_id"]: Kept(
-            subject=row["subject"],
-            sender=row["sender"],
-            recipients_to=row["recipients_to"],
-            recipients_cc=row["recipients_cc"],
-            recipients_bcc=row["recipients_bcc"],
-            filenames=row["filenames"],
-            list_id=row["list_id"],
-            header_id=row["header_id"],
-            preview=row["preview"],
-            body=row["body"],
-            attachment_count=row["attachment_count"],
-        )
-        for row in rows
-    }
+    return {row["message_id"]: kept_of_row(row) for row in rows}
+
+
+def kept_of_row(row: Mapping[str, Any]) -> Kept:
+    """What a message says, from its row of `document_text`."""
+    return Kept(
+        subject=row["subject"],
+        sender=row["sender"],
+        recipients_to=row["recipients_to"],
+        recipients_cc=row["recipients_cc"],
+        recipients_bcc=row["recipients_bcc"],
+        filenames=row["filenames"],
+        list_id=row["list_id"],
+        header_id=row["header_id"],
+        preview=row["preview"],
+        body=row["body"],
+        attachment_count=row["attachment_count"],
+        traits=row["traits"],
+        text_is_cut=row["text_is_cut"],
+    )
