@@ -1,0 +1,176 @@
+"""How fast messages are found, from ten thousand to a million, beside what others do.
+
+    ./just bench search                      a million messages: some minutes to make them
+    ./just bench search --messages 50000     a smaller one
+
+Row-level security is on, and forty other tenants have mail, too. The last line alone is for
+programs.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import asyncpg
+
+from benchmarks.machine import hardware
+from benchmarks.say import say, title
+from benchmarks.search_bench.asking import (
+    Times,
+    clients,
+    in_service,
+    naively,
+    one_client,
+    questions,
+    without_lines,
+)
+from benchmarks.search_bench.corpus import OLD_WORD, VOCABULARY, fill, put_in_order, word
+from benchmarks.search_bench.indexing import rate
+from benchmarks.search_bench.peers import peers
+from services.indexer.store.codec import teach_tsvector
+from shared.contracts.mail import MessagesFilled, MessagesSynced
+from shared.db import Pool
+from tests.platform import Platform, running_platform
+
+STEPS = (10_000, 100_000, 1_000_000)
+PEERS = (10_000, 50_000)
+CLIENTS = 16
+_QUESTIONS = 300
+_NAIVE_QUESTIONS = 100
+_PLOT_COLUMNS = 50
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--indexed", type=int, default=10_000, help="to measure indexing with")
+    parser.add_argument("--without-peers", action="store_true")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    machine = hardware()
+    count: int = arguments.messages
+    sizes = [step for step in STEPS if step < count] + [count]
+    figures: dict[str, object] = {"messages": count}
+    growth: dict[int, Times] = {}
+    async with running_platform() as platform:
+        title("the indexer alone, from the bus (fsync is off)")
+        for kind, name in ((MessagesSynced, "live"), (MessagesFilled, "bulk")):
+            per_second = await rate(platform, kind, arguments.indexed)
+            figures[f"{name}_index_messages_per_second"] = per_second
+            await platform.empty()
+        figures["index_messages_per_second"] = figures["bulk_index_messages_per_second"]
+        held, built = 0, 0.0
+        for size in sizes:
+            title(f"{size:,} messages")
+            admin = await asyncpg.connect(platform.admin_database_url)
+            await teach_tsvector(admin)
+            since = time.perf_counter()
+            await fill(admin, first=held, end=size, count=count)
+            await put_in_order(admin)
+            built += time.perf_counter() - since
+            held = size
+            say(f"built at {held / built:,.0f} messages/s; {await space(admin)}")
+            await admin.close()
+            async with request_pool(platform) as pool:
+                asked = questions(_QUESTIONS, size)
+                await one_client("warming up", pool, asked, in_service)
+                growth[size] = await one_client("one client, warm", pool, asked, in_service)
+        async with request_pool(platform) as pool:
+            figures |= await whole(platform, pool, count)
+    figures |= {
+        "p50_milliseconds": growth[count].at(0.5),
+        "p95_milliseconds": growth[count].at(0.95),
+        "p99_milliseconds": growth[count].at(0.99),
+    }
+    title("how it grows")
+    plot(growth)
+    if not arguments.without_peers:
+        title("notmuch and mu on the same messages")
+        dice = random.Random("words")
+        words = [word(dice.randrange(VOCABULARY)) for _ in range(25)]
+        with tempfile.TemporaryDirectory(prefix="postbus-bench-") as directory:
+            for size in [size for size in PEERS if size <= count] or [count]:
+                figures |= peers(Path(directory), size, words)
+        figures["notmuch_p50_milliseconds"] = next(
+            (figures[name] for name in figures if name.startswith("notmuch") and "p50" in name),
+            None,
+        )
+    say(
+        json.dumps(
+            {"benchmark": "search"}
+            | figures
+            | machine
+            | {"seconds": round(time.monotonic() - began)}
+        )
+    )
+    return 0
+
+
+async def whole(platform: Platform, pool: Pool, count: int) -> dict[str, object]:
+    """What is asked of the largest corpus only."""
+    title("all of them")
+    asked = questions(_QUESTIONS, count)
+    bare = await one_client("without lines", pool, asked, without_lines)
+    many = await clients(f"{CLIENTS} clients", CLIENTS, pool, asked * 2)
+    old = await one_client(f"dense in old mail only: {OLD_WORD}", pool, [OLD_WORD] * 20, in_service)
+    naive = await one_client("naive: @@, newest first", pool, asked[:_NAIVE_QUESTIONS], naively)
+    await pool.close()
+    await platform.postgres.stop()
+    await platform.postgres.start()
+    async with request_pool(platform) as again:
+        restarted = await one_client("after a restart of PostgreSQL", again, asked, in_service)
+    return {
+        "without_lines_p99_milliseconds": bare.at(0.99),
+        "p99_16_clients_milliseconds": many.at(0.99),
+        "dense_old_milliseconds": old.at(0.99),
+        "naive_p99_milliseconds": naive.at(0.99),
+        "restarted_p99_milliseconds": restarted.at(0.99),
+    }
+
+
+@asynccontextmanager
+async def request_pool(platform: Platform) -> AsyncGenerator[Pool]:
+    """Connections as those who search have them."""
+    async with asyncpg.create_pool(
+        platform.database_url("indexer_request"),
+        min_size=CLIENTS,
+        max_size=CLIENTS,
+        server_settings={"jit": "off"},
+    ) as pool:
+        yield pool
+
+
+async def space(admin: asyncpg.Connection) -> str:
+    """What the tables and the index of words take."""
+    row = await admin.fetchrow(
+        """
+        SELECT pg_size_pretty(pg_relation_size('indexer.words_live_by_words')) AS index,
+               pg_size_pretty(pg_table_size('indexer.words_live')) AS words,
+               pg_size_pretty(pg_table_size('indexer.document_text')) AS texts,
+               pg_size_pretty(pg_total_relation_size('indexer.document')) AS documents
+        """
+    )
+    assert row is not None
+    return ", ".join(f"{name} {size}" for name, size in row.items())
+
+
+def plot(growth: dict[int, Times]) -> None:
+    """Milliseconds by messages, as a table and as bars."""
+    say(f"{'messages':>12} {'p50':>8} {'p95':>8} {'p99':>8}  p99")
+    most = max(times.at(0.99) for times in growth.values())
+    for size, times in growth.items():
+        bar = "█" * max(1, round(times.at(0.99) / most * _PLOT_COLUMNS))
+        say(f"{size:12,} {times.at(0.5):8.2f} {times.at(0.95):8.2f} {times.at(0.99):8.2f}  {bar}")
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,108 @@
+"""How fast the indexer alone takes in what the bus tells: live, and by the way of a first sync."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from uuid import UUID
+
+import asyncpg
+
+from benchmarks.say import say
+from benchmarks.search_bench.corpus import ACCOUNT, MAILBOX, Made, message
+from shared.contracts.envelope import encode, pack
+from shared.contracts.mail import (
+    PAGE_MESSAGES,
+    Address,
+    Arrival,
+    Content,
+    MessagesFilled,
+    MessagesSynced,
+    State,
+    SyncedMessage,
+)
+from tests.platform import Platform
+
+_PATIENCE_SECONDS = 300
+_LOOK_SECONDS = 0.02
+_TENANT = UUID("0190a000-0000-7000-8000-0000000000ff")
+
+
+async def rate(platform: Platform, kind: type[MessagesSynced], messages: int) -> float:
+    """Messages per second, from the first page's being read to every message's being found."""
+    pages = [
+        _page(kind, range(first, min(first + PAGE_MESSAGES, messages)), messages)
+        for first in range(0, messages, PAGE_MESSAGES)
+    ]
+    async with platform.admin_bus() as client:
+        stream = client.jetstream()
+        for page in pages:
+            await stream.publish(page.channel, pack(encode(page)))
+    admin = await asyncpg.connect(platform.admin_database_url)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.indexer"),
+        env={**os.environ, **platform.environment("indexer"), "INDEXER_PROBE_PORT": "0"},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not await _taken_in(admin):
+                await asyncio.sleep(_LOOK_SECONDS)
+            already, began = await _taken_in(admin), time.perf_counter()
+            while await _in_index(admin) < messages:
+                await asyncio.sleep(_LOOK_SECONDS)
+            seconds = time.perf_counter() - began
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+        await admin.close()
+    per_second = (messages - already) / seconds
+    way = "bulk" if kind is MessagesFilled else "live"
+    say(f"indexer alone, from the bus, {way:4}: {per_second:10,.0f} messages/s")
+    return round(per_second)
+
+
+async def _taken_in(admin: asyncpg.Connection) -> int:
+    return await admin.fetchval("SELECT count(*) FROM indexer.document_text") or 0
+
+
+async def _in_index(admin: asyncpg.Connection) -> int:
+    return await admin.fetchval("SELECT count(*) FROM indexer.words_live") or 0
+
+
+def _page(kind: type[MessagesSynced], numbers: range, count: int) -> MessagesSynced:
+    return kind(
+        tenant_id=_TENANT,
+        account_id=ACCOUNT,
+        messages=tuple(_told(message(number, count)) for number in numbers),
+    )
+
+
+def _told(made: Made) -> SyncedMessage:
+    kept = made.kept
+    return SyncedMessage(
+        message_id=made.message_id,
+        revision=made.number + 1,
+        arrival=Arrival.BACKFILL,
+        content_id=made.message_id.bytes,
+        content=Content(
+            subject=kept.subject,
+            sender=_address(kept.sender[0]),
+            to=(_address(kept.recipients_to[0]),),
+            message_id=kept.header_id,
+            received_at=made.received_at,
+            size_bytes=len(kept.body) + 900,
+            preview=kept.preview,
+            text=kept.body,
+        ),
+        state=State(
+            mailbox_id=MAILBOX, keywords=frozenset(made.keywords), thread_id=made.message_id
+        ),
+    )
+
+
+def _address(person: str) -> Address:
+    name, _, email = person.partition(" <")
+    return Address(name, email.rstrip(">"))
