@@ -12,7 +12,7 @@ Answers:  ReadUpload
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, api_token, invitation, account,
           account_share, mailbox, message, retelling, audit_difference, submission, log_position,
-          event_log, upload, upload_piece, upload_use, idempotency_key, job, intent, intent_clock,
-          intent_message, confirmed, outbox
+          event_log, audit_log, audit_position, upload, upload_piece, upload_use, idempotency_key,
+          job, intent, intent_clock, intent_message, confirmed, outbox
 Speaks:   HTTP, under /api/v1
 """

@@ -158,6 +158,12 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     tombstone_days: int = Field(
         default=90, ge=1, description="How long it is remembered that a message is gone."
     )
+    audit_days: int = Field(
+        default=365, ge=90, description="How long it is kept who did what in a tenant."
+    )
+    audit_poll_seconds: float = Field(
+        default=5.0, gt=0, description="How often it is written down who did what."
+    )
     forget_poll_seconds: float = Field(
         default=10.0, gt=0, description="How often work of deletion is looked for."
     )
@@ -196,6 +202,10 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     @property
     def job_keep(self) -> timedelta:
         return timedelta(days=self.job_days)
+
+    @property
+    def audit_keep(self) -> timedelta:
+        return timedelta(days=self.audit_days)
 
     @property
     def tombstone_keep(self) -> timedelta:

@@ -15,6 +15,7 @@ from services.api.actions.forget_uploads import forget_uploads
 from services.api.actions.gather_jobs import gather_some
 from services.api.actions.repeating import forget_keys
 from services.api.actions.sweep_unseen import sweep_unseen
+from services.api.actions.write_audit import forget_audit, write_audit
 from services.api.world import World
 from shared.db import putting_off
 from shared.telemetry import until_one_ends
@@ -27,7 +28,7 @@ _HOUSEKEEPING_SECONDS = 3600.0
 
 async def work(world: World) -> None:
     """Run for ever; ends with the first error that is not the database's absence."""
-    await until_one_ends(_delete(world), _gather(world), _housekeep(world))
+    await until_one_ends(_delete(world), _gather(world), _audit(world), _housekeep(world))
 
 
 async def _delete(world: World) -> None:
@@ -59,6 +60,13 @@ async def _gather(world: World) -> None:
             continue
 
 
+async def _audit(world: World) -> None:
+    """Write down who did what, a little later than it was done."""
+    while True:
+        await _patiently(lambda: write_audit(world.pool))
+        await asyncio.sleep(world.settings.audit_poll_seconds)
+
+
 async def _housekeep(world: World) -> None:
     settings = world.settings
     while True:
@@ -66,6 +74,7 @@ async def _housekeep(world: World) -> None:
         await _patiently(lambda: forget_tombstones(world.pool, settings.tombstone_keep))
         await _patiently(lambda: forget_jobs(world.pool, settings.job_keep))
         await _patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
+        await _patiently(lambda: forget_audit(world.pool, settings.audit_keep))
         await _patiently(lambda: forget_uploads(world.pool, settings.upload_keep))
         await _patiently(lambda: forget_keys(world.pool))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     SESSION = "ses"
     IMAGE_SENDER = "ims"
     INVITATION = "inv"
+    AUDIT = "aud"
 
 
 class NotAnId(ValueError):

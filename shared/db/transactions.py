@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from shared.contracts.envelope import Caller
+from shared.contracts.envelope import Caller, encode
 from shared.db.pool import Connection, Pool
 
 T = TypeVar("T")
@@ -19,20 +19,30 @@ async def tenant_transaction(pool: Pool, caller: Caller) -> AsyncGenerator[Conne
     """The only way to a request connection: a transaction that sees what this caller may see.
 
     Row-level security reads `postbus.tenant`, `postbus.accounts` and `postbus.person`; they end
-    with the transaction. No accounts means no rows of accounts.
+    with the transaction. No accounts means no rows of accounts. `postbus.actor` is for rows that
+    say who wrote them.
     """
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
             """
             SELECT set_config('postbus.tenant', $1, true),
                    set_config('postbus.accounts', $2, true),
-                   set_config('postbus.person', $3, true)
+                   set_config('postbus.person', $3, true),
+                   set_config('postbus.actor', $4, true)
             """,
             str(caller.tenant_id),
             "{" + ",".join(str(account_id) for account_id in caller.account_ids) + "}",
             str(caller.person_id or ""),
+            _actor(caller),
         )
         yield connection
+
+
+def _actor(caller: Caller) -> str:
+    if caller.person_id is None:
+        return ""
+    said = {"person": caller.person_id, "token": caller.token_id, "request": caller.request_id}
+    return encode({name: value for name, value in said.items() if value is not None}).decode()
 
 
 async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from services.api.actions.sessions import Issuer, SignedIn, issue
+from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
 from services.api.domain import passwords
 from services.api.domain.refusals import (
     InvitationInvalid,
@@ -14,7 +14,7 @@ from services.api.domain.refusals import (
     RegistrationClosed,
 )
 from services.api.domain.tokens import Claims, secret_hash
-from services.api.store import members, people
+from services.api.store import audit_log, members, people
 from services.api.store.people import Client
 from shared.db import Pool
 
@@ -79,6 +79,7 @@ async def accept_invitation(
             )
             person = await people.member(connection, asked.tenant_id, person_id)
             assert person is not None, "joined above"
+            await audit_log.note(connection, signed_in(person, client, now, "member.joined"))
             return await issue(connection, issuer, person, claims, now)
     except asyncpg.UniqueViolationError:
         # Somebody registered with this address in between: they are known now.

@@ -4,19 +4,23 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from services.api.actions.disconnecting import disconnect
+from services.api.actions.identify_caller import Who
 from services.api.domain.logbook import Entry
 from services.api.domain.refusals import LastOwner, NotFound, NotPermitted
 from services.api.domain.rights import Role, may_appoint
-from services.api.store import log, members
+from services.api.store import audit_log, log, members
 from services.api.store.members import Member
+from shared.contracts.ids import Kind, shown
 from shared.db import Connection, Pool, in_transaction
 
 
-async def appoint(pool: Pool, tenant_id: UUID, by: Role, person_id: UUID, role: Role) -> Member:
+async def appoint(pool: Pool, who: Who, by: Role, person_id: UUID, role: Role) -> Member:
     """The member with another role, from their next request on.
 
     Raises NotFound, NotPermitted, LastOwner.
     """
+
+    tenant_id = who.tenant_id
 
     async def work(connection: Connection) -> Member:
         member = await _held(connection, tenant_id, person_id, by)
@@ -25,6 +29,12 @@ async def appoint(pool: Pool, tenant_id: UUID, by: Role, person_id: UUID, role: 
         if role is not Role.OWNER:
             await _keep_an_owner(connection, tenant_id, member)
         await members.change_role(connection, tenant_id, person_id, role)
+        appointed = who.did(
+            "member.appointed",
+            subject=shown(Kind.USER, person_id),
+            details={"role": role.value, "was": member.role},
+        )
+        await audit_log.note(connection, appointed)
         changed = await members.by_id(connection, tenant_id, person_id)
         assert changed is not None, "held above"
         return changed
@@ -33,7 +43,7 @@ async def appoint(pool: Pool, tenant_id: UUID, by: Role, person_id: UUID, role: 
 
 
 async def let_go(
-    pool: Pool, tenant_id: UUID, by: Role, person_id: UUID, *, accounts_to: UUID | None
+    pool: Pool, who: Who, by: Role, person_id: UUID, *, accounts_to: UUID | None
 ) -> dict[UUID, int]:
     """They belong to the tenant no more, and nothing they were given there is good.
 
@@ -41,6 +51,7 @@ async def let_go(
     NotFound, NotPermitted, LastOwner.
     """
     now = datetime.now(UTC)
+    tenant_id = who.tenant_id
 
     async def work(connection: Connection) -> dict[UUID, int]:
         member = await _held(connection, tenant_id, person_id, by)
@@ -54,6 +65,12 @@ async def let_go(
             gone = await members.accounts_of(connection, tenant_id, person_id)
             entries = await disconnect(connection, tenant_id, gone, now)
         await members.remove(connection, tenant_id, person_id)
+        gone_member = who.did(
+            "member.removed",
+            subject=shown(Kind.USER, person_id),
+            details={"email": member.email},
+        )
+        await audit_log.note(connection, gone_member)
         return await log.append(connection, entries)
 
     return await in_transaction(pool, work)

@@ -2,20 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime
-from uuid import UUID
 
+from services.api.actions.identify_caller import Who
 from services.api.domain import passwords
 from services.api.domain.refusals import PasswordWrong, TokenRefused
-from services.api.store import people
+from services.api.store import audit_log, people
 from shared.db import Pool
 
 
 async def change_password(
     pool: Pool,
+    who: Who,
     *,
-    tenant_id: UUID,
-    person_id: UUID,
-    session_id: UUID | None,
     current: str,
     new: str,
 ) -> None:
@@ -24,12 +22,15 @@ async def change_password(
     Raises PasswordWrong, and says so also to whoever found an open session: they cannot keep it.
     """
     async with pool.acquire() as connection:
-        person = await people.member(connection, tenant_id, person_id)
+        person = await people.member(connection, who.tenant_id, who.person_id)
     if person is None:
         raise TokenRefused
     if not await asyncio.to_thread(passwords.matches, person.password_hash, current):
         raise PasswordWrong(pointers=("/current_password",))
     hashed = await asyncio.to_thread(passwords.hashed, new)
     async with pool.acquire() as connection, connection.transaction():
-        await people.change_password_hash(connection, person_id, hashed)
-        await people.revoke_sessions(connection, person_id, datetime.now(UTC), but=session_id)
+        await people.change_password_hash(connection, who.person_id, hashed)
+        await people.revoke_sessions(
+            connection, who.person_id, datetime.now(UTC), but=who.session_id
+        )
+        await audit_log.note(connection, who.did("password.changed"))

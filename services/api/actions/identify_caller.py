@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from services.api.domain.refusals import TokenRefused
 from services.api.domain.rights import Role, Scope, administers_all, scopes_of
 from services.api.domain.tokens import Claims, TokenKeys, claims_of, secret_hash
-from services.api.store import people
+from services.api.store import audit_log, people
+from services.api.store.audit_log import AuditEntry
 from services.api.store.people import Access
 from shared.contracts.envelope import Caller
+from shared.contracts.ids import Kind, shown
 from shared.db import Pool
 
 #: That somebody was here is written down again after this long; not with every request.
@@ -43,6 +45,22 @@ class Who:
     person_id: UUID
     session_id: UUID | None
     token_id: UUID | None
+    address: str = ""
+    request_id: str | None = None
+
+    def did(self, action: str, *, subject: str | None = None, **more: Any) -> AuditEntry:
+        """What the audit is to say that they did now."""
+        return AuditEntry(
+            tenant_id=self.tenant_id,
+            occurred_at=datetime.now(UTC),
+            action=action,
+            person_id=self.person_id,
+            token_id=self.token_id,
+            address=self.address,
+            request_id=self.request_id,
+            subject=subject,
+            **more,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +131,26 @@ async def identify_caller(
                 address=address,
                 expires_at=now + session_lives if session_lives else None,
             )
-    return _identity(proof, access, request_id)
+            if access.token_id is not None and _is_news(access, address, now):
+                used = _identity(proof, access, request_id, address).claims.did(
+                    "token.used", subject=shown(Kind.TOKEN, access.token_id)
+                )
+                await audit_log.note(connection, used)
+    return _identity(proof, access, request_id, address)
 
 
 def _is_stale(access: Access, now: datetime) -> bool:
     return access.used_at is None or now - access.used_at > _SEEN_AGAIN
 
 
-def _identity(proof: Proof, access: Access, request_id: str | None) -> Identity:
+def _is_news(access: Access, address: str, now: datetime) -> bool:
+    """The audit tells that a token is used, from where, and once an hour that it still is."""
+    if access.used_at is None or access.used_from != address:
+        return True
+    return access.used_at.replace(minute=0, second=0) < now.replace(minute=0, second=0)
+
+
+def _identity(proof: Proof, access: Access, request_id: str | None, address: str) -> Identity:
     role = Role(access.role)
     caller = Caller(
         tenant_id=access.tenant_id,
@@ -136,6 +166,8 @@ def _identity(proof: Proof, access: Access, request_id: str | None) -> Identity:
             person_id=access.person_id,
             session_id=access.session_id,
             token_id=access.token_id,
+            address=address,
+            request_id=request_id,
         ),
         role=role,
         scopes=scopes_of(role, access.scopes),

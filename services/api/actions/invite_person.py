@@ -2,19 +2,19 @@
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from msgspec import structs
 from uuid_utils.compat import uuid7
 
+from services.api.actions.identify_caller import Who
 from services.api.domain.tokens import KEY_BYTES, invitation_token, secret_hash
-from services.api.store import members
+from services.api.store import audit_log, members
 from services.api.store.members import Invitation
 from shared.db import Pool
 
 
 async def invite_person(
-    pool: Pool, tenant_id: UUID, by: UUID, *, email: str, role: str, lives: timedelta
+    pool: Pool, who: Who, *, email: str, role: str, lives: timedelta
 ) -> tuple[Invitation, str]:
     """The invitation, and the token that its link carries: shown this once."""
     token = invitation_token(secrets.token_bytes(KEY_BYTES))
@@ -23,10 +23,12 @@ async def invite_person(
         invitation_id=uuid7(),
         email=email,
         role=role,
-        invited_by=by,
+        invited_by=who.person_id,
         created_at=now,
         expires_at=now + lives,
     )
     async with pool.acquire() as connection, connection.transaction():
-        kept = await members.invite(connection, tenant_id, invitation, secret_hash(token))
+        kept = await members.invite(connection, who.tenant_id, invitation, secret_hash(token))
+        asked = who.did("member.invited", subject=email, details={"role": role})
+        await audit_log.note(connection, asked)
     return structs.replace(invitation, invitation_id=kept), token

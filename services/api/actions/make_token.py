@@ -6,17 +6,19 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from services.api.actions.identify_caller import Who
 from services.api.domain.tokens import KEY_BYTES, api_token, prefix_of, secret_hash
-from services.api.store import tokens
+from services.api.store import audit_log, tokens
 from services.api.store.tokens import ApiToken
 from shared.contracts.envelope import Caller
+from shared.contracts.ids import Kind, shown
 from shared.db import Pool, tenant_transaction
 
 
 async def make_token(
     pool: Pool,
     caller: Caller,
-    person_id: UUID,
+    who: Who,
     *,
     name: str,
     scopes: list[str],
@@ -35,5 +37,11 @@ async def make_token(
         expires_at=expires_at,
     )
     async with tenant_transaction(pool, caller) as connection:
-        await tokens.add(connection, caller.tenant_id, person_id, token, secret_hash(secret))
+        await tokens.add(connection, caller.tenant_id, who.person_id, token, secret_hash(secret))
+        made = who.did(
+            "token.made",
+            subject=shown(Kind.TOKEN, token.token_id),
+            details={"name": name, "scopes": scopes},
+        )
+        await audit_log.note(connection, made)
     return token, secret

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from services.api.actions.sessions import signed_in
 from services.api.actions.signing_in import prove_password
 from services.api.domain.tokens import KEY_BYTES, cookie_secret, secret_hash
-from services.api.store import people
+from services.api.store import audit_log, people
 from services.api.store.people import Client, Person
 from shared.db import Pool
 
@@ -40,9 +41,10 @@ async def open_browser_session(
     its hash.
     """
     person, rehashed = await prove_password(
-        pool, email=email, password=password, tenant_id=tenant_id
+        pool, email=email, password=password, tenant_id=tenant_id, client=client
     )
     secret = cookie_secret(secrets.token_bytes(KEY_BYTES))
+    now = datetime.now(UTC)
     async with pool.acquire() as connection, connection.transaction():
         if rehashed:
             await people.change_password_hash(connection, person.person_id, rehashed)
@@ -51,8 +53,9 @@ async def open_browser_session(
             session_id=uuid7(),
             tenant_id=person.tenant_id,
             person_id=person.person_id,
-            expires_at=datetime.now(UTC) + lives,
+            expires_at=now + lives,
             client=client,
             cookie_hash=secret_hash(secret),
         )
+        await audit_log.note(connection, signed_in(person, client, now, "session.opened"))
     return BrowserSession(person, secret)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from services.api.actions.sessions import Issuer, SignedIn, issue
+from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
 from services.api.domain import passwords
 from services.api.domain.refusals import AddressTaken
 from services.api.domain.tokens import Claims
-from services.api.store import people
+from services.api.store import audit_log, people
 from services.api.store.people import Client, Person
 from shared.db import Pool
 
@@ -50,6 +50,7 @@ async def register_person(
                 expires_at=now + issuer.refresh_lives,
                 client=client,
             )
+            await audit_log.note(connection, signed_in(person, client, now, "person.registered"))
             return await issue(connection, issuer, person, claims, now)
     except asyncpg.UniqueViolationError as error:
         if error.as_dict().get("constraint_name") == "person_has_one_address":

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from services.api.actions.sessions import Issuer, SignedIn, issue
+from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
 from services.api.domain.refusals import TokenRefused
 from services.api.domain.tokens import Claims, secret_hash
-from services.api.store import people
+from services.api.store import audit_log, people
+from services.api.store.people import Client
 from shared.db import Pool
 
 log = structlog.get_logger()
@@ -34,5 +35,7 @@ async def renew_session(pool: Pool, issuer: Issuer, *, refresh_token: str) -> Si
                 return await issue(connection, issuer, known.person, claims, now)
         elif known is not None:
             await people.revoke_session(connection, known.person.tenant_id, known.session_id, now)
+            again = signed_in(known.person, Client(), now, "session.stolen")
+            await audit_log.note(connection, again)
             log.warning("refresh token came again, session revoked", session=str(known.session_id))
     raise TokenRefused("The refresh token is unknown, used, expired or revoked.")

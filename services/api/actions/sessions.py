@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from services.api.domain.tokens import KEY_BYTES, Claims, TokenKeys, access_token, secret_hash
 from services.api.domain.tokens import refresh_token as refresh_token_of
 from services.api.store import people
-from services.api.store.people import Person
+from services.api.store.audit_log import AuditEntry
+from services.api.store.people import Client, Person
 from shared.db import Connection
 
 
@@ -31,6 +32,18 @@ class SignedIn:
 
     def __repr__(self) -> str:
         return f"SignedIn(person {self.person.person_id}, tokens hidden)"
+
+
+def signed_in(person: Person, client: Client, now: datetime, action: str) -> AuditEntry:
+    """What the audit says of somebody who came in, or was kept out."""
+    return AuditEntry(
+        tenant_id=person.tenant_id,
+        occurred_at=now,
+        action=action,
+        person_id=person.person_id,
+        address=client.address,
+        details={"client": client.name},
+    )
 
 
 async def issue(

@@ -1,17 +1,22 @@
 """What every way to sign in begins with: an address and a password that belong together."""
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import UUID
 
+from services.api.actions.sessions import signed_in
 from services.api.domain import passwords
 from services.api.domain.refusals import SignInRefused
-from services.api.store import people
-from services.api.store.people import Person
+from services.api.store import audit_log, people
+from services.api.store.audit_log import AuditEntry
+from services.api.store.people import Client, Person
 from shared.db import Pool
+
+_NOBODYS = UUID(int=0)
 
 
 async def prove_password(
-    pool: Pool, *, email: str, password: str, tenant_id: UUID | None
+    pool: Pool, *, email: str, password: str, tenant_id: UUID | None, client: Client
 ) -> tuple[Person, str | None]:
     """Who this is, and their password hashed anew where it was hashed by weaker rules.
 
@@ -23,6 +28,21 @@ async def prove_password(
     # Checked also when there is nobody, and without holding a connection meanwhile.
     right = await asyncio.to_thread(passwords.matches, kept, password)
     if person is None or not right:
+        now = datetime.now(UTC)
+        # Where nobody has the address, too, and as much: the operator's to see, and nobody's.
+        refused = (
+            signed_in(person, client, now, "session.refused")
+            if person
+            else AuditEntry(
+                tenant_id=_NOBODYS,
+                occurred_at=now,
+                action="session.refused",
+                address=client.address,
+                details={"client": client.name},
+            )
+        )
+        async with pool.acquire() as connection:
+            await audit_log.note(connection, refused)
         raise SignInRefused
     outdated = passwords.is_outdated(kept)
     return person, await asyncio.to_thread(passwords.hashed, password) if outdated else None

@@ -72,6 +72,11 @@ class EventType(StrEnum):
     SUBMISSION_OTHER = "submission.other"
 
 
+def is_audited(kind: str) -> bool:
+    """Whether the audit tells of it where somebody did it; that mail was read, it does not."""
+    return kind != EventType.MESSAGE_UPDATED and not kind.startswith("job.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One row of the log before it has its number."""

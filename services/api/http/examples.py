@@ -17,6 +17,7 @@ from services.api.http.accounts import (
     Server,
     ShownAccount,
 )
+from services.api.http.audit import AuditPage, ShownAuditEntry
 from services.api.http.auth import (
     Acceptance,
     Credentials,
@@ -314,6 +315,22 @@ ANSWERS: tuple[Struct, ...] = (
                 created_at=_NOON,
                 used_at=_NOON,
                 expires_at=_FRIDAY,
+            )
+        ]
+    ),
+    AuditPage(
+        items=[
+            ShownAuditEntry(
+                id=shown(Kind.AUDIT, UUID("01936d30-ab3c-7e5f-9a16-4c8e2d6b7f91")),
+                occurred_at=_NOON,
+                action="token.made",
+                user_id=_USER,
+                token_id=None,
+                address="192.0.2.17",
+                request_id="019ac3c5-9d3f-7c51-b2a0-5f5d3c5f8a11",
+                account_id=None,
+                subject=_TOKEN.id,
+                details={"name": "Backup at home", "scopes": ["events:read", "mail:read"]},
             )
         ]
     ),

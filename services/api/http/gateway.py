@@ -13,6 +13,7 @@ from services.api.http import (
     account_tests,
     accounts,
     attachments,
+    audit,
     auth,
     changing,
     changing_mailboxes,
@@ -75,6 +76,7 @@ def gateway(world: World) -> Surroundings:
             sharing.router(),
             me.router(),
             *members.routers(),
+            audit.router(),
             tokens.router(),
         ],
     )

@@ -15,7 +15,7 @@ from services.api.http.bodies import Body
 from services.api.http.moments import Moment
 from services.api.http.scopes import needs, needs_session
 from services.api.http.signed_in import Asking, id_of, world_of
-from services.api.store import people, sessions
+from services.api.store import audit_log, people, sessions
 from services.api.store.sessions import Session
 from shared.contracts.ids import Kind, shown
 from shared.db import tenant_transaction
@@ -111,6 +111,7 @@ async def end_session(request: Asking, session_id: FromPath[str]) -> None:
     async with tenant_transaction(world_of(request).request_pool, request.user.caller) as each:
         if not await sessions.revoke(each, who.tenant_id, who.person_id, ended, datetime.now(UTC)):
             raise NotFound
+        await audit_log.note(each, who.did("session.ended", subject=session_id))
 
 
 @post(
@@ -124,9 +125,7 @@ async def password(request: Asking, data: JSONBody[ChangedPassword]) -> None:
     await guess_again(request)
     await change_password(
         world_of(request).pool,
-        tenant_id=who.tenant_id,
-        person_id=who.person_id,
-        session_id=who.session_id,
+        who,
         current=data.current_password.get_secret_value(),
         new=data.new_password.get_secret_value(),
     )

@@ -17,6 +17,7 @@ from services.api.http.moments import Moment
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.store import audit_log
 from services.api.store import members as store
 from services.api.store.members import Invitation, Member
 from shared.contracts.ids import Kind, shown
@@ -93,7 +94,7 @@ async def change(
     return _member(
         await appoint(
             world_of(request).pool,
-            identity.claims.tenant_id,
+            identity.claims,
             identity.role,
             id_of(Kind.USER, user_id),
             data.role,
@@ -119,7 +120,7 @@ async def remove(
     world, identity = world_of(request), request.user
     grew = await let_go(
         world.pool,
-        identity.claims.tenant_id,
+        identity.claims,
         identity.role,
         id_of(Kind.USER, user_id),
         accounts_to=None if accounts_to is None else id_of(Kind.USER, accounts_to),
@@ -141,8 +142,7 @@ async def invite(request: Asking, data: JSONBody[NewInvitation]) -> Response[Mad
         raise Invalid([FieldProblem(pointer="/role", message=message, code="not_permitted")])
     invitation, token = await invite_person(
         world.pool,
-        identity.claims.tenant_id,
-        identity.claims.person_id,
+        identity.claims,
         email=data.email,
         role=data.role.value,
         lives=world.settings.invitation_lives,
@@ -173,8 +173,11 @@ async def withdraw(request: Asking, invitation_id: FromPath[str]) -> None:
     caller = request.user.caller
     asked = id_of(Kind.INVITATION, invitation_id)
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
-        if await store.withdraw(connection, caller.tenant_id, asked) is None:
+        email = await store.withdraw(connection, caller.tenant_id, asked)
+        if email is None:
             raise NotFound
+        withdrawn = request.user.claims.did("invitation.withdrawn", subject=email)
+        await audit_log.note(connection, withdrawn)
 
 
 def routers() -> list[Router]:

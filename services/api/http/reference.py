@@ -62,6 +62,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("get", "/accounts/{account_id}/sharing"): ("not_found",),
     ("put", "/accounts/{account_id}/sharing"): ("not_found",),
+    ("get", "/audit"): ("cursor_invalid", "not_found", "validation_failed"),
     ("get", "/members"): (),
     ("patch", "/members/{user_id}"): ("not_found", "last_owner"),
     ("delete", "/members/{user_id}"): ("not_found", "last_owner", "validation_failed"),

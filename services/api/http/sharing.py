@@ -14,7 +14,7 @@ from services.api.http.bodies import Body
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
-from services.api.store import members
+from services.api.store import audit_log, members
 from shared.contracts.ids import Kind, NotAnId, read, shown
 from shared.db import tenant_transaction
 
@@ -91,6 +91,13 @@ async def share(
         ):
             raise NotFound
         found = await members.sharing_of(connection, caller.tenant_id, shared)
+        done = request.user.claims.did(
+            "account.shared",
+            account_id=shared,
+            subject=account_id,
+            details={"everyone": data.everyone, "members": list(data.members)},
+        )
+        await audit_log.note(connection, done)
     if found is None:
         raise NotFound
     return _sharing(found)

@@ -18,6 +18,7 @@ from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.repeating import UNKEPT
 from services.api.http.scopes import needs_session
 from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.store import audit_log
 from services.api.store import tokens as store
 from shared.contracts.ids import Kind, NotAnId, read, shown
 from shared.db import tenant_transaction
@@ -94,7 +95,7 @@ async def create(request: Asking, data: JSONBody[NewToken]) -> Response[MadeToke
     token, secret = await make_token(
         world_of(request).request_pool,
         identity.caller,
-        identity.claims.person_id,
+        identity.claims,
         name=data.name,
         scopes=sorted(set(data.scopes)),
         account_ids=account_ids,
@@ -122,8 +123,11 @@ async def remove(request: Asking, token_id: FromPath[str]) -> None:
     who = request.user.claims
     removed = id_of(Kind.TOKEN, token_id)
     async with tenant_transaction(world_of(request).request_pool, request.user.caller) as each:
-        if await store.remove(each, who.tenant_id, who.person_id, removed) is None:
+        name = await store.remove(each, who.tenant_id, who.person_id, removed)
+        if name is None:
             raise NotFound
+        taken = who.did("token.removed", subject=token_id, details={"name": name})
+        await audit_log.note(each, taken)
 
 
 def router() -> Router:

@@ -55,6 +55,7 @@ class Access(Struct, frozen=True, kw_only=True):
     scopes: list[str] | None  # None: all that the role has
     is_bound: bool
     used_at: datetime | None
+    used_from: str | None
     account_ids: list[UUID]
     own_account_ids: list[UUID]
     past_account_ids: list[UUID]
@@ -311,11 +312,11 @@ _ACCESS = """
        AND (asked.bound IS NULL OR account.account_id = ANY(asked.bound))
      WHERE tenant.deleted_at IS NULL
      GROUP BY asked.tenant_id, asked.person_id, asked.session_id, asked.token_id, asked.scopes,
-              asked.bound, asked.used_at, membership.role
+              asked.bound, asked.used_at, asked.used_from, membership.role
 """
 _SESSION = """
     SELECT tenant_id, person_id, session_id, NULL::uuid AS token_id, NULL::text[] AS scopes,
-           NULL::uuid[] AS bound, used_at
+           NULL::uuid[] AS bound, used_at, NULL::text AS used_from
       FROM session
      WHERE {which} AND revoked_at IS NULL
 """
@@ -328,7 +329,7 @@ _BY_COOKIE = _ACCESS.format(asked=_SESSION.format(which="cookie_hash = $1 AND ex
 _BY_TOKEN = _ACCESS.format(
     asked="""
     SELECT tenant_id, person_id, NULL::uuid AS session_id, token_id, scopes,
-           account_ids AS bound, used_at
+           account_ids AS bound, used_at, used_from
       FROM api_token
      WHERE token_hash = $1 AND (expires_at IS NULL OR expires_at > $2)
     """
