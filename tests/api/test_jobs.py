@@ -242,3 +242,21 @@ async def test_nothing_is_changed_when_not_all_can_be_found(
         refused = await by_text(ada, ground.account_id, "number")
     assert (refused.status_code, refused.json()["code"]) == (status, code)
     assert await commands(api) == []
+
+
+async def test_a_thread_of_more_than_a_thousand_messages_is_changed_as_one(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    for turn in range(11):
+        page = [ground.message(f"{turn} {n}", minutes=turn) for n in range(100)]
+        await api.hears(ground.mailboxes(), ground.page(*page))
+    other = await ada.connects()
+    await api.hears(other.mailboxes(), other.page(other.message("Elsewhere")))
+    thread = shown(Kind.THREAD, ground.state().thread_id)
+    answer = await ada.http.patch(f"/threads/{thread}", json={"keywords": {"flagged": True}})
+    assert answer.status_code == 202
+    assert sorted(one["total"] for one in answer.json()["jobs"]) == [1, 1000]
+    while await gather_some(api.world.pool, timedelta()) is not None:
+        pass
+    totals = [(await job(ada, one["id"]))["total"] for one in answer.json()["jobs"]]
+    assert sorted(totals) == [1, 1100]

@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from services.api.actions.gathering import GATHERED_AT_ONCE, gather
 from services.api.actions.intending import intend, steps_for
-from services.api.domain import logbook
+from services.api.actions.job_entries import entry_of
 from services.api.domain.changes import Asked
 from services.api.domain.logbook import Entry
 from services.api.domain.refusals import NotFound
@@ -146,16 +146,13 @@ async def change_mailbox(
             mailbox=change,
             not_before=_not_before(asked, hold_back),
         )
-        created = logbook.of_job(
-            "progressed",
-            tenant_id=tenant_id,
-            account_id=account_id,
-            job_id=new.job_id,
+        job = await _job(connection, tenant_id, new.job_id)
+        created = entry_of(
+            tenant_id,
+            job,
             event_id=intended.command.event_id,
             occurred_at=intended.command.occurred_at,
-            more={"state": "pending", "total": 1, "done": 0, "failed": 0},
         )
-        job = await _job(connection, tenant_id, new.job_id)
         return job, await log.append(connection, [created])
 
     return await tenant_work(pool, caller, work)

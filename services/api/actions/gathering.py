@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from services.api.actions.intending import intend, steps_for
-from services.api.domain import logbook
+from services.api.actions.job_entries import entry_of
 from services.api.domain.changes import steps_back
 from services.api.domain.logbook import Entry
 from services.api.store import intents, jobs
@@ -56,7 +57,13 @@ async def gather(
         steps=steps_for(job.asked.changes, held),
         not_before=datetime.now(UTC) + hold_back if final else None,
     )
-    return [*intended.entries, _progressed(tenant_id, job, intended.command.event_id, len(held))]
+    progressed = entry_of(
+        tenant_id,
+        replace(job, total=job.total + len(held)),
+        event_id=intended.command.event_id,
+        occurred_at=intended.command.occurred_at,
+    )
+    return [*intended.entries, progressed]
 
 
 async def _gather_undoing(
@@ -107,38 +114,4 @@ async def ended_by_now(connection: Connection, tenant_id: UUID, job: Job) -> lis
     )
     if now is None or now.state == "pending":
         return []
-    return [
-        logbook.of_job(
-            now.state,
-            tenant_id=tenant_id,
-            account_id=job.account_id,
-            job_id=job.job_id,
-            event_id=uuid7(),
-            occurred_at=datetime.now(UTC),
-            more={
-                "state": now.state,
-                "total": now.total,
-                "done": now.done,
-                "failed": now.failed,
-                "reason": now.reason,
-                "server_said": now.server_said and now.server_said[:500],
-            },
-        )
-    ]
-
-
-def _progressed(tenant_id: UUID, job: Job, event_id: UUID, messages: int) -> Entry:
-    return logbook.of_job(
-        "progressed",
-        tenant_id=tenant_id,
-        account_id=job.account_id,
-        job_id=job.job_id,
-        event_id=event_id,
-        occurred_at=datetime.now(UTC),
-        more={
-            "state": job.state,
-            "total": job.total + messages,
-            "done": job.done,
-            "failed": job.failed,
-        },
-    )
+    return [entry_of(tenant_id, now, event_id=uuid7(), occurred_at=datetime.now(UTC))]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.api.actions.job_entries import entry_of
 from services.api.actions.showing import overlay
 from services.api.domain import logbook
-from services.api.domain.logbook import Entry
 from services.api.domain.told import Told, one_each, tally
 from services.api.store import accounts, changeable, intents, jobs, labels, log, mailboxes, messages
 from services.api.store.intents import Kept
@@ -13,8 +13,6 @@ from services.api.store.jobs import Job
 from shared.contracts.intent import CreateMailbox, IntentSettled, Outcome
 from shared.contracts.mail import MessagesVanished, VanishedMessage
 from shared.db import Connection, Pool, in_transaction
-
-_ENDED = {"done", "partly_done", "failed", "undone"}
 
 
 async def settle_intents(pool: Pool, events: Sequence[IntentSettled]) -> dict[UUID, int]:
@@ -64,7 +62,9 @@ async def _settle(connection: Connection, event: IntentSettled) -> dict[UUID, in
     )
     entries += logbook.of_vanished(gone, became)
     if job is not None:
-        entries.append(_job_entry(event, job))
+        entries.append(
+            entry_of(tenant_id, job, event_id=event.event_id, occurred_at=event.occurred_at)
+        )
     return await log.append(connection, await log.unlogged(connection, entries))
 
 
@@ -99,23 +99,4 @@ async def _count(
         failed=failed,
         reason=reason,
         server_said=event.server_said,
-    )
-
-
-def _job_entry(event: IntentSettled, job: Job) -> Entry:
-    return logbook.of_job(
-        job.state if job.state in _ENDED else "progressed",
-        tenant_id=event.tenant_id,
-        account_id=event.account_id,
-        job_id=job.job_id,
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        more={
-            "state": job.state,
-            "total": job.total,
-            "done": job.done,
-            "failed": job.failed,
-            "reason": job.reason,
-            "server_said": job.server_said and job.server_said[:500],
-        },
     )

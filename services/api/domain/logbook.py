@@ -221,10 +221,7 @@ def _received(one: Told[SyncedMessage], moved: Transition) -> Entry:
 
 
 def _message_ids(one: Told[Any]) -> dict[str, Any]:
-    return {
-        "id": shown(Kind.MESSAGE, one.message.message_id),
-        "account_id": shown(Kind.ACCOUNT, one.account_id),
-    }
+    return _ids(Kind.MESSAGE, one.message.message_id, one.account_id)
 
 
 def _state(moved: Transition) -> dict[str, Any]:
@@ -344,10 +341,7 @@ def of_mailbox(
         else EventType(f"mailbox.{kind}"),
         occurred_at=occurred_at,
         body=body_of(
-            {
-                "id": shown(Kind.MAILBOX, mailbox.mailbox_id),
-                "account_id": shown(Kind.ACCOUNT, account_id),
-            },
+            _ids(Kind.MAILBOX, mailbox.mailbox_id, account_id),
             {
                 "path": mailbox.path[:1000],
                 "name": mailbox.name[:300],
@@ -367,10 +361,7 @@ def of_renumbering(event: MailboxRenumbered) -> Entry:
         type=EventType.MAILBOX_RENUMBERED,
         occurred_at=event.occurred_at,
         body=body_of(
-            {
-                "id": shown(Kind.MAILBOX, event.mailbox_id),
-                "account_id": shown(Kind.ACCOUNT, event.account_id),
-            },
+            _ids(Kind.MAILBOX, event.mailbox_id, event.account_id),
             {"matched": event.matched, "fetched": event.fetched, "vanished": event.vanished},
         ),
     )
@@ -393,13 +384,7 @@ def of_submission(
         event_id=event_id,
         type=EventType(f"submission.{kind}"),
         occurred_at=occurred_at,
-        body=body_of(
-            {
-                "id": shown(Kind.SUBMISSION, submission_id),
-                "account_id": shown(Kind.ACCOUNT, account_id),
-            },
-            more,
-        ),
+        body=body_of(_ids(Kind.SUBMISSION, submission_id, account_id), more),
     )
 
 
@@ -440,7 +425,9 @@ def of_job(
         n=WHOLE_PAGE,
         type=EventType(f"job.{kind}"),
         occurred_at=occurred_at,
-        body=body_of(
-            {"id": shown(Kind.JOB, job_id), "account_id": shown(Kind.ACCOUNT, account_id)}, more
-        ),
+        body=body_of(_ids(Kind.JOB, job_id, account_id), more),
     )
+
+
+def _ids(kind: Kind, thing_id: UUID, account_id: UUID) -> dict[str, Any]:
+    return {"id": shown(kind, thing_id), "account_id": shown(Kind.ACCOUNT, account_id)}

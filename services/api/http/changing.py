@@ -169,7 +169,8 @@ async def change_one(
     prefer: Prefer = None,
 ) -> Response[ShownJob]:
     jobs = await _change(request, [id_of(Kind.MESSAGE, message_id)], data, prefer)
-    return answer(shown_job(request, jobs[0]), jobs, prefer)
+    [settled] = await awaited(request, jobs, prefer)
+    return answer(shown_job(request, settled), [settled], prefer)
 
 
 @patch(
@@ -187,11 +188,17 @@ async def change_thread(
     caller = request.user.caller
     thread = id_of(Kind.THREAD, thread_id)
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
-        ids = await changeable.in_thread(connection, caller.tenant_id, thread)
-    if not ids:
+        asked = {
+            account_id: await _asked(connection, caller.tenant_id, account_id, data)
+            for account_id in await changeable.accounts_with(connection, caller.tenant_id, thread)
+        }
+    if not asked:
         raise NotFound
-    jobs = await _change(request, list(ids), data, prefer)
-    return _answer_all(request, jobs, prefer)
+    jobs = [
+        await _select(request, account_id, Selection(thread_id=thread), wanted, prefer)
+        for account_id, wanted in asked.items()
+    ]
+    return _answer_all(request, await awaited(request, jobs, prefer), prefer)
 
 
 @post(
@@ -211,7 +218,7 @@ async def change_many(
         jobs = await _change(request, ids, data.change, prefer)
     else:
         jobs = [await _change_query(request, data.query, data.change, prefer)]
-    return _answer_all(request, jobs, prefer)
+    return _answer_all(request, await awaited(request, jobs, prefer), prefer)
 
 
 def routers() -> list[Router]:
@@ -244,7 +251,7 @@ async def _change(
         hold_back(request, prefer),
     )
     await committed(request, grew)
-    return await awaited(request, made, prefer)
+    return made
 
 
 async def _change_query(
@@ -269,7 +276,7 @@ async def _change_query(
         if query.q is None
         else await find_all_messages(world.request_pool, world.bus, caller, account_id, query.q)
     )
-    return await select_and_change(
+    return await _select(
         request,
         account_id,
         Selection(
@@ -286,6 +293,15 @@ async def _change_query(
 
 
 async def select_and_change(
+    request: Asking, account_id: UUID, selection: Selection, asked: Asked, prefer: str | None
+) -> Job:
+    """A job for all of these, when it has ended or nobody waits for that any longer."""
+    job = await _select(request, account_id, selection, asked, prefer)
+    [settled] = await awaited(request, [job], prefer)
+    return settled
+
+
+async def _select(
     request: Asking,
     account_id: UUID,
     selection: Selection,
@@ -293,7 +309,6 @@ async def select_and_change(
     prefer: str | None,
     found: Sequence[UUID] = (),
 ) -> Job:
-    """A job for all of these."""
     world = world_of(request)
     job, grew = await change_selection(
         world.request_pool,
@@ -306,8 +321,7 @@ async def select_and_change(
         found,
     )
     await committed(request, grew)
-    [settled] = await awaited(request, [job], prefer)
-    return settled
+    return job
 
 
 def hold_back(request: Asking, prefer: str | None) -> timedelta:

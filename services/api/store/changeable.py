@@ -43,17 +43,17 @@ async def accounts_of(
     return {row["message_id"]: row["account_id"] for row in rows}
 
 
-async def in_thread(connection: Connection, tenant_id: UUID, thread_id: UUID) -> Sequence[UUID]:
-    """The messages of a thread that lists show."""
+async def accounts_with(connection: Connection, tenant_id: UUID, thread_id: UUID) -> Sequence[UUID]:
+    """The accounts that have messages of a thread that lists show."""
     rows = await connection.fetch(
         """
-        SELECT message_id FROM message
-         WHERE tenant_id = $1 AND thread_id = $2 AND listed ORDER BY message_id
+        SELECT DISTINCT account_id FROM message
+         WHERE tenant_id = $1 AND thread_id = $2 AND listed ORDER BY account_id
         """,
         tenant_id,
         thread_id,
     )
-    return [row["message_id"] for row in rows]
+    return [row["account_id"] for row in rows]
 
 
 async def mailbox(connection: Connection, tenant_id: UUID, mailbox_id: UUID) -> Box | None:

@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
+from services.sync.actions.telling_doing import tell_doing
 from services.sync.domain.pages import change_pages
 from services.sync.store import accounts, mailboxes, retellings
 from shared.bus import tell
-from shared.contracts.account import AccountChanged, RetellAccount
+from shared.contracts.account import RetellAccount
 from shared.contracts.mail import MailboxesSynced
 from shared.db import Connection, Pool, in_transaction
 
@@ -29,18 +30,7 @@ async def _tell_small(connection: Connection, account_id: UUID, tenant_id: UUID)
     revision = await accounts.next_revision(connection, account_id)
     doing = await accounts.doing(connection, account_id)
     if doing is not None:
-        await accounts.put_doing(connection, account_id, tenant_id, doing, revision)
-        await tell(
-            connection,
-            AccountChanged(
-                tenant_id=tenant_id,
-                account_id=account_id,
-                revision=revision,
-                state=doing.state,
-                reason=doing.reason,
-                server_said=doing.server_said,
-            ),
-        )
+        await tell_doing(connection, account_id, tenant_id, doing, revision)
     there = await mailboxes.mailboxes(connection, account_id)
     told = [one.told(gone=False) for one in there]
     told += [one.told(gone=True) for one in await mailboxes.gone(connection, account_id)]

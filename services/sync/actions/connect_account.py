@@ -1,10 +1,10 @@
 """An account is to be kept, or kept under other settings."""
 
+from services.sync.actions.telling_doing import tell_doing
 from services.sync.domain.reason import Reason
 from services.sync.store import accounts, standing
 from services.sync.store.accounts import Doing
-from shared.bus import tell
-from shared.contracts.account import AccountChanged, AccountState, ConnectSync
+from shared.contracts.account import AccountState, ConnectSync
 from shared.db import Connection, Pool, in_transaction
 from shared.seal import key_id_of
 
@@ -20,17 +20,7 @@ async def connect_account(command: ConnectSync, pool: Pool) -> bool:
         doing = Doing(state=AccountState.CONNECTING)
         if await standing.is_paused(connection, command.account_id):
             doing = Doing(state=AccountState.PAUSED, reason=Reason.PAUSED_BY_OWNER)
-        await accounts.put_doing(connection, command.account_id, command.tenant_id, doing, revision)
-        await tell(
-            connection,
-            AccountChanged(
-                tenant_id=command.tenant_id,
-                account_id=command.account_id,
-                revision=revision,
-                state=doing.state,
-                reason=doing.reason,
-            ),
-        )
+        await tell_doing(connection, command.account_id, command.tenant_id, doing, revision)
         return True
 
     return await in_transaction(pool, work)

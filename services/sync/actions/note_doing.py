@@ -1,10 +1,9 @@
 """How an account is doing, told when it differs from what was told before."""
 
+from services.sync.actions.telling_doing import tell_doing
 from services.sync.store import accounts, leases, standing
 from services.sync.store.accounts import Doing
 from services.sync.store.leases import Lease
-from shared.bus import tell
-from shared.contracts.account import AccountChanged
 from shared.db import Connection, Pool, in_transaction
 
 
@@ -19,18 +18,7 @@ async def note_doing(lease: Lease, doing: Doing, pool: Pool) -> bool:
         # After the clock, which whoever pauses holds to the end: what is read now stays so.
         if await standing.is_paused(connection, lease.account_id):
             return False
-        await accounts.put_doing(connection, lease.account_id, lease.tenant_id, doing, revision)
-        await tell(
-            connection,
-            AccountChanged(
-                tenant_id=lease.tenant_id,
-                account_id=lease.account_id,
-                revision=revision,
-                state=doing.state,
-                reason=doing.reason,
-                server_said=doing.server_said,
-            ),
-        )
+        await tell_doing(connection, lease.account_id, lease.tenant_id, doing, revision)
         return True
 
     return await in_transaction(pool, work)

@@ -1,10 +1,11 @@
 """An account's owner wants its server left alone, or wants to go on."""
 
+from services.sync.actions.telling_doing import tell_doing
 from services.sync.domain.reason import Reason
 from services.sync.store import accounts, standing
 from services.sync.store.accounts import Doing
-from shared.bus import Retry, tell
-from shared.contracts.account import AccountChanged, AccountState
+from shared.bus import Retry
+from shared.contracts.account import AccountState
 from shared.contracts.standing import PauseSync, ResumeSync
 from shared.db import Connection, Pool, in_transaction
 
@@ -33,17 +34,7 @@ async def switch_account(command: PauseSync | ResumeSync, pool: Pool) -> bool:
         if was is not None and (was.state is AccountState.PAUSED) is (doing is _PAUSED):
             return True
         revision = await accounts.next_revision(connection, command.account_id)
-        await accounts.put_doing(connection, *account, doing, revision)
-        await tell(
-            connection,
-            AccountChanged(
-                tenant_id=command.tenant_id,
-                account_id=command.account_id,
-                revision=revision,
-                state=doing.state,
-                reason=doing.reason,
-            ),
-        )
+        await tell_doing(connection, *account, doing, revision)
         return True
 
     return await in_transaction(pool, work)
