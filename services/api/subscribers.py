@@ -138,7 +138,7 @@ async def on_intent_settled(events: list[IntentSettled], world: World) -> None:
 @ears.hear(SubmissionChanged)
 async def on_submission_changed(events: list[SubmissionChanged], world: World) -> None:
     """Show what became of what was sent."""
-    await world.committed(await keep_submission_states(world.pool, events))
+    await world.committed(await keep_submission_states(world.pool, events), told=True)
 
 
 @ears.answer(ReadUpload)

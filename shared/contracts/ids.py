@@ -34,6 +34,7 @@ class Kind(StrEnum):
     IMAGE_SENDER = "ims"
     INVITATION = "inv"
     AUDIT = "aud"
+    IDENTITY = "idn"
 
 
 class NotAnId(ValueError):

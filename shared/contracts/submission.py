@@ -4,6 +4,7 @@ Told by sender, and by nobody else. The state of a submission follows from the f
 its recipients (design: the hand).
 """
 
+import re
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -16,6 +17,20 @@ from shared.contracts.mail import Address
 
 #: A message with all that is attached, as it is handed over. Few servers take more.
 LARGEST_MESSAGE_BYTES = 50 * 1024 * 1024
+
+
+#: What is said in words, in any characters, and what its reader takes apart, in ASCII.
+FREE_HEADERS = re.compile(r"x-[a-z0-9-]{1,70}|comments|organization|keywords", re.IGNORECASE)
+STRICT_HEADERS = re.compile(
+    r"list-(id|help|unsubscribe|unsubscribe-post|subscribe|post|owner|archive)|precedence"
+    r"|auto-submitted|feedback-id|sensitivity|content-language|autocrypt|archived-at",
+    re.IGNORECASE,
+)
+
+
+def may_be_given(name: str) -> bool:
+    """Whether who sends may write this header field himself; the others are ours to write."""
+    return bool(FREE_HEADERS.fullmatch(name) or STRICT_HEADERS.fullmatch(name))
 
 
 class SubmissionState(OpenEnum):

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -25,7 +26,8 @@ from services.api.http.gateway import gateway
 from services.api.settings import Settings
 from services.api.subscribers import ears
 from services.api.world import World
-from shared.bus import Relay, Values, open_bus
+from shared.bus import Bucket, Bus, Relay, Values, open_bus
+from shared.bus.bucket import Key, Whole
 from shared.contracts.account import (
     AccountChanged,
     AccountProgressed,
@@ -52,6 +54,8 @@ from shared.seal import OpeningKeys, SealingKeys, new_key
 from shared.telemetry import serve
 from tests.api.mail import Ground
 from tests.platform import Platform, running_platform
+
+T = TypeVar("T")
 
 PASSWORD = "correct horse battery"
 
@@ -163,6 +167,30 @@ class Api:
             dict(row)
             for row in await self.admin.fetch(f"SELECT * FROM api.{table} ORDER BY {order}")
         ]
+
+    async def fills_bucket(
+        self, account_id: UUID, message_id: UUID, part: int, data: bytes
+    ) -> None:
+        """As sync does for a part of less than a piece."""
+        client = await nats.connect(self.platform.bus_url("sync"), inbox_prefix=b"_INBOX.sync")
+        try:
+            bucket = Bucket(cast(Bus, SimpleNamespace(js=client.jetstream())))
+            key = Key(account_id, message_id, part)
+            await bucket.put_whole(key, Whole(size_bytes=len(data), pieces=1))
+            await bucket.put_piece(key, 0, data)
+        finally:
+            await client.close()
+
+    async def asked_by(self, service: str, query: Query, answer: type[T]) -> T:
+        """What the api answers when this service asks."""
+        client = await nats.connect(
+            self.platform.bus_url(service), inbox_prefix=f"_INBOX.{service}".encode()
+        )
+        try:
+            reply = await client.request(query.channel, encode(query), timeout=10)
+            return decode(reply.data, answer)
+        finally:
+            await client.close()
 
     @asynccontextmanager
     async def answering(

@@ -43,6 +43,7 @@ class AccountChange(Struct, frozen=True, kw_only=True):
     """What is to be different about an account; what is not set stays."""
 
     name: str | UnsetType = UNSET
+    any_sender: bool | UnsetType = UNSET
     imap: EndpointChange = EndpointChange()
     smtp: EndpointChange = EndpointChange()
 
@@ -71,6 +72,7 @@ async def change_account(
         changed = structs.replace(
             account,
             name=account.name if change.name is UNSET else change.name,
+            any_sender=account.any_sender if change.any_sender is UNSET else change.any_sender,
             imap=imap or account.imap,
             smtp=smtp or account.smtp,
             version=account.version + 1 if imap or smtp else account.version,
@@ -85,7 +87,7 @@ async def change_account(
             orders.append(connect_sync(caller.tenant_id, changed, change.imap.password, seals))
         if smtp and change.smtp.password is not UNSET:
             orders.append(connect_sender(caller.tenant_id, changed, change.smtp.password, seals))
-        if not orders and changed.name == account.name:
+        if not orders and structs.replace(changed, updated_at=account.updated_at) == account:
             return account, {}
         await accounts.change(connection, caller.tenant_id, changed)
         await tell(connection, *orders)

@@ -3,6 +3,7 @@
 from services.api.store import (
     accounts,
     audits,
+    identities,
     intents,
     labels,
     log,
@@ -33,6 +34,7 @@ async def forget_account(pool: Pool) -> bool:
         await mailboxes.forget(connection, tenant_id, account_id)
         await retellings.forget(connection, tenant_id, account_id)
         await audits.forget(connection, tenant_id, account_id)
+        await identities.forget(connection, tenant_id, account_id)
         await intents.forget(connection, tenant_id, account_id)
         await accounts.forget(connection, tenant_id, account_id)
         return True

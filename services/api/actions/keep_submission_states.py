@@ -1,19 +1,35 @@
-"""Show what became of submissions."""
+"""Show what became of submissions, and what it means for what they were written in answer to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
+from services.api.actions.intending import intend, steps_for
 from services.api.domain import logbook
+from services.api.domain.changes import Asked
+from services.api.domain.logbook import Entry
 from services.api.domain.told import newest_each
-from services.api.store import accounts, log, submissions
-from shared.contracts.submission import SubmissionChanged
+from services.api.store import accounts, changeable, intents, jobs, log, submissions, uploads
+from services.api.store.jobs import NewJob
+from services.api.store.submissions import Followed
+from shared.contracts.intent import Mark
+from shared.contracts.submission import SubmissionChanged, SubmissionState
 from shared.db import Connection, Pool, in_transaction
+
+_REACHED_SOMEBODY = {SubmissionState.ACCEPTED, SubmissionState.PARTIALLY_ACCEPTED}
+_ENDED = {*_REACHED_SOMEBODY, SubmissionState.FAILED, SubmissionState.CANCELED}
 
 
 async def keep_submission_states(
     pool: Pool, events: Sequence[SubmissionChanged]
 ) -> dict[UUID, int]:
-    """Let these submissions be as told; returns how far logs grew."""
+    """Let these submissions be as told; returns how far logs grew.
+
+    Once a message was accepted, the one it answers is marked as answered, or as forwarded, and
+    that is carried to its server as any other mark. Once its bytes are with sender, the uploads
+    they were made of are let go.
+    """
     newest = newest_each(
         events,
         key=lambda event: (event.tenant_id, event.submission_id),
@@ -33,6 +49,60 @@ async def keep_submission_states(
             for event in told
             if (event.tenant_id, event.submission_id) in differ
         ]
-        return await log.append(connection, await log.unlogged(connection, entries))
+        entries = await log.unlogged(connection, entries)
+        made = [
+            (event.tenant_id, event.submission_id)
+            for event in told
+            if event.size_bytes or event.state in _ENDED
+        ]
+        for tenant_id, submission_id in await uploads.users(connection, made):
+            await uploads.release(connection, tenant_id, submission_id)
+        accepted = [
+            (event.tenant_id, event.submission_id)
+            for event in told
+            if event.state in _REACHED_SOMEBODY
+        ]
+        entries += await _mark_originals(
+            connection, await submissions.take_followed(connection, accepted)
+        )
+        return await log.append(connection, entries)
 
     return await in_transaction(pool, work)
+
+
+async def _mark_originals(connection: Connection, followed: Iterable[Followed]) -> list[Entry]:
+    entries: list[Entry] = []
+    for one in followed:
+        for message_id, keyword in ((one.answers, "\\Answered"), (one.forwards, "$Forwarded")):
+            if message_id is not None:
+                entries += await _mark(connection, one, message_id, keyword)
+    return entries
+
+
+async def _mark(
+    connection: Connection, followed: Followed, message_id: UUID, keyword: str
+) -> list[Entry]:
+    """Wanted by who sent the message; nothing where the original is gone, or marked already."""
+    tenant_id = followed.tenant_id
+    whose = await changeable.accounts_of(connection, tenant_id, [message_id])
+    if message_id not in whose:
+        return []
+    account_id = whose[message_id]
+    if not await accounts.hold_living(connection, [(tenant_id, account_id)]):
+        return []
+    held = await intents.hold(connection, tenant_id, account_id, [message_id])
+    if not held or keyword in held[message_id].keywords:
+        return []
+    asked = Asked(changes=(Mark(add=frozenset({keyword})),))
+    job = NewJob(
+        job_id=uuid7(),
+        account_id=account_id,
+        created_by=followed.created_by,
+        asked=asked,
+        total=1,
+    )
+    await jobs.add(connection, tenant_id, job, gathered=True)
+    intended = await intend(
+        connection, tenant_id, account_id, job.job_id, steps=steps_for(asked.changes, list(held))
+    )
+    return intended.entries

@@ -16,6 +16,17 @@ Refused
 ├── KeyReused           an Idempotency-Key with another request
 ├── KeyInUse            an Idempotency-Key whose request is under way
 ├── TooLong             a message larger than the bus carries
+├── IdentityTaken       an address that is among an account's identities already
+├── IdentityFixed       the account's own identity, which stays
+├── SenderNotAllowed    an address that is not among an account's identities
+├── CannotUnsend        a message that is on its way
+├── SubmissionSettled   a submission that has ended
+├── SubmissionSent      a submission that was begun, and cannot be put off
+├── SubmissionPending   a submission that is still being sent
+├── MayArriveTwice      a message that may have arrived
+├── MessageForgotten    a message whose bytes are not kept any more
+├── ExpiresBefore       a message that would be sent when its time is over
+├── PreviewUnavailable  what a message would be cannot be said now
 ├── CursorInvalid       a cursor we did not give
 ├── CursorExpired       a cursor older than what the log still keeps
 ├── LogRestarted        a cursor of the log as it was before a restore
@@ -156,6 +167,72 @@ class TooLong(Refused):
     """The message is too large to be sent."""
 
     code = "message_too_large"
+
+
+class IdentityTaken(Refused):
+    """This address is among the account's identities already, or there are too many."""
+
+    code = "identity_taken"
+
+
+class IdentityFixed(Refused):
+    """This is the account's own address, which stays among its identities."""
+
+    code = "identity_fixed"
+
+
+class SenderNotAllowed(Refused):
+    """This address is not among the account's identities."""
+
+    code = "sender_not_allowed"
+
+
+class CannotUnsend(Refused):
+    """The message is with the mail server, or may be: it cannot be called back."""
+
+    code = "cannot_unsend"
+
+
+class SubmissionSettled(Refused):
+    """This submission has ended."""
+
+    code = "already_settled"
+
+
+class SubmissionSent(Refused):
+    """This message was sent already, or is being sent."""
+
+    code = "already_sent"
+
+
+class SubmissionPending(Refused):
+    """This submission is still on its way."""
+
+    code = "not_settled"
+
+
+class MayArriveTwice(Refused):
+    """Nobody knows whether it arrived; say `may_arrive_twice` to send it all the same."""
+
+    code = "may_arrive_twice"
+
+
+class MessageForgotten(Refused):
+    """The bytes of this message are not kept any more."""
+
+    code = "message_forgotten"
+
+
+class ExpiresBefore(Refused):
+    """The message's time would be over before it is sent."""
+
+    code = "expires_before"
+
+
+class PreviewUnavailable(Refused):
+    """What the message would be cannot be said at the moment."""
+
+    code = "preview_unavailable"
 
 
 class CursorInvalid(Refused):

@@ -82,6 +82,9 @@ class ChangedAccount(Body):
     """What is to be different about an account; what is left out stays."""
 
     name: Name | None = None
+    any_sender: bool | None = Field(
+        default=None, description="Let any address be written from, not identities only."
+    )
     imap: ServerChange | None = None
     smtp: ServerChange | None = None
 
@@ -124,6 +127,7 @@ class ShownAccount(Struct, frozen=True, kw_only=True):
     reason: str | None
     server_said: str | None
     paused: bool
+    any_sender: bool  # any address may be written from
     progress: Progress | None
     sending: Sending
     imap: Server
@@ -196,6 +200,7 @@ async def change(
         id_of(Kind.ACCOUNT, account_id),
         AccountChange(
             name=UNSET if data.name is None else data.name,
+            any_sender=UNSET if data.any_sender is None else data.any_sender,
             imap=_change(data.imap),
             smtp=_change(data.smtp),
         ),
@@ -245,6 +250,7 @@ def shown_account(account: Account) -> ShownAccount:
         reason=account.reason,
         server_said=account.server_said,
         paused=account.paused,
+        any_sender=account.any_sender,
         progress=progress,
         sending=Sending(
             state=SendingState(account.sending),

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.api.domain.rights import Role, Scope
+from services.api.http import examples_of_sending
 from services.api.http.account_tests import AccountTest, ServersToTest, TestedServer
 from services.api.http.accounts import (
     Accounts,
@@ -71,12 +72,6 @@ from services.api.http.standing import (
     Resting,
     Total,
 )
-from services.api.http.submissions import (
-    NewSubmission,
-    RecipientFate,
-    Submission,
-    SubmissionPage,
-)
 from services.api.http.tokens import ApiToken, ApiTokens, MadeToken, NewToken
 from services.api.http.uploads import Upload
 from shared.contracts.account import AccountState, Security, SendingState
@@ -89,7 +84,6 @@ from shared.contracts.content import (
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
 from shared.contracts.search import Condition, TotalKind
-from shared.contracts.submission import Fate, SubmissionState
 from shared.contracts.trying import TryStage
 
 _NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -98,7 +92,6 @@ _ACCOUNT = shown(Kind.ACCOUNT, UUID("01936d2e-7c3a-7b1f-9e4d-2a5c8f0b6d13"))
 _MAILBOX = shown(Kind.MAILBOX, UUID("01936d2f-11d2-7c04-a8e1-5b3f9d7c2e60"))
 _MESSAGE = shown(Kind.MESSAGE, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b520"))
 _THREAD = shown(Kind.THREAD, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b521"))
-_SUBMISSION = shown(Kind.SUBMISSION, UUID("01936d33-4e90-7a15-b27d-c8f1e06a9345"))
 _USER = shown(Kind.USER, UUID("01936d2c-8b40-7d93-9c5e-e4a2f7b1d068"))
 _TENANT = shown(Kind.TENANT, UUID("01936d2c-8b40-7d93-9c5e-e4a2f7b1d069"))
 _JOB = shown(Kind.JOB, UUID("01936d34-2c5d-7e6a-8f1b-3d9a0c7e5b24"))
@@ -197,12 +190,7 @@ BODIES: dict[type[Body], dict[str, Any]] = {
         "imap": {"host": "imap.example.org", "username": "ada", "password": "open sesame"},
     },
     ChangedAccount: {"imap": {"host": "mail.example.org", "password": "open sesame"}},
-    NewSubmission: {
-        "account_id": _ACCOUNT,
-        "to": ["Grace Hopper <grace@example.org>", {"name": "Bob", "email": "bob@example.org"}],
-        "subject": "Lunch on Friday",
-        "text": "Shall we?",
-    },
+    **examples_of_sending.BODIES,
 }
 
 _IMAGE_SENDER = ImageSender(
@@ -239,6 +227,7 @@ _ACCOUNT_SHOWN = ShownAccount(
     server_said=None,
     paused=False,
     sending=Sending(state=SendingState.READY, reason=None, server_said=None, retry_at=None),
+    any_sender=False,
     progress=Progress(
         done=1200,
         total=5400,
@@ -262,33 +251,6 @@ _ACCOUNT_SHOWN = ShownAccount(
     created_at=_NOON,
     updated_at=_NOON,
 )
-_SUBMISSION_SHOWN = Submission(
-    id=_SUBMISSION,
-    account_id=_ACCOUNT,
-    state=SubmissionState.ACCEPTED,
-    subject="Lunch on Friday",
-    to=[_GRACE],
-    cc=[],
-    bcc=[],
-    message_id="01936d33.4e90@example.org",
-    recipients=[
-        RecipientFate(
-            email="grace@example.org",
-            fate=Fate.ACCEPTED,
-            code=250,
-            enhanced_code="2.0.0",
-            server_said="Ok: queued as 4F2A",
-        )
-    ],
-    attempts=1,
-    next_attempt_at=None,
-    reason=None,
-    server_said=None,
-    filed=True,
-    created_at=_NOON,
-    updated_at=_NOON,
-)
-
 ANSWERS: tuple[Struct, ...] = (
     _SHOWN_JOB,
     Jobs(jobs=[_SHOWN_JOB]),
@@ -551,6 +513,5 @@ ANSWERS: tuple[Struct, ...] = (
         used=False,
         created_at=_NOON,
     ),
-    _SUBMISSION_SHOWN,
-    SubmissionPage(items=[_SUBMISSION_SHOWN]),
+    *examples_of_sending.ANSWERS,
 )

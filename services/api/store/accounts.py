@@ -42,6 +42,7 @@ class Account(Struct, frozen=True, kw_only=True):
     sending_reason: str | None = None
     sending_server_said: str | None = None
     sending_retry_at: datetime | None = None
+    any_sender: bool = False  # one may write as anybody
 
 
 _ACCOUNT = """
@@ -49,7 +50,7 @@ _ACCOUNT = """
            imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
            smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
            progress_done, progress_total, progress_mailbox, progress_ends_at,
-           created_at, updated_at, paused,
+           created_at, updated_at, paused, any_sender,
            sending, sending_reason, sending_server_said, sending_retry_at
       FROM account
 """
@@ -109,7 +110,7 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
                imap_host = $9, imap_port = $10, imap_security = $11, imap_username = $12,
                imap_verify_certificate = $13,
                smtp_host = $14, smtp_port = $15, smtp_security = $16, smtp_username = $17,
-               smtp_verify_certificate = $18
+               smtp_verify_certificate = $18, any_sender = $19
          WHERE tenant_id = $1 AND account_id = $2
         """,
         tenant_id,
@@ -122,6 +123,7 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
         account.updated_at,
         *_columns(account.imap),
         *_columns(account.smtp),
+        account.any_sender,
     )
 
 
@@ -372,6 +374,7 @@ def _account(row: asyncpg.Record) -> Account:
         sending_reason=row["sending_reason"],
         sending_server_said=row["sending_server_said"],
         sending_retry_at=row["sending_retry_at"],
+        any_sender=row["any_sender"],
     )
 
 

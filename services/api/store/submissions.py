@@ -11,7 +11,7 @@ from msgspec import Struct
 from services.api.domain.cursors import After
 from services.api.domain.told import storable
 from shared.contracts.mail import Address
-from shared.contracts.submission import Recipient, SubmissionChanged
+from shared.contracts.submission import Group, Recipient, SubmissionChanged
 from shared.db import Connection
 
 
@@ -21,6 +21,8 @@ class Addressed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
     bcc: tuple[Address, ...] = ()
+    to_groups: tuple[Group, ...] = ()
+    cc_groups: tuple[Group, ...] = ()
 
 
 class NewSubmission(Struct, frozen=True, kw_only=True):
@@ -32,6 +34,12 @@ class NewSubmission(Struct, frozen=True, kw_only=True):
     created_at: datetime
     subject: str
     addressed: Addressed
+    sender: Address
+    state: str  # until sender has spoken
+    send_at: datetime | None
+    expires_at: datetime | None
+    answers: UUID | None  # a message, to be marked as answered
+    forwards: UUID | None
     idempotency_key: str | None
     request_digest: bytes
 
@@ -54,15 +62,33 @@ class ShownSubmission(Struct, frozen=True, kw_only=True):
     server_said: str | None
     filed: bool
     request_digest: bytes | None
+    sender: Address | None
+    answers: UUID | None
+    forwards: UUID | None
+    size_bytes: int
+    expires_at: datetime | None
+    change_id: UUID | None
+    change_refused: str | None
+
+
+class Followed(Struct, frozen=True, kw_only=True):
+    """A submission that was accepted, and the messages to be marked for it."""
+
+    tenant_id: UUID
+    created_by: UUID
+    answers: UUID | None
+    forwards: UUID | None
 
 
 _SUBMISSION = """
     SELECT submission_id, account_id, created_at, updated_at, subject, addressed, state,
            rfc_message_id, recipients, attempts, next_attempt_at, reason, server_said, filed,
-           request_digest
+           request_digest, sender, answers, forwards, size_bytes, expires_at, change_id,
+           change_refused
       FROM submission
 """
 _addressed = msgspec.json.Decoder(Addressed)
+_sender = msgspec.json.Decoder(Address)
 _recipients = msgspec.json.Decoder(tuple[Recipient, ...])
 
 
@@ -72,8 +98,11 @@ async def add(connection: Connection, tenant_id: UUID, new: NewSubmission) -> bo
         await connection.fetchval(
             """
             INSERT INTO submission (tenant_id, submission_id, account_id, created_by, created_at,
-                                    updated_at, subject, addressed, idempotency_key, request_digest)
-            VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9)
+                                    updated_at, subject, addressed, idempotency_key, request_digest,
+                                    sender, state, next_attempt_at, expires_at, answers, forwards,
+                                    followed)
+            VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                    $14::uuid IS NULL AND $15::uuid IS NULL)
             ON CONFLICT (tenant_id, created_by, idempotency_key)
                   WHERE idempotency_key IS NOT NULL DO NOTHING
             RETURNING true
@@ -87,6 +116,12 @@ async def add(connection: Connection, tenant_id: UUID, new: NewSubmission) -> bo
             msgspec.json.encode(new.addressed).decode(),
             new.idempotency_key,
             new.request_digest,
+            msgspec.json.encode(new.sender).decode(),
+            new.state,
+            new.send_at,
+            new.expires_at,
+            new.answers,
+            new.forwards,
         )
     )
 
@@ -117,15 +152,17 @@ async def newest(
     connection: Connection,
     tenant_id: UUID,
     account_id: UUID | None,
+    states: Sequence[str],
     after: After | None,
     limit: int,
 ) -> list[ShownSubmission]:
-    """The newest submissions, those behind `after`."""
+    """The newest submissions in one of these states, in any where none is named."""
     rows = await connection.fetch(
         f"""
         {_SUBMISSION}
          WHERE tenant_id = $1 AND ($2::uuid IS NULL OR account_id = $2)
            AND ($3::timestamptz IS NULL OR (created_at, submission_id) < ($3, $4))
+           AND (cardinality($6::text[]) = 0 OR state = ANY($6))
          ORDER BY created_at DESC, submission_id DESC
          LIMIT $5
         """,
@@ -134,6 +171,7 @@ async def newest(
         after and after.at,
         after and after.id,
         limit,
+        list(states),
     )
     return [_submission(row) for row in rows]
 
@@ -150,22 +188,29 @@ async def put_states(
         """
         INSERT INTO submission AS known
                (tenant_id, submission_id, account_id, updated_at, revision, state, rfc_message_id,
-                recipients, attempts, next_attempt_at, reason, server_said, filed)
+                recipients, attempts, next_attempt_at, reason, server_said, filed, size_bytes,
+                change_id, change_refused)
         SELECT tenant_id, submission_id, account_id, updated_at, revision, state, rfc_message_id,
-               recipients, attempts, next_attempt_at, reason, server_said, filed
+               recipients, attempts, next_attempt_at, reason, server_said, filed, size_bytes,
+               change_id, change_refused
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::bigint[],
                       $6::text[], $7::text[], $8::json[], $9::integer[], $10::timestamptz[],
-                      $11::text[], $12::text[], $13::boolean[])
+                      $11::text[], $12::text[], $13::boolean[], $14::bigint[], $15::uuid[],
+                      $16::text[])
             AS told (tenant_id, submission_id, account_id, updated_at, revision, state,
                      rfc_message_id, recipients, attempts, next_attempt_at, reason, server_said,
-                     filed)
+                     filed, size_bytes, change_id, change_refused)
          ORDER BY tenant_id, submission_id
         ON CONFLICT (tenant_id, submission_id) DO UPDATE
            SET updated_at = excluded.updated_at, revision = excluded.revision,
                state = excluded.state, rfc_message_id = excluded.rfc_message_id,
                recipients = excluded.recipients, attempts = excluded.attempts,
                next_attempt_at = excluded.next_attempt_at, reason = excluded.reason,
-               server_said = excluded.server_said, filed = excluded.filed
+               server_said = excluded.server_said, filed = excluded.filed,
+               size_bytes = excluded.size_bytes,
+               change_id = coalesce(excluded.change_id, known.change_id),
+               change_refused = CASE WHEN excluded.change_id IS NULL THEN known.change_refused
+                                     ELSE excluded.change_refused END
          WHERE known.account_id = excluded.account_id AND excluded.revision > known.revision
         RETURNING WITH (OLD AS before, NEW AS after)
                   after.tenant_id, after.submission_id,
@@ -185,8 +230,30 @@ async def put_states(
         [event.reason and storable(event.reason) for event in told],
         [event.server_said and storable(event.server_said) for event in told],
         [event.filed for event in told],
+        [event.size_bytes for event in told],
+        [event.change_id for event in told],
+        [event.change_refused and storable(event.change_refused) for event in told],
     )
     return {(row["tenant_id"], row["submission_id"]) for row in rows if row["differs"]}
+
+
+async def take_followed(
+    connection: Connection, keys: Sequence[tuple[UUID, UUID]]
+) -> list[Followed]:
+    """Those of these submissions whose originals nobody has marked yet; now somebody does."""
+    rows = await connection.fetch(
+        """
+        UPDATE submission SET followed = true
+          FROM unnest($1::uuid[], $2::uuid[]) AS accepted (tenant_id, submission_id)
+         WHERE submission.tenant_id = accepted.tenant_id
+           AND submission.submission_id = accepted.submission_id
+           AND NOT followed AND created_by IS NOT NULL
+        RETURNING submission.tenant_id, created_by, answers, forwards
+        """,
+        [tenant_id for tenant_id, _ in keys],
+        [submission_id for _, submission_id in keys],
+    )
+    return [Followed(**row) for row in rows]
 
 
 async def forget(connection: Connection, tenant_id: UUID, account_id: UUID, limit: int) -> int:
@@ -210,5 +277,7 @@ async def forget(connection: Connection, tenant_id: UUID, account_id: UUID, limi
 def _submission(row: asyncpg.Record) -> ShownSubmission:
     columns = dict(row)
     columns["addressed"] = _addressed.decode(columns["addressed"])
+    if columns["sender"] is not None:
+        columns["sender"] = _sender.decode(columns["sender"])
     columns["recipients"] = _recipients.decode(columns["recipients"])
     return ShownSubmission(**columns)

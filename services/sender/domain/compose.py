@@ -4,7 +4,6 @@ What comes out is the same bytes for the same input, so that composing a second 
 command that came twice) changes nothing. Bcc is in the envelope and nowhere else.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,14 +23,13 @@ from services.sender.domain.headers import (
 )
 from shared.contracts.content import Priority
 from shared.contracts.mail import Address
-from shared.contracts.submission import LARGEST_MESSAGE_BYTES, Group
-
-_OWN_WORDS = re.compile(r"x-[a-z0-9-]{1,70}|comments|organization|keywords", re.IGNORECASE)
-_TAKEN_APART = re.compile(
-    r"list-(id|help|unsubscribe|unsubscribe-post|subscribe|post|owner|archive)|precedence"
-    r"|auto-submitted|feedback-id|sensitivity|content-language|autocrypt|archived-at",
-    re.IGNORECASE,
+from shared.contracts.submission import (
+    FREE_HEADERS,
+    LARGEST_MESSAGE_BYTES,
+    Group,
+    may_be_given,
 )
+
 # Header fields that are long are long lists; of a conversation the beginning and the end count.
 _MOST_REFERENCES = 40
 _PRIORITIES = {
@@ -90,11 +88,6 @@ def message_id_of(submission_id: UUID, sender: Address) -> str:
     except NotAnAddress:
         domain = "invalid"  # RFC 6761 §6.4: of a message that is never sent
     return f"{submission_id}@{domain.lower()}"
-
-
-def may_be_given(name: str) -> bool:
-    """Whether a sender may write this header field himself; the others are ours to write."""
-    return bool(_OWN_WORDS.fullmatch(name) or _TAKEN_APART.fullmatch(name))
 
 
 def envelope_of(people: Iterable[Address]) -> tuple[EnvelopeAddress, ...]:
@@ -165,7 +158,7 @@ def _header(letter: Letter, message_id: str, now: datetime, *, for_hidden_only: 
         if not may_be_given(name):
             raise BadHeader(f"{name[:80]} is not a field that can be given")
         text = header_text(value)
-        own_words = _OWN_WORDS.fullmatch(name) and not text.isascii()
+        own_words = FREE_HEADERS.fullmatch(name) and not text.isascii()
         fields.append(unstructured(name, text) if own_words else as_given(name, text))
     return b"".join(fields)
 

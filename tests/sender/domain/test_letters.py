@@ -13,12 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.sender.domain.body import File
-from services.sender.domain.compose import Letter, Unsendable, compose, may_be_given
+from services.sender.domain.compose import Letter, Unsendable, compose
 from services.sync.domain.mime.flowed import unflowed
 from services.sync.domain.parse import parse
 from shared.contracts.content import Priority
 from shared.contracts.mail import Address
-from shared.contracts.submission import LARGEST_MESSAGE_BYTES, Group
+from shared.contracts.submission import LARGEST_MESSAGE_BYTES, Group, may_be_given
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 ADA = Address("Ada Lovelace", "ada@example.com")
