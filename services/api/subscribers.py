@@ -135,7 +135,7 @@ async def on_intent_settled(events: list[IntentSettled], world: World) -> None:
     await world.committed(await settle_intents(world.pool, events))
 
 
-@ears.hear(SubmissionChanged)
+@ears.hear(SubmissionChanged, several=100)
 async def on_submission_changed(events: list[SubmissionChanged], world: World) -> None:
     """Show what became of what was sent."""
     await world.committed(await keep_submission_states(world.pool, events), told=True)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from uuid_utils.compat import uuid7
 
 from services.sender import store
+from services.sender.actions.freeze_submission import freezing_in
 from services.sender.settings import Settings
 from services.sender.subscribers import ears
 from services.sender.workers import work
@@ -59,6 +60,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             relay=Relay(bus, pool),
             keys=keys,
             replica_id=uuid7(),
+            freezing=freezing_in(pool),
         )
 
 

@@ -40,11 +40,11 @@ async def obey_remove_sender(command: RemoveSender, world: World) -> None:
     world.relay.wake()
 
 
-@ears.obey(SendMessage)
+@ears.obey(SendMessage, at_once=64)
 async def obey_send_message(command: SendMessage, world: World) -> None:
     """Take over the duty to deliver this message."""
     try:
-        if await freeze_submission(command, world.pool):
+        if await freeze_submission(command, world.freezing):
             world.letters.set()
     except AccountUnknown as unknown:
         # Commands to connect and to send travel apart; the one may overtake the other.
@@ -64,7 +64,7 @@ async def obey_change_submission(command: ChangeSubmission, world: World) -> Non
     world.have_due([Sender(command.tenant_id, command.account_id)])
 
 
-@ears.hear(SentCopyFiled)
+@ears.hear(SentCopyFiled, several=100)
 async def on_sent_copies_filed(events: list[SentCopyFiled], world: World) -> None:
     """Copies are in Sent."""
     await note_filed_copies(events, world.pool)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from services.sender.actions.freeze_submission import Freezing
 from services.sender.domain.turns import Sender, Turns
 from services.sender.settings import Settings
 from shared.bus import Bus, Relay
@@ -23,6 +24,8 @@ class World:
     relay: Relay
     keys: OpeningKeys
     replica_id: UUID
+    # Where submissions that come together are frozen together.
+    freezing: Freezing
     # Who has something due, as far as we were told or saw.
     turns: Turns = field(default_factory=Turns)
     # Set when something may have become due: a submission came, an attempt ended.

@@ -138,7 +138,7 @@ async def obey_audit_mailbox(command: AuditMailbox, world: World) -> None:
     await ask_audit(command, world.pool)
 
 
-@ears.obey(FileSentCopy)
+@ears.obey(FileSentCopy, at_once=64)
 async def obey_file_sent_copy(command: FileSentCopy, world: World) -> None:
     """See to it that a sent message is in Sent."""
     await file_sent_copy_later(command, world.pool)

@@ -39,6 +39,7 @@ class _Heard:
     contract: type[Told]
     handle: Batch
     one_by_one: bool
+    several: int | None = None  # messages taken at a time, where the settings do not say it
 
 
 class Ears(Generic[W]):
@@ -60,33 +61,44 @@ class Ears(Generic[W]):
         }
 
     def hear(
-        self, contract: type[E]
+        self, contract: type[E], *, several: int | None = None
     ) -> Callable[
         [Callable[[list[E], W], Awaitable[None]]], Callable[[list[E], W], Awaitable[None]]
     ]:
-        """This function hears a fact, as many at a time as are there."""
+        """This function hears a fact, as many at a time as are there: at most `several`, or as
+        the settings say, which is few, for a fact may be a page of 400 KiB.
+        """
 
         def remember(
             handle: Callable[[list[E], W], Awaitable[None]],
         ) -> Callable[[list[E], W], Awaitable[None]]:
-            self._heard.append(_Heard(contract, handle, one_by_one=False))
+            self._heard.append(_Heard(contract, handle, one_by_one=False, several=several))
             return handle
 
         return remember
 
     def obey(
-        self, contract: type[C]
+        self, contract: type[C], *, at_once: int = 1
     ) -> Callable[[Callable[[C, W], Awaitable[None]]], Callable[[C, W], Awaitable[None]]]:
-        """This function obeys a command, one at a time."""
+        """This function obeys a command: one after the other, or so many `at_once`.
+
+        Where one of several fails, all of them come again, one by one: it must bear that.
+        """
 
         def remember(
             handle: Callable[[C, W], Awaitable[None]],
         ) -> Callable[[C, W], Awaitable[None]]:
             async def each(commands: list[C], world: W) -> None:
-                for command in commands:
-                    await handle(command, world)
+                # Those that are under way end before the batch is taken up anew.
+                ended = await asyncio.gather(
+                    *(handle(command, world) for command in commands), return_exceptions=True
+                )
+                for one in ended:
+                    if one is not None:
+                        raise one
 
-            self._heard.append(_Heard(contract, each, one_by_one=True))
+            several = at_once if at_once > 1 else None
+            self._heard.append(_Heard(contract, each, one_by_one=several is None, several=several))
             return handle
 
         return remember
@@ -140,6 +152,7 @@ class Ears(Generic[W]):
                 consumer=durable(self.service, heard.contract),
                 handle=_with(heard.handle, world),
                 one_by_one=heard.one_by_one,
+                several=heard.several,
             )
             for heard in self._heard
             if wanted(heard.contract)

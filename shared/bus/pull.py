@@ -46,12 +46,14 @@ class Puller:
         consumer: str,
         handle: Callable[[list[Any]], Awaitable[None]],
         one_by_one: bool,
+        several: int | None = None,
     ) -> None:
         self.consumer = consumer
         self._bus = bus
         self._contract = contract
         self._handle = handle
         self._one_by_one = one_by_one
+        self._several = several or bus.settings.bus_batch_messages
         for result in ("ok", "retried", "buried"):
             CONSUMED.labels(consumer, result)
 
@@ -88,9 +90,7 @@ class Puller:
 
     async def _fetch(self, subscription: Any) -> list[Msg]:
         try:
-            return await subscription.fetch(
-                self._bus.settings.bus_batch_messages, timeout=_FETCH_SECONDS
-            )
+            return await subscription.fetch(self._several, timeout=_FETCH_SECONDS)
         except (nats.errors.TimeoutError, TimeoutError):
             CONSUMER_PENDING.labels(self.consumer).set(0)
             return []

@@ -223,6 +223,14 @@ class Bench:
                 await asyncio.sleep(0.02)
         return value
 
+    async def again(self, query: str, *values: object) -> list[asyncpg.Record]:
+        """Rows, asked over a connection of their own: the database may have died meanwhile."""
+        rows = await asyncpg.connect(self.platform.database_url("sender"))
+        try:
+            return await rows.fetch(query, *values)
+        finally:
+            await rows.close()
+
     async def _until(self, holds: Callable[[], object]) -> None:
         async with self._heard:
             try:

@@ -1,7 +1,9 @@
 """Somebody wants a message sent: from now on that is our duty."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from services.sender import store
 from services.sender.actions.composing import letter_of, needs_files
@@ -15,15 +17,26 @@ from services.sender.domain.compose import (
 from services.sender.domain.submission import Addressee, Submission, after_cancel
 from shared.bus import tell
 from shared.contracts.mail import Address
-from shared.contracts.submission import Fate, SendMessage, SubmissionState
-from shared.db import Connection, Pool, in_transaction
+from shared.contracts.submission import (
+    Fate,
+    SendMessage,
+    SubmissionChanged,
+    SubmissionState,
+)
+from shared.db import Connection, Grouping, Pool
 
 
 class AccountUnknown(Exception):
     """The account's submission server was not told to us yet."""
 
 
-async def freeze_submission(command: SendMessage, pool: Pool) -> bool:
+# Where a submission is kept: True unless its account is not known.
+Freezing: TypeAlias = Grouping[store.Frozen, bool]
+# What is longer is composed beside, so that nothing else waits for it.
+_SHORT_CHARACTERS = 64 * 1024
+
+
+async def freeze_submission(command: SendMessage, freezing: Freezing) -> bool:
     """Compose the message, keep its bytes as they will be sent, and say that it waits.
 
     The submission's id makes a second time harmless. What cannot be sent has failed, and
@@ -36,31 +49,51 @@ async def freeze_submission(command: SendMessage, pool: Pool) -> bool:
         if gathers:
             composed = _to_come(command)
         else:
-            composed = await asyncio.to_thread(
-                compose, letter_of(command), now=max(now, _due_at(command) or now)
-            )
+            composed = await _composed(command, max(now, _due_at(command) or now))
     except Unsendable as unsendable:
         submission, mime, gathers = _failed(command, unsendable, now), b"", False
     else:
         submission, mime = _waiting(command, composed, now), composed.mime
-    pieces = store.pieces_of(mime)
-
-    async def work(connection: Connection) -> None:
-        removed = await store.account_is_removed(connection, command.tenant_id, command.account_id)
-        if removed is None:
-            raise AccountUnknown
-        if removed:
-            canceled = after_cancel(submission, reason="account_removed")
-            await tell(connection, canceled.told())
-        elif await store.put_submission(
-            connection, submission, pieces, date_is_ours=command.raw is None
-        ):
-            if gathers:
-                await store.put_letter(connection, command)
-            await tell(connection, submission.told())
-
-    await in_transaction(pool, work)
+    frozen = store.Frozen(
+        submission,
+        store.pieces_of(mime),
+        date_is_ours=command.raw is None,
+        letter=command if gathers else None,
+    )
+    if not await freezing.do(frozen):
+        raise AccountUnknown
     return gathers
+
+
+def freezing_in(pool: Pool) -> Freezing:
+    """Where submissions that come together are frozen together."""
+    return Grouping(pool, _put)
+
+
+async def _put(connection: Connection, frozen: Sequence[store.Frozen]) -> list[bool]:
+    """Keep these and tell of them; of each, whether its account is known."""
+    removed = await store.accounts_removed(connection, {one.sender for one in frozen})
+    new = await store.put_submissions(
+        connection, [one for one in frozen if removed.get(one.sender) is False]
+    )
+    told: list[SubmissionChanged] = []
+    for one in frozen:
+        if removed.get(one.sender):
+            told.append(after_cancel(one.submission, reason="account_removed").told())
+        elif one.submission.submission_id in new:
+            new.remove(one.submission.submission_id)  # a command may be there twice
+            told.append(one.submission.told())
+            if one.letter is not None:
+                await store.put_letter(connection, one.letter)
+    await tell(connection, *told)
+    return [one.sender in removed for one in frozen]
+
+
+async def _composed(command: SendMessage, sent_at: datetime) -> Composed:
+    letter = letter_of(command)
+    if len(command.text or "") + len(command.html or "") < _SHORT_CHARACTERS and not command.raw:
+        return compose(letter, now=sent_at)
+    return await asyncio.to_thread(compose, letter, now=sent_at)
 
 
 def _to_come(command: SendMessage) -> Composed:

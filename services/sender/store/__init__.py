@@ -4,6 +4,7 @@ from services.sender.store.accounts import (
     Account,
     account_is_removed,
     accounts,
+    accounts_removed,
     bury_account,
     put_account,
     put_resealed,
@@ -50,6 +51,7 @@ from services.sender.store.rests import (
 )
 from services.sender.store.submissions import (
     Ended,
+    Frozen,
     Waiting,
     delete_submissions,
     hasten,
@@ -60,7 +62,7 @@ from services.sender.store.submissions import (
     put_attempts,
     put_filed,
     put_states,
-    put_submission,
+    put_submissions,
     waiting,
 )
 from services.sender.store.turns import begin, claim, next_due_at, senders_with_due
@@ -69,12 +71,14 @@ __all__ = [
     "PIECE_BYTES",
     "Account",
     "Ended",
+    "Frozen",
     "Held",
     "Mark",
     "Resting",
     "Waiting",
     "account_is_removed",
     "accounts",
+    "accounts_removed",
     "begin",
     "begin_transmitting",
     "bury_account",
@@ -111,7 +115,7 @@ __all__ = [
     "put_revision",
     "put_session_limit",
     "put_states",
-    "put_submission",
+    "put_submissions",
     "redate",
     "removed_accounts_with_submissions",
     "reserve",

@@ -93,6 +93,23 @@ async def account_is_removed(
     )
 
 
+async def accounts_removed(
+    connection: Connection, senders: Collection[Sender]
+) -> dict[Sender, bool]:
+    """Of those of these accounts that we heard of, whether they were removed; held as they are."""
+    rows = await connection.fetch(
+        """
+        SELECT tenant_id, account_id, removed_at IS NOT NULL AS removed
+          FROM account JOIN unnest($1::uuid[], $2::uuid[]) AS asked (tenant_id, account_id)
+               USING (tenant_id, account_id)
+         ORDER BY account_id FOR SHARE OF account
+        """,
+        [sender.tenant_id for sender in senders],
+        [sender.account_id for sender in senders],
+    )
+    return {Sender(row["tenant_id"], row["account_id"]): row["removed"] for row in rows}
+
+
 async def accounts(connection: Connection, account_ids: Collection[UUID]) -> dict[Sender, Account]:
     """How to reach those of these accounts that were not removed."""
     rows = await connection.fetch(

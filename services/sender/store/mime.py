@@ -18,6 +18,13 @@ def pieces_of(mime: bytes) -> list[bytes]:
 
 async def put_mime(connection: Connection, submission: Submission, pieces: Sequence[bytes]) -> None:
     """Freeze the bytes."""
+    await put_mimes(connection, [(submission, pieces)])
+
+
+async def put_mimes(
+    connection: Connection, frozen: Sequence[tuple[Submission, Sequence[bytes]]]
+) -> None:
+    """Freeze the bytes of several."""
     await connection.executemany(
         """
         INSERT INTO mime_piece (submission_id, number, tenant_id, account_id, data)
@@ -31,6 +38,7 @@ async def put_mime(connection: Connection, submission: Submission, pieces: Seque
                 submission.account_id,
                 piece,
             )
+            for submission, pieces in frozen
             for number, piece in enumerate(pieces)
         ],
     )

@@ -5,70 +5,94 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.sender.domain.submission import SETTLED_STATES, Submission
-from services.sender.store.mime import put_mime
+from services.sender.domain.submission import Submission
+from services.sender.domain.turns import Sender
+from services.sender.store.mime import put_mimes
 from services.sender.store.rows import read
+from shared.contracts.submission import SendMessage
 from shared.db import Connection
 
-_SETTLED = [state.value for state in SETTLED_STATES]
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A submission as it is kept: its bytes, or what is to be composed when its files are here."""
+
+    submission: Submission
+    pieces: Sequence[bytes]
+    date_is_ours: bool
+    letter: SendMessage | None
+
+    @property
+    def sender(self) -> Sender:
+        return Sender(self.submission.tenant_id, self.submission.account_id)
 
 
-async def put_submission(
-    connection: Connection,
-    submission: Submission,
-    pieces: Sequence[bytes],
-    *,
-    date_is_ours: bool = True,
-) -> bool:
-    """Freeze a submission; False when it is here already, which changes nothing."""
-    put = await connection.fetchval(
+async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> set[UUID]:
+    """Freeze submissions; those that are new. What is here already does not change."""
+    each = {one.submission.submission_id: one for one in frozen}
+    rows = await connection.fetch(
         """
         INSERT INTO submission
                (submission_id, tenant_id, account_id, state, revision, message_id_header,
                 sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
                 server_said, settled_at, expires_at, date_is_ours)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-                CASE WHEN $4 = ANY($14) THEN now() END, $15, $16)
-        ON CONFLICT (submission_id) DO NOTHING RETURNING true
+        SELECT submission_id, tenant_id, account_id, state, revision, message_id_header,
+               sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
+               server_said, CASE WHEN settled THEN now() END, expires_at, date_is_ours
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
+                      $7::text[], $8::bigint[], $9::integer[], $10::boolean[], $11::timestamptz[],
+                      $12::text[], $13::text[], $14::boolean[], $15::timestamptz[], $16::boolean[])
+            AS frozen (submission_id, tenant_id, account_id, state, revision, message_id_header,
+                       sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
+                       server_said, settled, expires_at, date_is_ours)
+        ON CONFLICT (submission_id) DO NOTHING RETURNING submission_id
         """,
-        submission.submission_id,
-        submission.tenant_id,
-        submission.account_id,
-        submission.state.value,
-        submission.revision,
-        submission.message_id,
-        submission.sender,
-        submission.size_bytes,
-        len(pieces),
-        submission.needs_smtputf8,
-        submission.due_at,
-        submission.reason,
-        submission.server_said,
-        _SETTLED,
-        submission.expires_at,
-        date_is_ours,
+        list(each),
+        [one.submission.tenant_id for one in each.values()],
+        [one.submission.account_id for one in each.values()],
+        [one.submission.state.value for one in each.values()],
+        [one.submission.revision for one in each.values()],
+        [one.submission.message_id for one in each.values()],
+        [one.submission.sender for one in each.values()],
+        [one.submission.size_bytes for one in each.values()],
+        [len(one.pieces) for one in each.values()],
+        [one.submission.needs_smtputf8 for one in each.values()],
+        [one.submission.due_at for one in each.values()],
+        [one.submission.reason for one in each.values()],
+        [one.submission.server_said for one in each.values()],
+        [one.submission.is_settled for one in each.values()],
+        [one.submission.expires_at for one in each.values()],
+        [one.date_is_ours for one in each.values()],
     )
-    if not put:
-        return False
-    await connection.executemany(
+    new = {row["submission_id"] for row in rows}
+    people = [
+        (one.submission, person)
+        for submission_id, one in each.items()
+        if submission_id in new
+        for person in one.submission.recipients
+    ]
+    await connection.execute(
         """
         INSERT INTO recipient (submission_id, number, tenant_id, account_id, email, fate)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        SELECT * FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text[],
+                             $6::text[])
         """,
+        [submission.submission_id for submission, _ in people],
+        [person.number for _, person in people],
+        [submission.tenant_id for submission, _ in people],
+        [submission.account_id for submission, _ in people],
+        [person.email for _, person in people],
+        [person.fate.value for _, person in people],
+    )
+    await put_mimes(
+        connection,
         [
-            (
-                submission.submission_id,
-                one.number,
-                submission.tenant_id,
-                submission.account_id,
-                one.email,
-                one.fate.value,
-            )
-            for one in submission.recipients
+            (one.submission, one.pieces)
+            for submission_id, one in each.items()
+            if submission_id in new
         ],
     )
-    await put_mime(connection, submission, pieces)
-    return True
+    return new
 
 
 async def hold(connection: Connection, submissions: Sequence[Submission]) -> list[Submission]:
