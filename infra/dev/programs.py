@@ -68,6 +68,7 @@ def settings(service: str, home: Home, secrets: Secrets) -> dict[str, str]:
             "API_PORT": str(home.port + API),
             "API_JWT_KEYS_FILE": str(secrets.jwt_keys),
             "API_SEAL_KEYS_DIR": str(secrets.public_seal_keys),
+            "API_OWN_KEYS_DIR": str(secrets.own_keys),
             # The demo server has no certificate, and its passwords are public.
             "API_ALLOW_PLAINTEXT_PASSWORDS": os.environ.get(
                 "API_ALLOW_PLAINTEXT_PASSWORDS", "true" if home.demo else "false"

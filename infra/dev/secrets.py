@@ -36,6 +36,10 @@ class Secrets:
     def public_seal_keys(self) -> Path:
         return self.directory / "seal-public"
 
+    @property
+    def own_keys(self) -> Path:
+        return self.directory / "own-api"
+
     def seal_keys(self, service: str) -> Path:
         return self.directory / f"seal-{service}"
 
@@ -56,6 +60,8 @@ def make(home: Home) -> Secrets:
     if not made.jwt_keys.exists():
         kid = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
         _write(made.jwt_keys, TokenKeys(kid, {kid: secrets.token_bytes(KEY_BYTES)}).written())
+    if not list(made.own_keys.glob("*.private")):
+        new_key(made.own_keys)
     for service in SEALED_FOR:
         if not list(made.seal_keys(service).glob("*.private")):
             new_key(made.seal_keys(service))

@@ -13,6 +13,7 @@ Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, api_token, invitation, account,
           account_share, mailbox, message, retelling, audit_difference, submission, log_position,
           event_log, audit_log, audit_position, upload, upload_piece, upload_use, idempotency_key,
-          job, intent, intent_clock, intent_message, confirmed, outbox
+          job, intent, intent_clock, intent_message, confirmed, webhook, webhook_secret,
+          webhook_lane, webhook_delivery, outbox
 Speaks:   HTTP, under /api/v1
 """

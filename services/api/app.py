@@ -1,6 +1,8 @@
 """The api, put together: settings, bus, pools, what it hears, what it does, what it serves."""
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
@@ -8,15 +10,18 @@ from services.api.actions.connecting import Seals
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.sessions import Issuer
+from services.api.actions.telling import Manner
 from services.api.domain.tokens import KeysUnusable, TokenKeys
 from services.api.http.gateway import gateway
 from services.api.settings import Settings
+from services.api.store import webhooks
 from services.api.subscribers import SERVICE, ears
-from services.api.workers import work
+from services.api.workers.chores import work
+from services.api.workers.webhooks import tell_webhooks
 from services.api.world import World
 from shared.bus import Relay, Values, open_bus
-from shared.db import open_pool
-from shared.seal import SealingKeys
+from shared.db import Pool, open_pool
+from shared.seal import OpeningKeys, SealingKeys, UnknownKey, missing_keys
 from shared.telemetry import Check, configure, serve, serve_probes, until_one_ends
 
 log = structlog.get_logger()
@@ -62,6 +67,7 @@ async def main(stop: asyncio.Event) -> None:
             seals=seals,
             sanitiser=sanitiser,
             limits=limits,
+            manner=manner_of(settings, await own_keys(settings.own_keys_dir, pool)),
         )
         async with (
             relay.running(),
@@ -78,7 +84,7 @@ async def main(stop: asyncio.Event) -> None:
             log.info("serving", host=settings.host, port=port)
             try:
                 # A worker that fails ends the process; its supervisor starts it anew.
-                await until_one_ends(stop.wait(), work(world))
+                await until_one_ends(stop.wait(), work(world), tell_webhooks(world))
             finally:
                 # Streams are told to end first, so that nothing has to be cut off.
                 world.closing.set()
@@ -93,3 +99,25 @@ def _checks(world: World) -> dict[str, Check]:
         return world.bus.is_connected
 
     return {"database": database, "bus": bus}
+
+
+def manner_of(settings: Settings, keys: OpeningKeys) -> Manner:
+    """How webhooks are told, as the operator says."""
+    return Manner(
+        keys=keys,
+        policy=settings.dial_policy,
+        allow_http=settings.webhook_allow_http,
+        answer_within=settings.webhook_seconds,
+        first_pause=timedelta(seconds=settings.webhook_retry_seconds),
+        give_up_after=timedelta(days=settings.webhook_retry_days),
+    )
+
+
+async def own_keys(directory: Path, pool: Pool) -> OpeningKeys:
+    """The keys that open what the api keeps sealed; raises KeysUnusable where one is missing."""
+    keys = OpeningKeys.load(directory)
+    async with pool.acquire() as connection:
+        missing = missing_keys(await webhooks.keys_in_use(connection), keys)
+    if missing:
+        raise UnknownKey(f"Secrets of webhooks need {', '.join(sorted(missing))} in {directory}.")
+    return keys

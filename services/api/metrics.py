@@ -45,7 +45,30 @@ IMAGES = Counter(
     "Remote images that readers asked for.",
     ["result"],  # fetched, unavailable
 )
+WEBHOOK_DELIVERIES = Counter(
+    "postbus_api_webhook_deliveries_total",
+    "Attempts to deliver an event to a webhook.",
+    ["result"],  # ok, refused, unreachable, timed_out, broken
+)
+WEBHOOK_LAG_SECONDS = Histogram(
+    "postbus_api_webhook_lag_seconds",
+    "Time from an event's being logged to its being delivered.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600, 3600, 86400),
+)
+WEBHOOKS_PAUSED = Counter(
+    "postbus_api_webhooks_paused_total",
+    "Webhooks that were paused because their endpoints do not take events.",
+    ["reason"],  # failing, gone, nobody
+)
+WEBHOOK_EVENTS_LOST = Counter(
+    "postbus_api_webhook_events_lost_total",
+    "Events that left the log before a webhook could be told.",
+)
 
+for _result in ("ok", "refused", "unreachable", "timed_out", "broken"):
+    WEBHOOK_DELIVERIES.labels(_result)
+for _reason in ("failing", "gone", "nobody"):
+    WEBHOOKS_PAUSED.labels(_reason)
 for _result in ("fetched", "unavailable"):
     IMAGES.labels(_result)
 for _limit in (

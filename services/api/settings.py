@@ -40,6 +40,10 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     seal_keys_dir: Path = Field(
         description="Directory with sync/ and sender/, each holding those services' public keys."
     )
+    own_keys_dir: Path = Field(
+        description="The api's own key pairs, which seal what it keeps secret (webhooks):"
+        " python -m shared.seal new-key DIRECTORY."
+    )
     registration: Literal["open", "invite", "closed"] = Field(
         default="open",
         description="Who may register: anybody (open), who was invited (invite), nobody (closed).",
@@ -145,6 +149,31 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     event_log_days: float = Field(
         default=30.0, gt=0, description="How long events stay in the log."
     )
+    webhook_allow_http: bool = Field(
+        default=False, description="Allow webhooks whose events travel without TLS (http)."
+    )
+    webhook_seconds: float = Field(
+        default=10.0, gt=0, description="An endpoint that answers later is told again."
+    )
+    webhook_retry_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="The pause after an endpoint's first failure; each next is twice as long, up"
+        " to an hour.",
+    )
+    webhook_retry_days: float = Field(
+        default=3.0, gt=0, description="A webhook that fails for so long is paused."
+    )
+    webhook_deliveries_at_once: int = Field(
+        default=64, ge=2, description="Events that are delivered at a time, by one process."
+    )
+    webhook_accounts_at_once: int = Field(
+        default=8, ge=1, description="Accounts whose events one webhook is told at a time."
+    )
+    webhook_delivery_days: float = Field(
+        default=7.0, gt=0, description="How long it is remembered what an endpoint answered."
+    )
+    webhooks_per_tenant: int = Field(default=50, ge=0, description="Webhooks of one tenant.")
     undo_seconds: float = Field(
         default=30.0,
         ge=0,
@@ -190,6 +219,10 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     @property
     def event_log_keep(self) -> timedelta:
         return timedelta(days=self.event_log_days)
+
+    @property
+    def webhook_delivery_keep(self) -> timedelta:
+        return timedelta(days=self.webhook_delivery_days)
 
     @property
     def upload_keep(self) -> timedelta:

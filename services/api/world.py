@@ -1,18 +1,24 @@
 """What the parts of the api are given to work with."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from services.api.actions.connecting import Seals
 from services.api.actions.limiting import Limits
 from services.api.actions.sanitising import Sanitiser
 from services.api.actions.sessions import Issuer
+from services.api.actions.telling import Manner
 from services.api.settings import Settings
 from shared.bus import Bucket, Bus, Relay
 from shared.contracts.hints import LogGrew
 from shared.db import Pool
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Growth:
@@ -20,8 +26,10 @@ class Growth:
 
     def __init__(self) -> None:
         self._waiting: dict[UUID, set[asyncio.Event]] = {}
+        self.anything = asyncio.Event()  # some log grew; for the one who looks at all of them
 
     def grew(self, tenant_id: UUID) -> None:
+        self.anything.set()
         for waiting in self._waiting.get(tenant_id, ()):
             waiting.set()
 
@@ -58,8 +66,11 @@ class World:
     seals: Seals
     sanitiser: Sanitiser
     limits: Limits
+    manner: Manner
+    clock: Callable[[], datetime] = utc_now
     growth: Growth = field(default_factory=Growth)
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
+    to_deliver: asyncio.Event = field(default_factory=asyncio.Event)  # webhooks have news
     to_gather: asyncio.Event = field(default_factory=asyncio.Event)  # a job has more messages
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams are to end
 

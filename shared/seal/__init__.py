@@ -8,7 +8,15 @@ who can write to a database or to the bus still cannot send a password to a serv
 from shared.seal.credential import Credential, Destination, Purpose
 from shared.seal.errors import KeysUnusable, Mismatch, SealError, Tampered, UnknownKey
 from shared.seal.keys import OpeningKeys, SealingKeys, missing_keys, new_key, publish
-from shared.seal.sealing import is_newest, key_id_of, open_sealed, reseal, seal
+from shared.seal.sealing import (
+    is_newest,
+    key_id_of,
+    open_own,
+    open_sealed,
+    reseal,
+    seal,
+    seal_own,
+)
 
 __all__ = [
     "Credential",
@@ -25,8 +33,10 @@ __all__ = [
     "key_id_of",
     "missing_keys",
     "new_key",
+    "open_own",
     "open_sealed",
     "publish",
     "reseal",
     "seal",
+    "seal_own",
 ]

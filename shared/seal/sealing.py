@@ -7,13 +7,15 @@ A sealed credential is
 HPKE's `info` holds the version, the purpose and the key id, so that none of them can be
 exchanged. Its sender is not authenticated (mode_base): whoever has the public key can seal
 a secret of their own, which opens only at the place they name.
+
+A service's own secret, which goes nowhere, is sealed in the same form for the thing it belongs to.
 """
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from shared.seal.credential import Credential, Destination, Purpose
+from shared.seal.credential import Credential, Destination
 from shared.seal.errors import Mismatch, Tampered
 from shared.seal.keys import OpeningKeys, SealingKeys
 
@@ -25,11 +27,9 @@ _PADDED_TO_BYTES = 512
 
 def seal(credential: Credential, keys: SealingKeys | OpeningKeys) -> bytes:
     """Seal a secret for its place, with the newest key."""
-    key_id, public_key = keys.newest
     plaintext = msgspec.json.encode(credential)
     plaintext += b" " * (-len(plaintext) % _PADDED_TO_BYTES)  # JSON may end in blanks
-    header = bytes([_VERSION, len(key_id)]) + key_id.encode("ascii")
-    return header + _SUITE.encrypt(plaintext, public_key, _info(credential.purpose, key_id))
+    return _sealed(plaintext, keys, credential.purpose)
 
 
 def open_sealed(sealed: bytes, keys: OpeningKeys, expected: Destination) -> Credential:
@@ -51,6 +51,21 @@ def open_sealed(sealed: bytes, keys: OpeningKeys, expected: Destination) -> Cred
     return credential
 
 
+def seal_own(secret: bytes, keys: OpeningKeys, belongs_to: str) -> bytes:
+    """Seal a secret that this service made and keeps, for the one thing that it belongs to."""
+    return _sealed(secret, keys, f"own {belongs_to}")
+
+
+def open_own(sealed: bytes, keys: OpeningKeys, belongs_to: str) -> bytes:
+    """What `seal_own` sealed for this thing. Raises UnknownKey or Tampered."""
+    key_id, message = _split(sealed)
+    private_key = keys.private_key(key_id)
+    try:
+        return _SUITE.decrypt(message, private_key, _info(f"own {belongs_to}", key_id))
+    except (InvalidTag, ValueError):  # ValueError: too short to be one
+        raise Tampered from None
+
+
 def reseal(sealed: bytes, keys: OpeningKeys, expected: Destination) -> bytes:
     """Seal anew what an older key sealed; what the newest sealed is returned as it is."""
     if is_newest(sealed, keys):
@@ -67,6 +82,12 @@ def is_newest(sealed: bytes, keys: SealingKeys | OpeningKeys) -> bool:
     return key_id_of(sealed) == keys.newest[0]
 
 
+def _sealed(plaintext: bytes, keys: SealingKeys | OpeningKeys, purpose: str) -> bytes:
+    key_id, public_key = keys.newest
+    header = bytes([_VERSION, len(key_id)]) + key_id.encode("ascii")
+    return header + _SUITE.encrypt(plaintext, public_key, _info(purpose, key_id))
+
+
 def _split(sealed: bytes) -> tuple[str, bytes]:
     if len(sealed) < 2 or sealed[0] != _VERSION or len(sealed) < 2 + sealed[1]:
         raise Tampered
@@ -77,5 +98,5 @@ def _split(sealed: bytes) -> tuple[str, bytes]:
         raise Tampered from None
 
 
-def _info(purpose: Purpose, key_id: str) -> bytes:
+def _info(purpose: str, key_id: str) -> bytes:
     return b"\0".join((b"postbus seal v1", purpose.encode(), key_id.encode()))

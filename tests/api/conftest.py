@@ -1,8 +1,9 @@
 """A gateway to try things on: the real app on a real PostgreSQL and a real NATS."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -21,11 +22,12 @@ from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.sessions import Issuer
 from services.api.actions.sweep_unseen import sweep_unseen
+from services.api.app import manner_of
 from services.api.domain.tokens import TokenKeys
 from services.api.http.gateway import gateway
 from services.api.settings import Settings
 from services.api.subscribers import ears
-from services.api.world import World
+from services.api.world import World, utc_now
 from shared.bus import Bucket, Bus, Relay, Values, open_bus
 from shared.bus.bucket import Key, Whole
 from shared.contracts.account import (
@@ -218,19 +220,25 @@ class Api:
 @pytest.fixture(scope="session")
 def seal_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("seals")
-    for service in ("sync", "sender"):
+    for service in ("sync", "sender", "own"):
         new_key(directory / service)
     return directory
 
 
 @asynccontextmanager
-async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> AsyncGenerator[Api]:
+async def running_api(
+    platform: Platform,
+    seal_directory: Path,
+    clock: Callable[[], datetime] = utc_now,
+    **more: Any,
+) -> AsyncGenerator[Api]:
     settings = Settings(
         database_url=SecretStr(platform.database_url("api")),
         request_database_url=SecretStr(platform.database_url("api_request")),
         bus_url=SecretStr(platform.bus_url("api")),
         jwt_keys_file=Path("unused"),
         seal_keys_dir=seal_directory,
+        own_keys_dir=seal_directory / "own",
         **{
             "registrations_per_minute": 10_000,
             "client_sign_ins_per_minute": 10_000,
@@ -265,6 +273,8 @@ async def running_api(platform: Platform, seal_directory: Path, **more: Any) -> 
             ),
             sanitiser=sanitiser,
             limits=limits,
+            clock=clock,
+            manner=manner_of(settings, OpeningKeys.load(settings.own_keys_dir)),
         )
         admin = await asyncpg.connect(platform.admin_database_url)
         try:

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from services.api.actions.forget_account import forget_account
-from services.api.workers import work
+from services.api.workers.chores import work
 from shared.contracts.account import (
     AccountProgressed,
     AccountRemoved,

@@ -181,8 +181,8 @@ async def test_old_events_are_forgotten_and_numbers_go_on(
     await api.admin.execute(
         "UPDATE api.event_log SET logged_at = now() - interval '40 days' WHERE seq <= 4"
     )
-    assert await trim_log(api.world.pool, timedelta(days=30)) == 4
-    assert await trim_log(api.world.pool, timedelta(days=30)) == 0
+    assert await trim_log(api.world.pool, timedelta(days=30), datetime.now(UTC)) == 4
+    assert await trim_log(api.world.pool, timedelta(days=30), datetime.now(UTC)) == 0
 
     answer = await ada.http.get("/events", params={"after": "1-2"})
     assert (answer.status_code, answer.json()["code"]) == (410, "cursor_expired")

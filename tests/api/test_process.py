@@ -50,6 +50,7 @@ async def running(platform: Platform, seal_directory: Path, keys: Path) -> Async
             "API_PROBE_PORT": str(probes),
             "API_JWT_KEYS_FILE": str(keys),
             "API_SEAL_KEYS_DIR": str(seal_directory),
+            "API_OWN_KEYS_DIR": str(seal_directory / "own"),
         }
     )
     child = await asyncio.create_subprocess_exec(

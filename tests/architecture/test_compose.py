@@ -230,13 +230,14 @@ def make_keys(directory: Path) -> dict[Path, str]:
     }
 
 
-def test_keys_are_made_once_and_the_api_gets_no_private_one(tmp_path: Path) -> None:
+def test_keys_are_made_once_and_the_api_gets_private_ones_of_its_own_only(tmp_path: Path) -> None:
     for service in ("api", "sync", "sender"):
         (tmp_path / service).mkdir(mode=0o700)
     made = make_keys(tmp_path)
     assert make_keys(tmp_path) == made
     of_the_api = [file for file in made if file.parts[0] == "api"]
-    assert not [file for file in of_the_api if file.suffix == ".private"]
+    (own,) = (file for file in of_the_api if file.suffix == ".private")
+    assert own.parent == Path("api/own")
     assert Path("api/jwt.json") in of_the_api
     for service in ("sync", "sender"):
         sealing = SealingKeys.load(tmp_path / "api/seal" / service)

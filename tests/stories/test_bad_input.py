@@ -91,6 +91,10 @@ class Route:
             return {"json": {"everyone": True}}
         if self.template.startswith(("/messages/{", "/threads/{")):
             return {"json": {"delete": True}}
+        if self.template.startswith("/webhooks/{"):
+            replay = self.template.endswith(":replay")
+            description = {"description": "Stolen"} if self.method == "patch" else {}
+            return {"json": {"after": "earliest"} if replay else description}
         return {"json": {"path" if self.template.startswith("/mailboxes/{") else "name": "Stolen"}}
 
     def named(self, *places: str) -> list[str]:
@@ -138,6 +142,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
         token = await owner.post("/tokens", json={"name": "x", "scopes": ["mail:read"]})
         asked = await owner.post("/invitations", json={"email": "x@example.org"})
         (session,) = (await owner.get("/me/sessions")).json()["items"]
+        webhook = await owner.post("/webhooks", json={"url": "https://example.org/"})
+        assert webhook.status_code == 201, webhook.text
         yield Ground(
             owner=owner,
             stranger=stranger,
@@ -154,6 +160,7 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "invitation_id": asked.json()["invitation"]["id"],
                 "session_id": session["id"],
                 "user_id": (await owner.get("/me")).json()["id"],
+                "webhook_id": webhook.json()["id"],
                 "number": "1",
             },
             routes=tuple(routes((await owner.get("/openapi.json")).json())),

@@ -2,15 +2,25 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.api.store import accounts, intents, log, members, messages, people, retellings
+from services.api.store import (
+    accounts,
+    deliveries,
+    intents,
+    log,
+    members,
+    messages,
+    people,
+    retellings,
+    webhooks,
+)
 from shared.db import Pool
 
 _AT_A_TIME = 1000
 
 
-async def trim_log(pool: Pool, keep: timedelta) -> int:
+async def trim_log(pool: Pool, keep: timedelta, now: datetime) -> int:
     """Forget events older than that, in every tenant's log; returns how many went."""
-    before = datetime.now(UTC) - keep
+    before = now - keep
     async with pool.acquire() as connection:
         tenants = await log.tenants_with_a_log(connection)
     total = 0
@@ -51,4 +61,14 @@ async def forget_jobs(pool: Pool, keep: timedelta) -> None:
     while True:
         async with pool.acquire() as connection, connection.transaction():
             if await intents.forget_old(connection, days=keep.days, limit=_AT_A_TIME) == 0:
+                return
+
+
+async def forget_deliveries(pool: Pool, keep: timedelta, now: datetime) -> None:
+    """Forget what endpoints answered long ago, and secrets that are good no more."""
+    async with pool.acquire() as connection, connection.transaction():
+        await webhooks.forget_ended_secrets(connection, now)
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            if await deliveries.forget(connection, before=now - keep, limit=_AT_A_TIME) == 0:
                 return

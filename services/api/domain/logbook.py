@@ -57,6 +57,8 @@ class EventType(StrEnum):
     JOB_PARTLY_DONE = "job.partly_done"
     JOB_FAILED = "job.failed"
     JOB_UNDONE = "job.undone"
+    WEBHOOK_PAUSED = "webhook.paused"
+    WEBHOOK_LOST = "webhook.lost"
     SUBMISSION_CREATED = "submission.created"
     # One for each SubmissionState.
     SUBMISSION_HELD = "submission.held"
@@ -426,6 +428,26 @@ def of_job(
         type=EventType(f"job.{kind}"),
         occurred_at=occurred_at,
         body=body_of(_ids(Kind.JOB, job_id, account_id), more),
+    )
+
+
+def of_webhook(
+    kind: str,
+    *,
+    tenant_id: UUID,
+    webhook_id: UUID,
+    event_id: UUID,
+    occurred_at: datetime,
+    more: Mapping[str, Any],
+) -> Entry:
+    """A webhook was paused by us, or lost what it was not told in time."""
+    return Entry(
+        tenant_id=tenant_id,
+        account_id=None,
+        event_id=event_id,
+        type=EventType(f"webhook.{kind}"),
+        occurred_at=occurred_at,
+        body=body_of({"id": shown(Kind.WEBHOOK, webhook_id)}, more),
     )
 
 

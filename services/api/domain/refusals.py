@@ -49,6 +49,8 @@ Refused
 ├── NoTrash             an account that has no mailbox for what is deleted
 ├── MailboxFixed        a mailbox that nobody renames or removes
 ├── PathTaken           a mailbox with a path that another one has
+├── EndpointRefused     a webhook's address that we would not send to
+├── TooManyWebhooks     a tenant has as many webhooks as it may have
 ├── TooManyAttempts     slow down: somebody guesses
 ├── TooManyRequests     slow down: more than one may ask
 └── TooManyReaders      a tenant follows its log too often at once
@@ -387,6 +389,18 @@ class PathTaken(Refused):
     """There is a mailbox with this path."""
 
     code = "path_taken"
+
+
+class EndpointRefused(Refused):
+    """Events are not sent to this address: it must be https, and no private network."""
+
+    code = "webhook_url_refused"
+
+
+class TooManyWebhooks(Refused):
+    """This tenant has as many webhooks as it may have."""
+
+    code = "too_many_webhooks"
 
 
 class TooManyAttempts(Refused):

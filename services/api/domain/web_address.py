@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Self
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -63,6 +64,14 @@ class WebAddress:
     @property
     def _scheme(self) -> str:
         return "https" if self.tls else "http"
+
+    @property
+    def ip(self) -> IPv4Address | IPv6Address | None:
+        """The IP address, where it is one and no name."""
+        try:
+            return ip_address(self.host)
+        except ValueError:
+            return None
 
     def led_to(self, location: str) -> Self | None:
         """Where a redirect from here leads (RFC 9110 §10.2.2)."""

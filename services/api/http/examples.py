@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.api.domain.rights import Role, Scope
-from services.api.http import examples_of_sending
+from services.api.http import examples_of_sending, webhook_examples
 from services.api.http.account_tests import AccountTest, ServersToTest, TestedServer
 from services.api.http.accounts import (
     Accounts,
@@ -137,6 +137,7 @@ _INVITATION = ShownInvitation(
 )
 
 BODIES: dict[type[Body], dict[str, Any]] = {
+    **webhook_examples.BODIES,
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
     NewImageSender: {"sender": "grace@example.org"},
     MessageBatch: {
@@ -252,6 +253,7 @@ _ACCOUNT_SHOWN = ShownAccount(
     updated_at=_NOON,
 )
 ANSWERS: tuple[Struct, ...] = (
+    *webhook_examples.ANSWERS,
     _SHOWN_JOB,
     Jobs(jobs=[_SHOWN_JOB]),
     OpenedSession(

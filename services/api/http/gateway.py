@@ -34,6 +34,7 @@ from services.api.http import (
     submissions,
     tokens,
     uploads,
+    webhooks,
 )
 from services.api.http.answers import Answers
 from services.api.http.bodies import ApiRequest
@@ -82,6 +83,7 @@ def gateway(world: World) -> Surroundings:
             *members.routers(),
             audit.router(),
             tokens.router(),
+            webhooks.router(),
         ],
     )
     handlers: dict[Any, Any] = {

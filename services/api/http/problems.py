@@ -69,6 +69,8 @@ STATUS = {
     "mailbox_fixed": 409,
     "mailbox_not_empty": 409,
     "path_taken": 409,
+    "webhook_url_refused": 422,
+    "too_many_webhooks": 409,
     "too_many_attempts": 429,
     "too_many_readers": 429,
     "rate_limited": 429,

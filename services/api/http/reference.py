@@ -46,6 +46,7 @@ _OF_A_SEARCH = (
     "validation_failed",
     "search_unavailable",
 )
+_WITH_CURSOR = ("not_found", "cursor_invalid", "cursor_expired", "log_restarted")
 # What an operation refuses for reasons of its own; see _codes_of for those that many share.
 _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/auth/register"): ("registration_closed", "email_taken", "too_many_attempts"),
@@ -201,6 +202,22 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "log_restarted",
         "validation_failed",
         "too_many_readers",
+    ),
+    ("post", "/webhooks"): ("not_found", "webhook_url_refused", "too_many_webhooks"),
+    ("get", "/webhooks"): (),
+    ("get", "/webhooks/{webhook_id}"): ("not_found",),
+    ("patch", "/webhooks/{webhook_id}"): ("not_found", "webhook_url_refused"),
+    ("delete", "/webhooks/{webhook_id}"): ("not_found",),
+    ("post", "/webhooks/{webhook_id}:test"): ("not_found",),
+    ("post", "/webhooks/{webhook_id}:pause"): ("not_found",),
+    ("post", "/webhooks/{webhook_id}:resume"): ("not_found",),
+    ("post", "/webhooks/{webhook_id}:replay"): _WITH_CURSOR,
+    ("post", "/webhooks/{webhook_id}:skip"): _WITH_CURSOR,
+    ("post", "/webhooks/{webhook_id}:rotate-secret"): ("not_found",),
+    ("get", "/webhooks/{webhook_id}/deliveries"): (
+        "cursor_invalid",
+        "not_found",
+        "validation_failed",
     ),
 }
 _OF_A_KEY = ("idempotency_key_in_use", "idempotency_key_reused")

@@ -334,6 +334,15 @@ _BY_TOKEN = _ACCESS.format(
      WHERE token_hash = $1 AND (expires_at IS NULL OR expires_at > $2)
     """
 )
+_BY_MEMBERSHIP = _ACCESS.format(
+    asked="""
+    SELECT tenant_id, person_id, NULL::uuid AS session_id, NULL::uuid AS token_id,
+           NULL::text[] AS scopes, NULL::uuid[] AS bound, NULL::timestamptz AS used_at,
+           NULL::text AS used_from
+      FROM membership
+     WHERE tenant_id = $1 AND person_id = $2
+    """
+)
 
 
 async def access_of_session(
@@ -391,6 +400,14 @@ async def note_use(
             now,
             expires_at,
         )
+
+
+async def access_of_member(
+    connection: Connection, *, tenant_id: UUID, person_id: UUID
+) -> Access | None:
+    """What a member may see now, signed in or not; None when they are no member."""
+    row = await connection.fetchrow(_BY_MEMBERSHIP, tenant_id, person_id)
+    return row and convert(dict(row), Access)
 
 
 async def forget_sessions(connection: Connection, *, before: datetime, limit: int) -> int:

@@ -6,14 +6,14 @@ through here again.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import h11
 
 from services.api.domain.web_address import WebAddress
-from shared.dial import DialError, Policy, dial, tls_context
+from services.api.web.lines import connected
+from shared.dial import DialError, Policy
 
 _AGENT = "Postbus (image proxy)"
 _READ_BYTES = 64 * 1024
@@ -39,7 +39,7 @@ async def get(
 ) -> Got:
     """Ask once. Raises NotGot; how long all of it may take is the caller's to say."""
     try:
-        async with _connected(address, policy, dial_seconds) as (reader, writer):
+        async with connected(address, policy, dial_seconds) as (reader, writer):
             peer = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADER_BYTES)
             request = h11.Request(
                 method="GET",
@@ -56,26 +56,6 @@ async def get(
             return await _answer(peer, reader, most_bytes)
     except (DialError, h11.ProtocolError, OSError, EOFError) as error:  # ssl.SSLError is an OSError
         raise NotGot(repr(error)) from error
-
-
-@asynccontextmanager
-async def _connected(
-    address: WebAddress, policy: Policy, dial_seconds: float
-) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    sock = await dial(address.host, address.port, policy=policy, timeout=dial_seconds)
-    try:
-        reader, writer = await asyncio.open_connection(
-            sock=sock,
-            ssl=tls_context() if address.tls else None,
-            server_hostname=address.host if address.tls else None,
-        )
-    except BaseException:  # also when cancelled, no socket stays open; nothing is swallowed
-        sock.close()
-        raise
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()
 
 
 async def _answer(peer: h11.Connection, reader: asyncio.StreamReader, most_bytes: int) -> Got:

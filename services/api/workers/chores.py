@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from services.api.actions.distribute_events import distribute_events
 from services.api.actions.forget_account import forget_account
 from services.api.actions.forget_old import (
+    forget_deliveries,
     forget_jobs,
     forget_sessions,
     forget_tombstones,
@@ -13,6 +15,7 @@ from services.api.actions.forget_old import (
 )
 from services.api.actions.forget_uploads import forget_uploads
 from services.api.actions.gather_jobs import gather_some
+from services.api.actions.lose_untold import lose_untold
 from services.api.actions.repeating import forget_keys
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.actions.write_audit import forget_audit, write_audit
@@ -35,7 +38,7 @@ async def _delete(world: World) -> None:
     while True:
         world.to_forget.clear()
         for some in (sweep_unseen, forget_account):
-            while await _patiently(lambda some=some: some(world.pool)):
+            while await patiently(lambda some=some: some(world.pool)):
                 pass
         try:
             async with asyncio.timeout(world.settings.forget_poll_seconds):
@@ -49,7 +52,7 @@ async def _gather(world: World) -> None:
     while True:
         world.to_gather.clear()
         while True:
-            grew = await _patiently(lambda: gather_some(world.pool, world.settings.undo_window))
+            grew = await patiently(lambda: gather_some(world.pool, world.settings.undo_window))
             if grew is None:
                 break
             await world.committed(grew, told=True)
@@ -63,24 +66,34 @@ async def _gather(world: World) -> None:
 async def _audit(world: World) -> None:
     """Write down who did what, a little later than it was done."""
     while True:
-        await _patiently(lambda: write_audit(world.pool))
+        await patiently(lambda: write_audit(world.pool))
         await asyncio.sleep(world.settings.audit_poll_seconds)
 
 
 async def _housekeep(world: World) -> None:
     settings = world.settings
     while True:
-        await _patiently(lambda: trim_log(world.pool, settings.event_log_keep))
-        await _patiently(lambda: forget_tombstones(world.pool, settings.tombstone_keep))
-        await _patiently(lambda: forget_jobs(world.pool, settings.job_keep))
-        await _patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
-        await _patiently(lambda: forget_audit(world.pool, settings.audit_keep))
-        await _patiently(lambda: forget_uploads(world.pool, settings.upload_keep))
-        await _patiently(lambda: forget_keys(world.pool))
+        while await patiently(lambda: distribute_events(world.pool, world.clock())):
+            world.to_deliver.set()
+        now = world.clock()
+        lost = await patiently(
+            lambda now=now: lose_untold(world.pool, settings.event_log_keep, now)
+        )
+        await world.committed(lost)
+        await patiently(lambda now=now: trim_log(world.pool, settings.event_log_keep, now))
+        await patiently(
+            lambda now=now: forget_deliveries(world.pool, settings.webhook_delivery_keep, now)
+        )
+        await patiently(lambda: forget_tombstones(world.pool, settings.tombstone_keep))
+        await patiently(lambda: forget_jobs(world.pool, settings.job_keep))
+        await patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
+        await patiently(lambda: forget_uploads(world.pool, settings.upload_keep))
+        await patiently(lambda: forget_keys(world.pool))
+        await patiently(lambda: forget_audit(world.pool, settings.audit_keep))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
-async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+async def patiently(step: Callable[[], Awaitable[T]]) -> T:
     """The step's result; while the database is away or too busy, waits and tries again."""
     while True:
         with putting_off("deleting"):
