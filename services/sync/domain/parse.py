@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from services.sync.domain.bounces import bounce_of
 from services.sync.domain.invitations import invitation_in, is_calendar
 from services.sync.domain.mime.addresses import parse_addresses
 from services.sync.domain.mime.bodies import Bodies, bodies_of
@@ -23,7 +24,7 @@ from services.sync.domain.mime.words import decode_words, one_line
 from services.sync.domain.priority import priority_of
 from services.sync.domain.protection import protection_of
 from services.sync.domain.quoting import history_at, quotes_next
-from services.sync.domain.reports import report_of
+from services.sync.domain.reports import about_attached, report_of
 from shared.contracts.content import Inside, Invitation, Priority, Report, Scheme
 from shared.contracts.mail import Address, Attachment
 
@@ -141,7 +142,7 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
         signed=signed,
         encrypted=encrypted,
         invitation=_invitation(bodies),
-        report=report_of(bodies.attached),
+        report=report_of(bodies.attached) or _bounce(senders, text, bodies),
         header=structure.header,
         header_hint=hint,
         defects=tuple(dict.fromkeys(defects)),
@@ -238,6 +239,13 @@ def _characters(part: Part, room: int, defects: list[str]) -> str:
     if "format" in part.type.parameters and part.type.token("format") == "flowed":
         return unflowed(text, delete_space=part.type.token("delsp") == "yes")
     return text
+
+
+def _bounce(senders: Sequence[Address], text: str, bodies: Bodies) -> Report | None:
+    report = bounce_of(senders[0].email, text) if senders else None
+    if report is not None and report.about is None:  # what was sent may be attached
+        return structs.replace(report, about=about_attached(bodies.attached))
+    return report
 
 
 def _invitation(bodies: Bodies) -> Invitation | None:

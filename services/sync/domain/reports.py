@@ -120,6 +120,11 @@ def _about(groups: Sequence[Mapping[str, bytes]], attached: Sequence[Part]) -> s
     for group in groups:
         if found := _ID.search(group.get("original-message-id", b"")):
             return found[1].decode("latin-1")
+    return about_attached(attached)
+
+
+def about_attached(attached: Sequence[Part]) -> str | None:
+    """The Message-ID of the message, or of the header of one, that was brought along."""
     for part in attached:
         if part.media_type in _WHOLE or part.media_type in _HEADERS:
             raw = part.decode()[0][:_MAX_BYTES]
