@@ -19,6 +19,7 @@ from pathlib import Path
 from services.sync.domain.mime.bodies import bodies_of, leaves_of
 from services.sync.domain.mime.charset import decode
 from services.sync.domain.mime.structure import Part, read_structure
+from services.sync.domain.mime.uuencoded import unpacked
 from services.sync.domain.parse import parse
 from shared.contracts.mail import Address
 from tests.corpora import corpora, messages
@@ -83,7 +84,7 @@ def _spamassassin(folder: Path, raws: dict[str, bytes]) -> Iterator[Row]:
         theirs = json.loads(line)
         raw = raws[f"spamassassin/{theirs['file']}"]
         parsed = parse(raw)
-        attached = bodies_of(read_structure(raw).root).attached
+        attached = unpacked(bodies_of(read_structure(raw).root)).attached
         ours = {
             "subject": words(parsed.subject),
             "from": parsed.sender.email.lower() if parsed.sender else "",
@@ -130,7 +131,7 @@ def _mail_parser(folder: Path) -> Iterator[Row]:
         theirs = json.loads(line)
         raw = (folder / theirs["file"]).read_bytes()
         parsed = parse(raw)
-        bodies = bodies_of(read_structure(raw).root)
+        bodies = unpacked(bodies_of(read_structure(raw).root))
         senders = (parsed.sender,) if parsed.sender else ()
         wanted = [
             (one["name"], None if one["type"] == _UNSAID else one["type"], one["sha256"])

@@ -101,12 +101,13 @@ def _entries(
 def _report(action: str, told: Iterator[tuple[str, str]], copy: str) -> Report | None:
     recipients = tuple(
         RecipientReport(
-            recipient=address.strip("<>:"),
+            recipient=bare,
             action=action,
             status=status[1] if (status := _STATUS.search(said)) else None,
             diagnostic=one_line(said)[:_MAX_DIAGNOSTIC] or None,
         )
         for (address, said), _ in zip(told, range(MAX_RECIPIENTS), strict=False)
+        if (bare := address.strip("<>:"))
     )
     if not recipients:
         return None

@@ -20,6 +20,7 @@ from services.sync.domain.mime.flowed import unflowed
 from services.sync.domain.mime.html_text import text_of_html
 from services.sync.domain.mime.structure import Part, read_structure
 from services.sync.domain.mime.tnef import files_in, is_tnef
+from services.sync.domain.mime.uuencoded import unpacked
 from services.sync.domain.mime.words import decode_words, one_line
 from services.sync.domain.priority import priority_of
 from services.sync.domain.protection import protection_of
@@ -116,7 +117,7 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
         len(value) > MAX_HEADER_CHARACTERS for _, value in root.fields
     ):
         defects.append("headers_cut")
-    bodies = bodies_of(root)
+    bodies = unpacked(bodies_of(root))
     text, html = _text(bodies, defects), _html(bodies, defects)
     if not text and html is not None:  # an empty text beside a page
         text = text_of_html(html)
@@ -151,7 +152,7 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
 
 def attachment_part(raw: bytes, number: int) -> Part | None:
     """The part that `parse` listed as this attachment."""
-    attached = bodies_of(read_structure(raw).root).attached
+    attached = unpacked(bodies_of(read_structure(raw).root)).attached
     return attached[number - 1] if 0 < number <= len(attached) else None
 
 

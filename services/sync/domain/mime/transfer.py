@@ -8,7 +8,7 @@ import re
 from services.sync.domain.mime.base64_pieces import NOT_BASE64, Base64Decoder
 
 _STRAY_EQUALS = re.compile(rb"=(?==)")
-_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4}(?: [^\r\n]*)?\r?\n", re.MULTILINE)
 
 
 def decoded(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
@@ -79,6 +79,8 @@ def from_uuencode(raw: bytes) -> bytes:
     for line in raw[begin.end() if begin else 0 :].splitlines():
         if line.rstrip() == b"end":
             break
+        if not line:  # binascii makes 32 octets of it
+            continue
         try:
             out.append(binascii.a2b_uu(line))
         except binascii.Error:
