@@ -50,6 +50,10 @@ _PIECES = [
 ]
 
 
+#: What stands for the picture https://a.b in a style.
+A_B = "picture-from-" + b"https://a.b".hex()
+
+
 def shown(html: str) -> str:
     """As a reader has it, with its images held back."""
     return filled(*held_back(sanitised(html)))
@@ -123,13 +127,23 @@ def test_however_a_style_block_is_put_together_it_stays_in_its_message(hostile: 
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
-        ("color: red; background: url(https://evil.example)", "color: red"),
+        ("color: red; background: url(/evil)", "color: red"),
+        ("color: red; background: url(javascript:x)", "color: red"),
+        ("color: red; background: url(https://a@evil.example)", "color: red"),
         ("COLOR:RED;", "color: RED"),
-        ("background-image: url(https://evil.example); width: 10px", "width: 10px"),
+        ("background-image: url(evil); width: 10px", "width: 10px"),
+        ("background-image: url('https://evil.example' x), none; width: 1px", "width: 1px"),
+        (f"background: url(https://evil.example/{'x' * 1500}) red", "background: red"),
         ("width: expression(alert(1))", None),
         ("color: \\75rl(https://evil.example)", None),
         ("color: /*; */ red; height: 1px", "color: red; height: 1px"),
-        ("background: #eee url(https://evil.example) no-repeat", "background: #eee  no-repeat"),
+        ("background: #eee url(ftp://evil.example) no-repeat", "background: #eee  no-repeat"),
+        # What stands for a picture is a word that means nothing, whoever writes it.
+        ("background: #eee url(//a.b) no-repeat", f"background: #eee {A_B} no-repeat"),
+        ("background-image: url( 'https://a.b' ), none", f"background-image: {A_B}, none"),
+        (f"background: {A_B}; color: {A_B}", f"background: {A_B}"),
+        (f"list-style: url(https://a.b); font-family: '{A_B}'", None),
+        ("background: picture-from-ff, picture-from-2f, picture-from-x; width: 1px", "width: 1px"),
         (
             "background-image: linear-gradient(red, #fff)",
             "background-image: linear-gradient(red, #fff)",
@@ -181,6 +195,20 @@ def test_of_a_style_only_looks_are_left(sent: str, kept: str | None) -> None:
         ),
         ("<!-- p { color: red; content: url(x) } -->", ".m-postbus p { color: red }"),
         ("p { background: url(x) } b { color: red", ".m-postbus b { color: red }"),
+        (
+            "p { background: url(https://a.b) } .picture-from-2f { color: red }",
+            f".m-postbus p {{ background: {A_B} }}\n.m-postbus .m-picture-from-2f {{ color: red }}",
+        ),
+        # Nor does being fetched tell what the reader does, or on what screen.
+        (
+            f"a:hover, b {{ background: red url(https://a.b) }} p:active {{ background: {A_B} }}",
+            ".m-postbus a:hover, .m-postbus b { background: red }",
+        ),
+        (
+            "@media (max-width: 9em) { p { background: red url(https://a.b) } }",
+            "@media (max-width: 9em) {\n.m-postbus p { background: red }\n}",
+        ),
+        (f"@media {A_B} {{ p {{ color: red }} }}", ""),
         (
             "@media (prefers-color-scheme: dark) { body { color: #fff !important } }",
             "@media (prefers-color-scheme: dark) {\n.m-postbus { color: #fff !important }\n}",
@@ -279,6 +307,37 @@ def test_nobody_can_write_a_gap_for_an_image() -> None:
     assert len(safe.images) == 1
     assert filled(safe, [("src", "HERE")]).count("HERE") == 1
     assert dangers_in(filled(*held_back(safe))) == []
+
+
+def test_a_picture_behind_a_text_is_shown_when_images_are_and_else_not() -> None:
+    html = """<style>p { background: #eee url(https://a.b) no-repeat } b { background:
+        url(cid:logo) }</style><body style="background: url(//c.d)"><p style="background-image:
+        url('https://a.b')" title="picture-from-68">picture-from-2f \0s1\0<img src="https://e.f">"""
+    safe = sanitised(html)
+    assert {(image.kind, image.source) for image in safe.images} == {
+        ("remote", "https://e.f"),
+        ("remote", "https://a.b"),
+        ("remote", "https://c.d"),
+        ("part", "logo"),
+    }
+    ours = [("src", f"/{image.source[-3:]}?a=1&b=2") for image in safe.images]
+    allowed = filled(safe, ours)
+    assert "p { background: #eee url(/a.b?a=1&b=2) no-repeat }" in allowed
+    assert "b { background: url(/ogo?a=1&b=2) }" in allowed
+    assert '<div class="m-postbus" style="background: url(/c.d?a=1&amp;b=2)">' in allowed
+    paragraph = '<p style="background-image: {}" title="picture-from-68">picture-from-2f s1<img '
+    assert paragraph.format("url(/a.b?a=1&amp;b=2)") in allowed
+    assert paragraph.format("none") in shown(html)
+    assert "url(" not in shown(html)
+    assert "url(" not in filled(safe, [None] * 4)
+
+
+@given(st.lists(st.sampled_from([*_PIECES, *_CSS_PIECES]), max_size=30).map("".join))
+def test_of_all_pictures_that_are_shown_none_is_from_elsewhere(hostile: str) -> None:
+    for html in (hostile, f'<p style="{hostile}">', f"<style>p{{{hostile}}}</style>x"):
+        safe = sanitised(html)
+        seen = filled(safe, [("src", "cid:ours") for _ in safe.images])
+        assert dangers_in(seen.replace("url(cid:ours)", "none")) == []
 
 
 # --- In a process of its own --------------------------------------------------------------------

@@ -193,7 +193,7 @@ async def test_search_that_does_not_answer_is_a_problem(api: Api, ada: Person) -
         '<iframe src="https://evil.example"></iframe>',
         '<form action="https://evil.example"><input name=q></form>',
         '<style>@import "https://evil.example"</style>',
-        '<p style="background:url(https://evil.example)">x</p>',
+        '<p style="list-style:url(https://evil.example)">x</p>',
         '<table background="https://evil.example"></table>',
         '<link rel=stylesheet href="https://evil.example">',
         '<meta http-equiv=refresh content="0;url=https://evil.example">',

@@ -6,6 +6,10 @@ what was understood: without comments, escapes, `url()` or `var()` there is noth
 fetch, or run, or mean something else to a browser. Rules of a style block count inside the
 message's own element only (SCOPE), and classes and ids have names of their own there (`named`),
 so that a message and the page around it cannot reach each other.
+
+A picture behind a text is left as a word that says which (PICTURE), and means nothing to a browser;
+whoever knows what the reader may see puts something in its place. There is none where its being
+fetched would tell what the reader does or reads on: in rules for some screens, or for `:hover`.
 """
 
 import re
@@ -14,6 +18,9 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import tinycss2
+from tinycss2.ast import IdentToken
+
+from services.api.domain.web_address import WebAddress
 
 # The parser has no types: a node is told apart by its `type` (css-syntax-3 §4, §5).
 _Node: TypeAlias = Any
@@ -57,6 +64,8 @@ _FUNCTIONS = frozenset(
 _PSEUDO_CLASSES = frozenset(
     ["active", "first-child", "focus", "hover", "last-child", "link", "only-child", "visited"]
 )
+# What a rule is for that counts only while somebody does something.
+_STATE = re.compile(r":(?:active|focus|hover|link|visited)\b")
 _ROOTS = frozenset(["html", "body"])
 _WORD = re.compile(r"-?[^\W\d][\w-]*")  # and so no custom property: `--name`
 _NAME = re.compile(r"[\w-]+")
@@ -65,6 +74,10 @@ _UNIT = re.compile(r"[a-z]+", re.IGNORECASE)
 _LEADING_NAME = re.compile(r"^\w+")
 _ITSELF = re.compile(rf"{re.escape(SCOPE)}(?:$|[.#:])")
 _SIGNS = frozenset(",/+-*")
+_PICTURED = frozenset(["background", "background-image"])
+_PICTURE = "picture-from-"
+PICTURE = re.compile(rf"(?<![\w-]){_PICTURE}((?:[0-9a-f]{{2}})+)(?![\w-])")
+_LONGEST_PICTURE = 1_500
 # Python refuses to read such a number, and so would the parser.
 _ENDLESS_NUMBER = re.compile(r"\d{400}")
 
@@ -83,7 +96,12 @@ def harmless(style: str) -> str | None:
     """Those declarations of a style attribute that only say how something looks."""
     if len(style) > _LONGEST_STYLE or _ENDLESS_NUMBER.search(style):
         return None
-    return "; ".join(_declarations(style)) or None
+    return "; ".join(_declarations(style, pictures=True)) or None
+
+
+def picture_of(word: str) -> str:
+    """The address that a PICTURE's word stands for."""
+    return bytes.fromhex(word).decode()
 
 
 def scoped(sheet: str, media: str | None = None) -> str:
@@ -105,23 +123,56 @@ def _own(name: str) -> str:
 # --- Declarations -------------------------------------------------------------------------------
 
 
-def _declarations(content: str | Sequence[_Node]) -> Iterator[str]:
+def _declarations(content: str | Sequence[_Node], *, pictures: bool) -> Iterator[str]:
     for node in tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True):
         if node.type != "declaration" or node.lower_name not in _PROPERTIES:
             continue
-        tokens = node.value
+        tokens: list[_Node] = node.value
+        words: dict[int, str] = {}  # of pictures, by the place of their token
+        if node.lower_name in _PICTURED and pictures:
+            words = {n: word for n, one in enumerate(tokens) if (word := _picture(one))}
         if node.lower_name == "background":
-            # A picture from elsewhere goes; the colour beside it stays.
-            tokens = [token for token in tokens if not _is_url(token)]
-        if not _only_looks(tokens):
+            # What is no picture that can be had goes; the colour beside it stays.
+            words = {n: words.get(n, "") for n, one in enumerate(tokens) if _is_url(one)} | words
+        if not _only_looks([one for n, one in enumerate(tokens) if n not in words]):
             continue
-        value = tinycss2.serialize(tokens).strip()
+        written = [
+            IdentToken(one.source_line, one.source_column, words[n]) if n in words else one
+            for n, one in enumerate(tokens)
+            if words.get(n) != ""
+        ]
+        value = tinycss2.serialize(written).strip()
         if value and "/*" not in value:
             yield f"{node.lower_name}: {value}{' !important' if node.important else ''}"
 
 
 def _is_url(token: _Node) -> bool:
     return token.type == "url" or (token.type == "function" and token.lower_name == "url")
+
+
+def _picture(token: _Node) -> str | None:
+    """The word for a picture, if this is one that could be had, or is the word already."""
+    if token.type == "ident":
+        found = PICTURE.fullmatch(token.value)
+        try:
+            source = picture_of(found[1]) if found else ""
+        except UnicodeDecodeError:
+            return None
+    elif token.type == "url":
+        source = token.value
+    elif _is_url(token):
+        given = [one for one in token.arguments if one.type != "whitespace"]
+        source = given[0].value if [one.type for one in given] == ["string"] else ""
+    else:
+        return None
+    source = source.strip()
+    if source.startswith("//"):
+        source = f"https:{source}"
+    if len(source) > _LONGEST_PICTURE:
+        return None
+    if not source.lower().startswith("cid:") and WebAddress.read(source) is None:
+        return None
+    return _PICTURE + source.encode("utf-8", "replace").hex()
 
 
 def _only_looks(tokens: Sequence[_Node], depth: int = 0) -> bool:
@@ -135,11 +186,11 @@ def _is_plain(token: _Node, depth: int) -> bool:
         case "dimension":
             return _UNIT.fullmatch(token.unit) is not None
         case "ident":
-            return _WORD.fullmatch(token.value) is not None
+            return _WORD.fullmatch(token.value) is not None and _PICTURE not in token.value
         case "hash":
             return _NAME.fullmatch(token.value) is not None
         case "string":
-            return _QUOTED.fullmatch(token.value) is not None
+            return _QUOTED.fullmatch(token.value) is not None and _PICTURE not in token.value
         case "literal":
             return token.value in _SIGNS
         case "function":
@@ -157,8 +208,9 @@ def _rules(nodes: Sequence[_Node], depth: int) -> Iterator[str]:
     for node in nodes:
         if node.type == "qualified-rule":
             selectors = ", ".join(_selectors(node.prelude))
-            declarations = "; ".join(_declarations(node.content)) if selectors else ""
-            if declarations:
+            always = depth == 0 and _STATE.search(selectors) is None
+            declarations = "; ".join(_declarations(node.content, pictures=always))
+            if selectors and declarations:
                 yield f"{selectors} {{ {declarations} }}"
         elif node.type == "at-rule" and node.lower_at_keyword == "media" and depth < _DEEPEST:
             query = _media(node.prelude) if node.content is not None else None

@@ -14,6 +14,7 @@ import html as markup
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from urllib.parse import quote
 
 import nh3
 from msgspec import Struct
@@ -62,11 +63,16 @@ _BODY = re.compile(r"<body(\s[^>]{1,5000})>", re.IGNORECASE)
 _BODIES_LOOKED_AT = 10
 _SETTLING = 3
 
+_STYLE = re.compile(r' style="([^"]*)"')
+_GAP = re.compile("\0([as])(\\d+)\0")  # in an attribute, in a sheet: no text of a message has NUL
 # As nh3 writes: `<` and `>` in a value or a text are escaped, so each of these is an element.
 _IMG = re.compile(r'<img((?: [\w-]+="[^"]*")*)>')
+_ELEMENT = re.compile(r'<\w+(?: [\w-]+="[^"]*")*>')
 _NUMBERED = re.compile(r'<img data-image="(\d+)"')
 _PAIR = re.compile(r' ([\w-]+)="([^"]*)"')
 _STYLE_BLOCK = re.compile(r'<style(?: media="([^"]*)")?>(.*?)</style>', re.DOTALL)
+
+_IN_URL = "/?&=%:.~_-+"  # what needs no quotes (css-syntax-3 §4.3.6)
 
 _PIXEL = 2  # a picture that is not wider and not higher shows nothing to anybody
 _IN_PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d*)?\s*(?:px)?\s*", re.IGNORECASE)
@@ -106,13 +112,26 @@ def sanitised(html: str) -> SafeHtml:
     images: list[Image] = []
     inside = _IMG.sub(lambda found: _numbered(found[1], images), clean(html))
     sheet = "\n".join([_GROUND, *_sheets(html)])
+
+    numbers: dict[str, int] = {}
+
+    def in_styles(element: re.Match[str]) -> str:
+        return _STYLE.sub(lambda style: _with_gaps(style[0], "a", images, numbers), element[0])
+
+    body = f"<div{_as_body(html)}>"
+    if css.PICTURE.search(body + inside):
+        body, inside = _ELEMENT.sub(in_styles, body), _ELEMENT.sub(in_styles, inside)
     return SafeHtml(
-        html=f"<div{_as_body(html)}><style>\n{sheet}\n</style>{inside}</div>", images=tuple(images)
+        html=f"{body}<style>\n{_with_gaps(sheet, 's', images, numbers)}\n</style>{inside}</div>",
+        images=tuple(images),
     )
 
 
 def filled(safe: SafeHtml, attributes: Sequence[tuple[str, str] | None]) -> str:
-    """The HTML with an attribute for each of its images, or without one: then it is not shown."""
+    """The HTML with an attribute for each of its images, or without one: then it is not shown.
+
+    A picture behind a text is shown if it would have a `src`.
+    """
 
     def written(found: re.Match[str]) -> str:
         attribute = attributes[int(found[1])]
@@ -120,7 +139,14 @@ def filled(safe: SafeHtml, attributes: Sequence[tuple[str, str] | None]) -> str:
             return "<img"
         return f'<img {attribute[0]}="{markup.escape(attribute[1])}"'
 
-    return _NUMBERED.sub(written, safe.html)
+    def behind(found: re.Match[str]) -> str:
+        attribute = attributes[int(found[2])]
+        if attribute is None or attribute[0] != "src":
+            return "none"
+        value = f"url({quote(attribute[1], safe=_IN_URL)})"
+        return markup.escape(value) if found[1] == "a" else value
+
+    return _GAP.sub(behind, _NUMBERED.sub(written, safe.html))
 
 
 def clean(html: str) -> str:
@@ -244,6 +270,21 @@ def _numbered(attributes: str, images: list[Image]) -> str:
     else:
         return f"<img{rest}>"
     return f'<img data-image="{len(images) - 1}"{rest}>'
+
+
+def _with_gaps(style: str, where: str, images: list[Image], numbers: dict[str, int]) -> str:
+    """The style with a gap for each of its pictures; what is shown in many places is one."""
+
+    def gap(found: re.Match[str]) -> str:
+        if (number := numbers.get(found[1])) is None:
+            source = css.picture_of(found[1])
+            part = source.lower().startswith("cid:")
+            kind = ImageKind.PART if part else ImageKind.REMOTE
+            number = numbers[found[1]] = len(images)
+            images.append(Image(kind=kind, source=source[4:] if part else source))
+        return f"\0{where}{number}\0"
+
+    return css.PICTURE.sub(gap, style)
 
 
 def _is_unseen(had: dict[str, str]) -> bool:
