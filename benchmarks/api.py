@@ -17,9 +17,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.api_bench.ground import Bench, filled_bench, flask, gateway, sync_that_answers
+from benchmarks.api_bench.ground import (
+    Bench,
+    Server,
+    filled_bench,
+    flask,
+    gateway,
+    sync_that_answers,
+)
 from benchmarks.api_bench.load import Load, load
-from benchmarks.machine import hardware
+from benchmarks.machine import Processor, hardware
 from benchmarks.say import say, title
 
 MESSAGES = 10_000
@@ -36,29 +43,37 @@ class Run:
     rounds: int
     figures: dict[str, object] = field(default_factory=dict[str, object])
 
-    async def measure(self, url: str, *, token: str | None = None) -> Load:
+    async def measure(self, about: str, server: Server, path: str, *, token: str | None) -> Load:
         """The middle of some rounds, after one that only warms up."""
+        url = server.url + path
         await load(url, token=token, seconds=2, connections=self.connections)
+        roots = {"server": server.pid, "PostgreSQL": self.bench.platform.postgres.pid}
+        before = Processor.now(roots)
         loads = [
             await load(url, token=token, seconds=self.seconds, connections=self.connections)
             for _ in range(self.rounds)
         ]
-        return sorted(loads, key=lambda one: one.requests_per_second)[len(loads) // 2]
+        used = Processor.now(roots).since(before)
+        total = sum(one.count for one in loads)
+        middle = sorted(loads, key=lambda one: one.requests_per_second)[len(loads) // 2]
+        say(
+            f"{about:<36}{middle}; each took {used['server'] / total * 1000:.2f} ms of a processor,"
+            f" and {used['PostgreSQL'] / total * 1000:.2f} ms in PostgreSQL"
+        )
+        return middle
 
 
 async def lists(run: Run) -> None:
     """50 messages of a mailbox, newest first; each contender alone."""
     bench = run.bench
-    async with gateway(bench) as url:
-        ours = await run.measure(
-            f"{url}/api/v1/messages?mailbox_id={bench.mailbox}&limit=50", token=bench.token
+    path = f"/api/v1/messages?mailbox_id={bench.mailbox}&limit=50"
+    async with gateway(bench) as server:
+        ours = await run.measure("the gateway, one process", server, path, token=bench.token)
+    async with flask(bench) as server:
+        bare = await run.measure("Flask, Gunicorn 4×2, bare", server, "/bare", token=None)
+        equal = await run.measure(
+            "Flask, Gunicorn 4×2, doing the same", server, "/equal", token=bench.token
         )
-    say(f"the gateway, one process            {ours}")
-    async with flask(bench) as url:
-        bare = await run.measure(f"{url}/bare")
-        say(f"Flask, Gunicorn 4×2, bare           {bare}")
-        equal = await run.measure(f"{url}/equal", token=bench.token)
-    say(f"Flask, Gunicorn 4×2, doing the same {equal}")
     against_bare = ours.requests_per_second / bare.requests_per_second
     against_equal = ours.requests_per_second / equal.requests_per_second
     say(
@@ -78,9 +93,9 @@ async def lists(run: Run) -> None:
 async def opening(run: Run) -> None:
     """A message with its text and sanitised HTML, asked of sync for each request."""
     bench = run.bench
-    async with sync_that_answers(bench.platform), gateway(bench) as url:
-        opened = await run.measure(f"{url}/api/v1/messages/{bench.message}", token=bench.token)
-    say(f"a message opened                    {opened}")
+    path = f"/api/v1/messages/{bench.message}"
+    async with sync_that_answers(bench.platform), gateway(bench) as server:
+        opened = await run.measure("a message opened", server, path, token=bench.token)
     run.figures |= {
         "open_requests_per_second": round(opened.requests_per_second),
         "open_p99_milliseconds": round(opened.p99_milliseconds, 2),

@@ -60,6 +60,14 @@ class Bench:
         return shown(Kind.MAILBOX, self.mailbox_id)
 
 
+@dataclass(frozen=True)
+class Server:
+    """Who answers, and whose processor time that takes."""
+
+    url: str
+    pid: int
+
+
 @asynccontextmanager
 async def filled_bench(messages: int) -> AsyncGenerator[Bench]:
     """So many messages in one mailbox, told as sync tells them."""
@@ -100,7 +108,6 @@ def _page(ground: Ground, first: int) -> MessagesSynced:
                 minutes=n,
                 preview=f"Dear all, these are the minutes of our {n}. meeting. " * 3,
                 to=(Address("Grace Hopper", "grace@example.org"), Address("", f"n{n}@example.org")),
-                rfc_message_id=f"<{n}@example.org>",
             )
             for n in range(first, first + _PAGE)
         )
@@ -108,8 +115,8 @@ def _page(ground: Ground, first: int) -> MessagesSynced:
 
 
 @asynccontextmanager
-async def gateway(bench: Bench) -> AsyncGenerator[str]:
-    """One gateway process, as it is run; its URL."""
+async def gateway(bench: Bench) -> AsyncGenerator[Server]:
+    """One gateway process, as it is run."""
     port, probes = free_port(), free_port()
     environment = {
         **os.environ,
@@ -127,13 +134,13 @@ async def gateway(bench: Bench) -> AsyncGenerator[str]:
         environment,
         bench.directory / "gateway.log",
         f"http://127.0.0.1:{probes}/ready",
-    ):
-        yield f"http://127.0.0.1:{port}"
+    ) as pid:
+        yield Server(f"http://127.0.0.1:{port}", pid)
 
 
 @asynccontextmanager
-async def flask(bench: Bench) -> AsyncGenerator[str]:
-    """Gunicorn with four workers of two threads, as it is recommended for two cores; its URL."""
+async def flask(bench: Bench) -> AsyncGenerator[Server]:
+    """Gunicorn with four workers of two threads."""
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -154,21 +161,21 @@ async def flask(bench: Bench) -> AsyncGenerator[str]:
         environment,
         bench.directory / "flask.log",
         f"http://127.0.0.1:{port}/bare",
-    ):
-        yield f"http://127.0.0.1:{port}"
+    ) as pid:
+        yield Server(f"http://127.0.0.1:{port}", pid)
 
 
 @asynccontextmanager
 async def _running(
     command: tuple[str, ...], environment: Mapping[str, str], log: Path, url: str
-) -> AsyncGenerator[None]:
+) -> AsyncGenerator[int]:
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, env=environment, stdout=out, stderr=out
         )
         try:
             await _until_served(process, url, log)
-            yield
+            yield process.pid
         finally:
             if process.returncode is None:
                 process.terminate()

@@ -19,6 +19,7 @@ class Load:
     requests_per_second: float
     p50_milliseconds: float
     p99_milliseconds: float
+    count: int  # requests that were answered
 
     def __str__(self) -> str:
         return (
@@ -38,7 +39,18 @@ async def load(
     if compressed:
         headers += ["-H", "Accept-Encoding: zstd, gzip"]
     process = await asyncio.create_subprocess_exec(
-        *(wrk, "--latency", "-t", "1", "-c", str(connections), "-d", f"{seconds}s"),
+        *(
+            wrk,
+            "--latency",
+            "--timeout",
+            "30s",
+            "-t",
+            "1",
+            "-c",
+            str(connections),
+            "-d",
+            f"{seconds}s",
+        ),
         *headers,
         url,
         stdout=asyncio.subprocess.PIPE,
@@ -51,6 +63,7 @@ async def load(
         requests_per_second=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
         p50_milliseconds=_milliseconds(r"50%\s+(\S+)", said),
         p99_milliseconds=_milliseconds(r"99%\s+(\S+)", said),
+        count=int(_found(r"(\d+) requests in", said)),
     )
 
 

@@ -20,7 +20,10 @@ app = Flask(__name__)
 _COLUMNS = (
     "message_id, account_id, mailbox_id, thread_id, keywords, labels, unread, received_at, sent_at,"
     " subject, sender_name, sender_email, rfc_message_id, size_bytes, preview, has_html,"
-    " attachment_count, details"
+    " attachment_count, details,"
+    " coalesce((SELECT true FROM confirmed"
+    "            WHERE confirmed.tenant_id = message.tenant_id"
+    "              AND confirmed.message_id = message.message_id), false) AS pending"
 )
 _LIST = f"""
     SELECT {_COLUMNS} FROM message
@@ -67,6 +70,7 @@ def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
         "size_bytes": row[13],
         "has_html": row[15],
         "attachment_count": row[16],
+        "pending": row[18],
     }
 
 

@@ -5,11 +5,14 @@ Inside, an id is a UUIDv7 (RFC 9562). Outside it is opaque: `msg_` and Crockford
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUE = {character: value for value, character in enumerate(ALPHABET)}
 _LENGTH = 26
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+_SHIFTS = range(120, -1, -10)
 
 
 class Kind(StrEnum):
@@ -43,9 +46,13 @@ class NotAnId(ValueError):
 
 def shown(kind: Kind, value: UUID) -> str:
     """The id as the outside sees it."""
+    return _shown(kind, value)
+
+
+@lru_cache(maxsize=32 * 1024)  # lists say the same ones again and again
+def _shown(kind: Kind, value: UUID) -> str:
     number = value.int
-    digits = [ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{kind.value}_{''.join(digits)}"
+    return f"{kind.value}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def read(kind: Kind, text: str) -> UUID:

@@ -3,7 +3,7 @@
 from shared.db.absence import is_away, is_busy, putting_off
 from shared.db.grouping import Grouping
 from shared.db.pool import Connection, DatabaseSettings, Pool, open_pool
-from shared.db.transactions import in_transaction, tenant_transaction, tenant_work
+from shared.db.transactions import in_transaction, tenant_reading, tenant_transaction, tenant_work
 
 __all__ = [
     "Connection",
@@ -15,6 +15,7 @@ __all__ = [
     "is_busy",
     "open_pool",
     "putting_off",
+    "tenant_reading",
     "tenant_transaction",
     "tenant_work",
 ]

@@ -83,6 +83,7 @@ async def _when_there(
                 # A restarted server must not meet plans of its former life.
                 max_inactive_connection_lifetime=300,
                 init=lesson,
+                reset=_nothing_to_reset,
             )
         except (
             OSError,
@@ -95,6 +96,13 @@ async def _when_there(
                 said = str(error)
                 log.warning("waiting for the database", pool=name, error=said)
             await asyncio.sleep(_CONNECT_RETRY_SECONDS)
+
+
+async def _nothing_to_reset(_: Connection) -> None:
+    """Whatever is set is set for a transaction, and asyncpg ends one that was left open by itself.
+
+    Its own reset asks the server once more each time a connection is given back.
+    """
 
 
 def _server_settings(settings: DatabaseSettings, name: str) -> dict[str, Any]:

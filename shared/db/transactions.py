@@ -38,6 +38,31 @@ async def tenant_transaction(pool: Pool, caller: Caller) -> AsyncGenerator[Conne
         yield connection
 
 
+@asynccontextmanager
+async def tenant_reading(pool: Pool, caller: Caller) -> AsyncGenerator[Connection]:
+    """As `tenant_transaction`, for those who only read: with one question less.
+
+    PostgreSQL refuses whatever would write in here; a transaction within this one cannot be.
+    """
+    accounts = ",".join(str(account_id) for account_id in caller.account_ids)
+    async with pool.acquire() as connection:
+        # Both are made of UUIDs alone, so they need no quoting.
+        await connection.execute(
+            f"""
+            BEGIN READ ONLY;
+            SELECT set_config('postbus.tenant', '{caller.tenant_id}', true),
+                   set_config('postbus.accounts', '{{{accounts}}}', true)
+            """
+        )
+        try:
+            yield connection
+        except BaseException:
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
+            raise
+        await connection.execute("COMMIT")
+
+
 def _actor(caller: Caller) -> str:
     if caller.person_id is None:
         return ""

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from datetime import date
+from functools import lru_cache
 from uuid import UUID
 
 import structlog
@@ -139,6 +140,7 @@ def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {key: _HIDDEN if _is_secret(key) else _shown(value) for key, value in event.items()}
 
 
+@lru_cache(maxsize=1024)  # the names in our own log lines are few
 def _is_secret(key: str) -> bool:
     words = [word.lower() for word in _WORD.findall(key)]
     return (
@@ -154,7 +156,7 @@ def _shown(value: object) -> object:
         case None | bool() | int() | float():
             return value
         case str():
-            return _PASSWORD_IN_URL.sub(rf"\1{_HIDDEN}", value)
+            return _PASSWORD_IN_URL.sub(rf"\1{_HIDDEN}", value) if "://" in value else value
         case bytes() | bytearray() | memoryview():
             return f"<{len(value)} bytes>"
         case UUID() | date():

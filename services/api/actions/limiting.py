@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -195,7 +196,8 @@ class Limits:
     async def _tell_for_ever(self) -> None:
         while True:
             await self._spent.wait()
-            await asyncio.sleep(self._settle_seconds)
+            # Twice as often as has to be, so that who asks all the time never waits for it.
+            await asyncio.sleep(self._settle_seconds / 2)
             self._spent.clear()
             await self._tell_all()
             if self._untold:
@@ -270,8 +272,13 @@ async def open_limits(values: Values, *, settle_seconds: float) -> AsyncGenerato
 
 
 def _key(limit: Limit, who: str) -> str:
+    return _named(limit.name, who)
+
+
+@lru_cache(maxsize=_KEPT)
+def _named(limit: str, who: str) -> str:
     """Fit for a channel, and nobody's name."""
-    return f"{limit.name}.{blake2b(who.encode(), digest_size=16).hexdigest()}"
+    return f"{limit}.{blake2b(who.encode(), digest_size=16).hexdigest()}"
 
 
 def _keep(all_of: OrderedDict[str, T], key: str, one: T) -> None:

@@ -10,7 +10,7 @@ from services.api.store.reading import ShownMessage
 from shared.bus import Bus, NoAnswer
 from shared.contracts.envelope import Caller
 from shared.contracts.mail import ContentAnswer, MessageContent, ReadContent
-from shared.db import Pool, tenant_transaction
+from shared.db import Pool, tenant_reading
 
 # A message may have tens of megabytes of text: nobody reads them, and no browser shows them well.
 SHOWN_CHARACTERS = 4_000_000
@@ -23,7 +23,7 @@ async def read_message(
 
     Raises NotFound, or ContentUnavailable when sync does not answer.
     """
-    async with tenant_transaction(pool, caller) as connection:
+    async with tenant_reading(pool, caller) as connection:
         message = await reading.by_id(connection, caller.tenant_id, message_id)
     if message is None:
         raise NotFound

@@ -17,6 +17,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 import jwt
@@ -25,6 +26,7 @@ from services.api.domain.refusals import TokenRefused
 from shared.contracts.ids import Kind, NotAnId, read, shown
 
 _ALGORITHM = "HS256"
+_REMEMBERED = 8192  # tokens in use at a time
 _ISSUER = "postbus"
 KEY_BYTES = 32
 _KEYS_KEPT = 3
@@ -108,31 +110,44 @@ def access_token(claims: Claims, keys: TokenKeys, *, now: datetime, lives: timed
 def claims_of(token: str, keys: TokenKeys, *, now: datetime) -> Claims:
     """What a token proves; raises TokenRefused when it proves nothing."""
     try:
-        kid = jwt.get_unverified_header(token).get("kid")
+        kid = _kid_of(token)
         key = keys.by_id.get(kid) if isinstance(kid, str) else None
         if key is None:
             raise TokenRefused
-        said = jwt.decode(
-            token,
-            key,
-            algorithms=[_ALGORITHM],
-            issuer=_ISSUER,
-            options={
-                "require": ["sub", "ten", "sid", "exp", "iat"],
-                # The clock is ours to read, not the library's.
-                "verify_exp": False,
-                "verify_iat": False,
-            },
-        )
-        if int(said["exp"]) <= now.timestamp():
-            raise TokenRefused("The access token has expired.")
-        return Claims(
-            tenant_id=read(Kind.TENANT, str(said["ten"])),
-            person_id=read(Kind.USER, str(said["sub"])),
-            session_id=UUID(str(said["sid"])),
-        )
+        expires_at, claims = _proven(token, key)
     except (jwt.PyJWTError, NotAnId, ValueError, TypeError, OverflowError) as error:
         raise TokenRefused from error
+    if expires_at <= now.timestamp():
+        raise TokenRefused("The access token has expired.")
+    return claims
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _kid_of(token: str) -> object:
+    return jwt.get_unverified_header(token).get("kid")
+
+
+@lru_cache(maxsize=_REMEMBERED)  # what a key has signed stays signed by it
+def _proven(token: str, key: bytes) -> tuple[int, Claims]:
+    """When a token ends, and what it claims; what proves nothing raises, and is not remembered."""
+    said = jwt.decode(
+        token,
+        key,
+        algorithms=[_ALGORITHM],
+        issuer=_ISSUER,
+        options={
+            "require": ["sub", "ten", "sid", "exp", "iat"],
+            # The clock is ours to read, not the library's.
+            "verify_exp": False,
+            "verify_iat": False,
+        },
+    )
+    claims = Claims(
+        tenant_id=read(Kind.TENANT, str(said["ten"])),
+        person_id=read(Kind.USER, str(said["sub"])),
+        session_id=UUID(str(said["sid"])),
+    )
+    return int(said["exp"]), claims
 
 
 def refresh_token(random: bytes) -> str:

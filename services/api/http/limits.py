@@ -3,6 +3,7 @@
 `RateLimit` and `RateLimit-Policy` are as draft-ietf-httpapi-ratelimit-headers-10 has them.
 """
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -108,7 +109,11 @@ def headers_of(scope: Any) -> list[tuple[bytes, bytes]]:
 
 def client_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """Who asks, as far as the network tells: an IPv6 host has a whole /64 to choose from."""
-    host = connection.client.host if connection.client else ""
+    return _client_at(connection.client.host if connection.client else "")
+
+
+@lru_cache(maxsize=8192)
+def _client_at(host: str) -> str:
     try:
         address = ip_address(host)
     except ValueError:

@@ -14,7 +14,7 @@ from services.api.store import accounts
 from services.api.store import mailboxes as store
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
-from shared.db import tenant_transaction
+from shared.db import tenant_reading
 
 
 class Mailbox(Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ async def list_all(
 ) -> Mailboxes:
     caller = request.user.caller
     account = id_of(Kind.ACCOUNT, account_id) if account_id is not None else None
-    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+    async with tenant_reading(world_of(request).request_pool, caller) as connection:
         if account and not await accounts.by_id(connection, caller.tenant_id, account):
             raise NotFound
         found = await store.of_account(connection, caller.tenant_id, account)

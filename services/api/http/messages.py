@@ -33,7 +33,7 @@ from shared.contracts.content import (
 )
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Address, Attachment, MessageContent
-from shared.db import tenant_transaction
+from shared.db import tenant_reading
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -161,21 +161,22 @@ async def list_some(
                 )
             ]
         )
-    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+    async with tenant_reading(world_of(request).request_pool, caller) as connection:
         if mailbox_id is not None:
             mailbox = id_of(Kind.MAILBOX, mailbox_id)
-            if not await mailboxes.exists(connection, caller.tenant_id, mailbox):
-                raise NotFound
             found = await reading.in_mailbox(
                 connection, caller.tenant_id, mailbox, wanted, behind, limit + 1
             )
+            # What something is in is there.
+            if not found and not await mailboxes.exists(connection, caller.tenant_id, mailbox):
+                raise NotFound
         else:
             account = id_of(Kind.ACCOUNT, account_id or "")
-            if not await accounts.by_id(connection, caller.tenant_id, account):
-                raise NotFound
             found = await reading.in_account(
                 connection, caller.tenant_id, account, wanted, behind, limit + 1
             )
+            if not found and not await accounts.by_id(connection, caller.tenant_id, account):
+                raise NotFound
     return MessagePage(
         items=[listed(message) for message in found[:limit]],
         next_cursor=After(found[limit - 1].received_at, found[limit - 1].message_id).shown()

@@ -14,8 +14,8 @@ from services.api.store.messages import Details
 from shared.db import Connection
 
 
-class ShownMessage(Struct, frozen=True, kw_only=True):
-    """A message as a list shows it."""
+class ShownMessage(Struct, frozen=True):
+    """A message as a list shows it. The fields are in the order of the columns of `_SHOWN`."""
 
     message_id: UUID
     account_id: UUID
@@ -34,8 +34,8 @@ class ShownMessage(Struct, frozen=True, kw_only=True):
     preview: str
     has_html: bool
     attachment_count: int
-    details: Details
     pending: bool  # something is wanted of it that its server has not said a word to
+    details: Details
 
 
 # Looked up for each row that is shown: of EXISTS the planner would make a hash of all that is
@@ -43,10 +43,11 @@ class ShownMessage(Struct, frozen=True, kw_only=True):
 _SHOWN = """
     SELECT message_id, account_id, mailbox_id, thread_id, keywords, labels, unread, received_at,
            sent_at, subject, sender_name, sender_email, rfc_message_id, size_bytes, preview,
-           has_html, attachment_count, details,
+           has_html, attachment_count,
            coalesce((SELECT true FROM confirmed
                       WHERE confirmed.tenant_id = message.tenant_id
-                        AND confirmed.message_id = message.message_id), false) AS pending
+                        AND confirmed.message_id = message.message_id), false) AS pending,
+           details
       FROM message
 """
 _LABELLED = "SELECT tenant_id, message_id, received_at AS labelled_at FROM message_label"
@@ -144,6 +145,6 @@ async def _newest(
 
 
 def _shown(row: asyncpg.Record) -> ShownMessage:
-    columns = dict(row)
-    columns["details"] = _details.decode(columns["details"])
-    return ShownMessage(**columns)
+    *columns, details = row
+    # As many as `_SHOWN` names, in their order.
+    return ShownMessage(*columns, _details.decode(details))  # pyright: ignore[reportCallIssue]

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts.envelope import Caller
-from shared.db import in_transaction, is_away, tenant_transaction
+from shared.db import in_transaction, is_away, tenant_reading, tenant_transaction
 from tests.platform import Platform
 
 TABLE = """
@@ -127,3 +127,18 @@ async def test_a_transaction_whose_server_died_says_that_the_database_is_away(
         await in_transaction(admin, cut)  # type: ignore[arg-type]
     assert is_away(broken.value)
     await admin.close()
+
+
+async def test_who_only_reads_sees_as_much_and_cannot_write(pool: asyncpg.Pool) -> None:
+    caller = Caller(tenant_id=OURS, account_ids=(INBOX,))
+    statement = "SELECT letter_id FROM trial_db.letter ORDER BY 1"
+    async with tenant_reading(pool, caller) as connection:
+        assert [row["letter_id"] for row in await connection.fetch(statement)] == [1]
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with tenant_reading(pool, caller) as connection:
+            await connection.execute("UPDATE trial_db.letter SET letter_id = 9")
+    # Nothing of it stays with the connection, however it ended.
+    async with tenant_reading(pool, Caller(tenant_id=OURS, account_ids=())) as connection:
+        assert await connection.fetch(statement) == []
+    async with pool.acquire() as connection:
+        assert await connection.fetch(statement) == []
