@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from services.api.domain.logbook import EventType
 from services.api.domain.refusals import Refused
 from services.api.http.bodies import Body
 from services.api.http.examples import ANSWERS, BODIES
+from services.api.http.examples_of_messages import PARTS
 from shared.contracts.account import AccountChanged, AccountProgressed, AccountState
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Arrival, MailboxRenumbered, MailboxRole
@@ -202,6 +204,17 @@ async def test_an_example_of_an_answer_is_shown_whole(document: Document, answer
     for content in contents:
         assert msgspec.convert(content["example"], type(answer)) == answer
         assert set(document["components"]["schemas"][name]["required"]) <= set(content["example"])
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: type(part).__name__)
+async def test_what_may_be_in_a_message_is_shown_by_an_example(
+    document: Document, page: str, part: Struct
+) -> None:
+    name = type(part).__name__
+    [example] = document["components"]["schemas"][name]["examples"]
+    assert msgspec.convert(example, type(part)) == part
+    assert f"#/components/schemas/{name}" in set(references(document)), "somebody has it"
+    assert escape(msgspec.json.encode(example).decode()) in page
 
 
 async def test_search_is_explained_where_it_is_offered(document: Document, page: str) -> None:

@@ -121,7 +121,14 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
     about = _prose(str(schema.get("description") or ""))
     if "enum" in schema:
         about += f"<p>One of: {_reference(schema)}"
-    return f"<h3 id='{escape(name)}'>{escape(name)}</h3><p>{about}<table>{''.join(rows)}</table>"
+    shown = "".join(
+        f"<pre>{escape(msgspec.json.encode(one).decode())}</pre>"
+        for one in schema.get("examples", ())
+    )
+    return (
+        f"<h3 id='{escape(name)}'>{escape(name)}</h3><p>{about}"
+        f"<table>{''.join(rows)}</table>{shown}"
+    )
 
 
 def _prose(text: str) -> str:

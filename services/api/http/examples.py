@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.api.domain.rights import Role, Scope
-from services.api.http import examples_of_sending, webhook_examples
+from services.api.http import examples_of_messages, examples_of_sending, webhook_examples
 from services.api.http.account_tests import AccountTest, ServersToTest, TestedServer
 from services.api.http.accounts import (
     Accounts,
@@ -31,7 +31,7 @@ from services.api.http.auth import (
 from services.api.http.bodies import Body
 from services.api.http.changing import MessageBatch, MessageChanges
 from services.api.http.changing_mailboxes import ChangedMailbox, NewMailbox
-from services.api.http.image_senders import ImageSender, ImageSenders, NewImageSender
+from services.api.http.examples_of_messages import LISTED
 from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.jobs import Jobs, ShownJob
 from services.api.http.mailboxes import Mailbox, Mailboxes
@@ -46,12 +46,7 @@ from services.api.http.members import (
     ShownMember,
 )
 from services.api.http.messages import (
-    Header,
     Message,
-    MessagePage,
-    OpenMessage,
-    Person,
-    ShownAttachment,
 )
 from services.api.http.search import (
     FoundMessage,
@@ -62,7 +57,6 @@ from services.api.http.search import (
     UnderstoodTerm,
 )
 from services.api.http.sharing import ChangedSharing, Sharing
-from services.api.http.shown_html import RemoteImages, Tracker
 from services.api.http.standing import (
     AccountStanding,
     Connections,
@@ -75,12 +69,6 @@ from services.api.http.standing import (
 from services.api.http.tokens import ApiToken, ApiTokens, MadeToken, NewToken
 from services.api.http.uploads import Upload
 from shared.contracts.account import AccountState, Security, SendingState
-from shared.contracts.content import (
-    Attendee,
-    AuthenticationResult,
-    CalendarTime,
-    Invitation,
-)
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
 from shared.contracts.search import Condition, TotalKind
@@ -139,7 +127,6 @@ _INVITATION = ShownInvitation(
 BODIES: dict[type[Body], dict[str, Any]] = {
     **webhook_examples.BODIES,
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
-    NewImageSender: {"sender": "grace@example.org"},
     MessageBatch: {
         "query": {"mailbox_id": _MAILBOX, "unread": True},
         "change": {"keywords": {"seen": True}},
@@ -191,34 +178,10 @@ BODIES: dict[type[Body], dict[str, Any]] = {
         "imap": {"host": "imap.example.org", "username": "ada", "password": "open sesame"},
     },
     ChangedAccount: {"imap": {"host": "mail.example.org", "password": "open sesame"}},
+    **examples_of_messages.BODIES,
     **examples_of_sending.BODIES,
 }
 
-_IMAGE_SENDER = ImageSender(
-    id=shown(Kind.IMAGE_SENDER, UUID("01936d36-3b9c-7e21-8f4a-6c0d1e2b5a74")),
-    sender="example.org",
-    created_at=_NOON,
-)
-_GRACE = Person(name="Grace Hopper", email="grace@example.org")
-_MESSAGE_LISTED = Message(
-    id=_MESSAGE,
-    account_id=_ACCOUNT,
-    mailbox_id=_MAILBOX,
-    thread_id=_THREAD,
-    subject="Lunch on Friday",
-    sender=_GRACE,
-    to=[Person(name="Ada Lovelace", email="ada@example.org")],
-    received_at=_NOON,
-    sent_at=_NOON,
-    preview="Shall we?",
-    keywords=["$important"],
-    labels=["\\Inbox", "Family"],
-    unread=True,
-    size_bytes=2048,
-    has_html=False,
-    attachment_count=1,
-    pending=False,
-)
 _ACCOUNT_SHOWN = ShownAccount(
     id=_ACCOUNT,
     name="Ada Lovelace",
@@ -422,70 +385,10 @@ ANSWERS: tuple[Struct, ...] = (
             )
         ]
     ),
-    MessagePage(items=[_MESSAGE_LISTED], next_cursor=_LATER),
-    OpenMessage(
-        **{name: getattr(_MESSAGE_LISTED, name) for name in Message.__struct_fields__},
-        cc=[],
-        bcc=[],
-        reply_to=[],
-        message_id="lunch-1@example.org",
-        in_reply_to=[],
-        references=[],
-        list_id=None,
-        stamped_at=_NOON,
-        priority=None,
-        signed=None,
-        encrypted=None,
-        invitation=Invitation(
-            method="request",
-            uid="lunch@example.org",
-            summary="Lunch",
-            start=CalendarTime(local="2026-11-27T12:00:00", zone="Europe/Berlin", at=_FRIDAY),
-            organiser=Attendee(name="Grace Hopper", email="grace@example.org"),
-            attendees=(
-                Attendee(name="Ada Lovelace", email="ada@example.org", answer="needs-action"),
-            ),
-            attachment=1,
-        ),
-        report=None,
-        mailing_list=None,
-        authentication=[
-            AuthenticationResult(
-                server="mx.example.org",
-                method="dkim",
-                result="pass",
-                properties={"header.d": "example.org"},
-            )
-        ],
-        autocrypt=None,
-        attachments=[
-            ShownAttachment(
-                number=1,
-                name="invite.ics",
-                content_type="text/calendar",
-                size_bytes=512,
-                content_id=None,
-                inline=False,
-                contains=[],
-            )
-        ],
-        headers=[Header(name="Subject", value="Lunch on Friday")],
-        text="Shall we?\n\nOn Thursday, Ada wrote:\n> Lunch?\n",
-        own_text="Shall we?",
-        html='<div class="m-postbus"><p>Shall we?</p></div>',
-        remote_images=RemoteImages(
-            shown=False,
-            allowed_by=None,
-            count=3,
-            trackers=[Tracker(host="open.example.net", count=1)],
-        ),
-        is_cut=False,
-        defects=[],
-    ),
     FoundPage(
         items=[
             FoundMessage(
-                **{name: getattr(_MESSAGE_LISTED, name) for name in Message.__struct_fields__},
+                **{name: getattr(LISTED, name) for name in Message.__struct_fields__},
                 snippet="Lunch on Friday: shall we?",
                 snippet_html="<mark>Lunch</mark> on Friday: shall we?",
                 text_is_cut=False,
@@ -505,8 +408,6 @@ ANSWERS: tuple[Struct, ...] = (
             UnderstoodTerm(operator=None, value="lunch", position=11, meaning="“lunch”"),
         ],
     ),
-    _IMAGE_SENDER,
-    ImageSenders(items=[_IMAGE_SENDER]),
     Upload(
         id=shown(Kind.UPLOAD, UUID("01936d35-7a20-7f14-8c6b-5d2e9f3a1b48")),
         name="programme.pdf",
@@ -515,5 +416,6 @@ ANSWERS: tuple[Struct, ...] = (
         used=False,
         created_at=_NOON,
     ),
+    *examples_of_messages.ANSWERS,
     *examples_of_sending.ANSWERS,
 )

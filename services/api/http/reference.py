@@ -19,6 +19,7 @@ from services.api.domain.refusals import Refused
 from services.api.http.described import FORM
 from services.api.http.events import Events
 from services.api.http.examples import ANSWERS, BODIES
+from services.api.http.examples_of_messages import PARTS
 from services.api.http.problems import (
     PROBLEM_JSON,
     STATUS,
@@ -269,6 +270,8 @@ def _schemas() -> dict[str, Any]:
     _, answers = msgspec.json.schema_components(
         (*(type(answer) for answer in ANSWERS), Problem, Events), ref_template=_COMPONENT
     )
+    for part in PARTS:
+        answers[type(part).__name__]["examples"] = [msgspec.to_builtins(part)]
     return dict(sorted({**bodies["$defs"], **answers}.items()))
 
 
