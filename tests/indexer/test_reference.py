@@ -3,13 +3,22 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
+from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import SyncedMessage
-from tests.indexer.mail import a_filled_page, a_message, a_page
+from shared.contracts.search import NamedMailbox, Unit
+from tests.indexer.mail import ACCOUNT, BEGINNING, a_filled_page, a_message, a_page
 
 WORDS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay", "kite", "antler"]
+BOXES = tuple(
+    NamedMailbox(mailbox_id=uuid4(), account_id=ACCOUNT, path=path) for path in ("In", "Out", "Old")
+)
+LABELS = ["red", "green", "blue"]
+THREADS = [uuid4() for _ in range(30)]
 PEOPLE = ["Ann <ann@one.example>", "Bob Cat <bob@two.example>", "Dog <dog.fox@one.example>"]
 
 
@@ -52,8 +61,34 @@ def has(message: SyncedMessage, phrase: list[str], field: str | None, *, begun: 
     )
 
 
+def a_place(chance: random.Random) -> Asked:
+    """A condition that is not about words."""
+    kind = chance.randrange(7)
+    if kind == 0:
+        box = chance.choice(BOXES)
+        return Asked(f"in:{box.path}", lambda m: m.state.mailbox_id == box.mailbox_id)
+    if kind == 1:
+        label = chance.choice(LABELS)
+        return Asked(f"label:{label}", lambda m: label in m.state.labels)
+    if kind == 2:
+        thread = chance.choice(THREADS)
+        return Asked(f"thread:{shown(Kind.THREAD, thread)}", lambda m: m.state.thread_id == thread)
+    if kind == 3:
+        minutes = chance.randint(0, 60)
+        at = BEGINNING + timedelta(minutes=minutes)
+        return Asked(f"after:{at:%Y-%m-%dT%H:%M}", lambda m: m.content.received_at >= at)
+    if kind == 4:
+        size = chance.randint(0, 10)
+        return Asked(f"larger:{size}k", lambda m: m.content.size_bytes > size * 1024)
+    if kind == 5:
+        return Asked("has:pdf", lambda m: bool(m.content.attachments))
+    return Asked("in:anywhere", lambda _: True)
+
+
 def a_leaf(chance: random.Random) -> Asked:
-    kind = chance.randrange(10)
+    kind = chance.randrange(13)
+    if kind > 9:
+        return a_place(chance)
     if kind == 0:
         keyword, name = chance.choice([("\\Flagged", "starred"), ("\\Seen", "read")])
         return Asked(f"is:{name}", lambda message: keyword in message.state.keywords)
@@ -102,12 +137,18 @@ def some_mail(chance: random.Random, count: int) -> list[SyncedMessage]:
             files=[words(1, 2) + ".pdf"] if chance.random() < 0.3 else [],
             keywords=[k for k in ("\\Seen", "\\Flagged") if chance.random() < 0.4],
             minutes=chance.randint(0, 60),
+            size_bytes=chance.randint(0, 12_000),
+            mailbox_id=chance.choice(BOXES).mailbox_id,
+            thread_id=chance.choice(THREADS),
+            labels=chance.sample(LABELS, chance.randint(0, 2)),
         )
         for _ in range(count)
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(n, marks=pytest.mark.long) for n in range(3, 40))]
+)
 async def test_random_queries_find_what_a_plain_reading_finds_in_the_same_order(indexer, seed):
     chance = random.Random(seed)
     mail = some_mail(chance, 120)
@@ -120,4 +161,14 @@ async def test_random_queries_find_what_a_plain_reading_finds_in_the_same_order(
     for _ in range(120):
         query = a_query(chance)
         expected = [message.message_id for message in newest if query.fits(message)]
-        assert await indexer.finds(query.text) == expected, query.text
+        assert await indexer.finds(query.text, mailboxes=BOXES) == expected, query.text
+        condition = indexer.explains(query.text, mailboxes=BOXES).condition
+        as_json = await indexer.asks("", condition=condition, mailboxes=BOXES, with_total=True)
+        assert [one.message_id for one in as_json.found] == expected, query.text
+        assert as_json.total.messages == len(expected)
+        heads = {}
+        for message in newest:
+            if query.fits(message):
+                heads.setdefault(message.state.thread_id, message.message_id)
+        threads = await indexer.finds(query.text, mailboxes=BOXES, unit=Unit.THREADS)
+        assert threads == list(heads.values()), query.text

@@ -77,7 +77,11 @@ _LONG_ENDS = [end for end in _TRAIT_OF_END if "." in end or "-" in end]
 _TRAIT_OF_TYPE = {"image": Trait.IMAGE, "audio": Trait.AUDIO, "video": Trait.VIDEO}
 
 WEIGHT = {Field.SUBJECT: "A", Field.FILENAME: "C", Field.BODY: "D"}
-"""Fields that a weight tells apart. The others have lexemes of their own, as `:from:alice`."""
+"""What the words of a field are worth. People's have the one between."""
+
+BY_WEIGHT = frozenset({Field.BODY})
+"""Fields whose words only their weight tells apart, which GIN has to read each message for. The
+others have lexemes of their own, as `:from:alice`."""
 
 # Before a capital that a small letter or digit precedes, or that begins a word after others, and
 # between letters and digits.
@@ -302,7 +306,7 @@ def _mark(lexeme: str) -> bytes:
 
 def _prefixes(field: Field) -> tuple[str, ...]:
     """With what the words of a section are written: as words, as words of this field, or both."""
-    if field in WEIGHT:
+    if field in BY_WEIGHT:
         return ("",)
     own = field_lexeme(field, "")
     return (own,) if field is Field.LIST else ("", own)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.indexer.domain.document import PARTIAL, WEIGHT, field_lexeme, quoted
+from services.indexer.domain.document import BY_WEIGHT, PARTIAL, WEIGHT, field_lexeme, quoted
 from services.indexer.domain.tree import (
     And,
     InAccount,
@@ -121,7 +121,7 @@ def tsquery_of(leaf: Words | Mark) -> str:
     """What finds these words where the tsvector knows every place."""
     if isinstance(leaf, Mark):
         return quoted(leaf.lexeme)
-    weight = WEIGHT.get(leaf.field, "") if leaf.field else ""
+    weight = WEIGHT[leaf.field] if leaf.field is not None and leaf.field in BY_WEIGHT else ""
     return "(" + " <-> ".join(_lexeme(word, leaf, weight) for word in leaf.words) + ")"
 
 
@@ -180,7 +180,7 @@ def _loosely(leaf: Words) -> str:
 
 
 def _lexeme(word: Word, leaf: Words, weight: str) -> str:
-    own = leaf.field is not None and leaf.field not in WEIGHT
+    own = leaf.field is not None and leaf.field not in BY_WEIGHT
     lexeme = field_lexeme(leaf.field, word.text) if own and leaf.field else word.text
     end = ("*" if word.is_prefix else "") + weight
     return quoted(lexeme) + (f":{end}" if end else "")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
-from services.indexer.domain.document import WEIGHT, Document, Field
+from services.indexer.domain.document import BY_WEIGHT, Document, Field
 from services.indexer.domain.tokenise import Reading
 
 
@@ -28,7 +28,7 @@ class Words:
     @property
     def depends_on_places(self) -> bool:
         """Whether a tsvector that lacks some positions may be wrong about this."""
-        return len(self.words) > 1 or self.field in WEIGHT
+        return len(self.words) > 1 or self.field in BY_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
