@@ -16,6 +16,7 @@ from services.indexer.actions.index_retold import index_retold
 from services.indexer.actions.reading import read_in_thread
 from services.indexer.actions.remove_accounts import remove_accounts
 from services.indexer.actions.search_messages import search_messages
+from services.indexer.actions.suggest_people import suggest_people
 from services.indexer.metrics import DOCUMENT_SECONDS, DOCUMENTS, LAG_SECONDS, QUERY_SECONDS
 from services.indexer.store.documents import Shelf
 from services.indexer.world import World
@@ -32,8 +33,10 @@ from shared.contracts.mail import (
 from shared.contracts.search import (
     ExplainSearch,
     Explanation,
+    PeopleSuggested,
     SearchAnswer,
     SearchMessages,
+    SuggestPeople,
 )
 
 LISTENER = "indexer"
@@ -124,6 +127,12 @@ async def answer_search_messages(query: SearchMessages, world: World) -> SearchA
 async def answer_explain_search(query: ExplainSearch, _: World) -> Explanation:
     """How a query is understood."""
     return explain_search(query, datetime.now(UTC))
+
+
+@ears.answer(SuggestPeople)
+async def answer_suggest_people(query: SuggestPeople, world: World) -> PeopleSuggested:
+    """Whom somebody may mean."""
+    return await suggest_people(query, world.request_pool)
 
 
 @ears.answer(CountSearchable)

@@ -94,6 +94,7 @@ ORDERS = (
 QUESTIONS = (
     Question(search.SearchMessages, search.SearchAnswer, ("api",), "indexer"),
     Question(search.ExplainSearch, search.Explanation, ("api",), "indexer"),
+    Question(search.SuggestPeople, search.PeopleSuggested, ("api",), "indexer"),
     Question(audit.CountSearchable, audit.SearchableAnswer, ("api",), "indexer"),
     Question(audit.ReadProofs, audit.ProofsAnswer, ("api",), "sync"),
     Question(standing.ReadStanding, standing.StandingAnswer, ("api",), "sync"),

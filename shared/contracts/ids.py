@@ -32,6 +32,7 @@ class Kind(StrEnum):
     QUARANTINED = "qtn"
     UPLOAD = "upl"
     JOB = "job"
+    SAVED_SEARCH = "sch"
     TOKEN = "tok"  # noqa: S105 - how an id of one begins
     SESSION = "ses"
     IMAGE_SENDER = "ims"

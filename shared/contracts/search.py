@@ -139,3 +139,29 @@ class Explanation(Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     terms: tuple[ExplainedTerm, ...] = ()
     problem: Problem | None = None
+
+
+class SuggestPeople(Query, frozen=True, kw_only=True):
+    """Whom somebody may mean who has typed the beginning of a name or an address."""
+
+    channel: ClassVar[str] = "query.people.suggest"
+
+    prefix: str  # empty: whom they write to
+    accounts: tuple[NamedAccount, ...] = ()  # the asker's own addresses
+    limit: int = 10
+
+
+class SuggestedPerson(Struct, frozen=True, kw_only=True):
+    """Somebody the asker has mail with; counted in the newest mail with people so called."""
+
+    name: str
+    email: str
+    sent: int  # messages of the asker's to them
+    received: int  # messages of theirs
+    last_at: datetime
+
+
+class PeopleSuggested(Struct, frozen=True, kw_only=True):
+    """Those most written with first."""
+
+    people: tuple[SuggestedPerson, ...] = ()

@@ -133,6 +133,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
         assert answer.status_code == 202, answer.text
         upload = await owner.post("/uploads", files={"file": ("a.txt", b"Mine alone")})
         assert upload.status_code == 201, upload.text
+        saved = await owner.post("/saved-searches", json={"name": "x", "q": "x"})
+        assert saved.status_code == 201, saved.text
         change = await owner.patch(
             f"/messages/{message['id']}", json={"keywords": {"custom": {"Mine": True}}}
         )
@@ -153,6 +155,7 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "message_id": message["id"],
                 "submission_id": answer.json()["id"],
                 "upload_id": upload.json()["id"],
+                "saved_search_id": saved.json()["id"],
                 "image_sender_id": trusted.json()["id"],
                 "thread_id": message["thread_id"],
                 "job_id": change.json()["id"],

@@ -7,8 +7,8 @@ from msgspec import Struct
 from services.api.domain.refusals import QueryInvalid, SearchUnavailable
 from services.api.store import accounts, mailboxes
 from shared.bus import Bus, NoAnswer
-from shared.contracts.envelope import Caller, Problem
-from shared.contracts.search import Condition, NamedAccount, NamedMailbox, Searching
+from shared.contracts.envelope import Caller, Problem, Query
+from shared.contracts.search import Condition, NamedAccount, NamedMailbox
 from shared.db import Pool, tenant_transaction
 
 T = TypeVar("T", bound=Struct)
@@ -51,7 +51,7 @@ async def names_in(pool: Pool, caller: Caller, text: str, condition: Condition |
     )
 
 
-async def ask(bus: Bus, query: Searching, kind: type[T]) -> T:
+async def ask(bus: Bus, query: Query, kind: type[T]) -> T:
     """The memory's answer; raises QueryInvalid, SearchUnavailable."""
     try:
         answer = await bus.ask(query, kind)

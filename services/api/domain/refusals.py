@@ -31,6 +31,8 @@ Refused
 ├── CursorExpired       a cursor older than what the log still keeps
 ├── LogRestarted        a cursor of the log as it was before a restore
 ├── QueryInvalid        a search query that cannot be read
+├── SearchNameTaken     a saved search with a name that another one has
+├── SavedSearchesFull   more saved searches than anybody keeps apart
 ├── ImageLinkInvalid    a link to an image that we did not write, or not lately
 ├── ImageUnavailable    nothing came from there that is an image
 ├── ContentUnavailable  the message's words cannot be had now
@@ -259,6 +261,18 @@ class QueryInvalid(Refused):
     """The search query cannot be read."""
 
     code = "query_invalid"
+
+
+class SearchNameTaken(Refused):
+    """You keep another search under this name."""
+
+    code = "search_name_taken"
+
+
+class SavedSearchesFull(Refused):
+    """You keep 200 searches, which is all there can be."""
+
+    code = "saved_searches_full"
 
 
 class ContentUnavailable(Refused):

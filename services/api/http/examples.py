@@ -48,6 +48,16 @@ from services.api.http.members import (
 from services.api.http.messages import (
     Message,
 )
+from services.api.http.saved_searches import (
+    ChangedSavedSearch,
+    NewSavedSearch,
+    RecentSearch,
+    RecentSearches,
+    SavedSearch,
+    SavedSearches,
+    SuggestedPeople,
+    SuggestedPerson,
+)
 from services.api.http.search import (
     FoundMessage,
     FoundPage,
@@ -131,6 +141,8 @@ BODIES: dict[type[Body], dict[str, Any]] = {
         "query": {"mailbox_id": _MAILBOX, "unread": True},
         "change": {"keywords": {"seen": True}},
     },
+    NewSavedSearch: {"name": "Unpaid", "q": "invoice is:starred", "account_ids": [_ACCOUNT]},
+    ChangedSavedSearch: {"q": "invoice is:unread", "unit": "threads"},
     Search: {
         "query": {
             "all": [
@@ -215,6 +227,17 @@ _ACCOUNT_SHOWN = ShownAccount(
     created_at=_NOON,
     updated_at=_NOON,
 )
+_SAVED_SEARCH = SavedSearch(
+    id=shown(Kind.SAVED_SEARCH, UUID("01936d36-3b10-7e21-9d4f-8a6c5b2e1f70")),
+    name="Unpaid",
+    q="invoice is:starred",
+    account_ids=[_ACCOUNT],
+    order="newest",
+    unit="messages",
+    created_at=_NOON,
+    updated_at=_NOON,
+)
+
 ANSWERS: tuple[Struct, ...] = (
     *webhook_examples.ANSWERS,
     _SHOWN_JOB,
@@ -395,6 +418,16 @@ ANSWERS: tuple[Struct, ...] = (
             )
         ],
         total=FoundTotal(messages=1, kind=TotalKind.EXACT),
+    ),
+    _SAVED_SEARCH,
+    SavedSearches(items=[_SAVED_SEARCH]),
+    RecentSearches(items=[RecentSearch(q="invoice", searched_at=_NOON)]),
+    SuggestedPeople(
+        items=[
+            SuggestedPerson(
+                name="Grace Hopper", email="grace@example.org", sent=12, received=7, last_at=_NOON
+            )
+        ]
     ),
     UnderstoodSearch(
         query=Condition(

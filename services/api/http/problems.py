@@ -48,6 +48,8 @@ STATUS = {
     "cursor_expired": 410,
     "log_restarted": 410,
     "query_invalid": 400,
+    "search_name_taken": 409,
+    "saved_searches_full": 429,
     "query_too_wide": 422,
     "content_unavailable": 503,
     "image_link_invalid": 403,

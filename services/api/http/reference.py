@@ -157,6 +157,13 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("delete", "/uploads/{upload_id}"): ("not_found", "upload_in_use"),
     ("get", "/search"): _OF_A_SEARCH,
     ("post", "/search"): _OF_A_SEARCH,
+    ("get", "/search/recent"): (),
+    ("delete", "/search/recent"): (),
+    ("get", "/suggestions/people"): ("validation_failed", "search_unavailable"),
+    ("get", "/saved-searches"): (),
+    ("post", "/saved-searches"): ("not_found", "search_name_taken", "saved_searches_full"),
+    ("patch", "/saved-searches/{saved_search_id}"): ("not_found", "search_name_taken"),
+    ("delete", "/saved-searches/{saved_search_id}"): ("not_found",),
     ("get", "/search/explain"): ("query_invalid", "validation_failed", "search_unavailable"),
     ("get", "/submissions"): ("cursor_invalid", "not_found", "validation_failed"),
     ("post", "/submissions"): (

@@ -27,8 +27,10 @@ from services.api.http.paging import Cursor, Limit, Page
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
+from services.api.store import searches
 from shared.contracts.ids import Kind
 from shared.contracts.search import Condition, Found, Order, TotalKind, Unit
+from shared.db import tenant_transaction
 
 _LANGUAGE = """\
 What to look for. All terms must match; upper and lower case, and accents, are the same.
@@ -64,6 +66,8 @@ Zone = Annotated[
 ]
 TimeZone = Annotated[str, StringConstraints(max_length=60), AfterValidator(_time_zone)]
 
+
+_MOST_REMEMBERED = 50
 
 Ordered: TypeAlias = Literal["newest", "relevance"]
 Each: TypeAlias = Literal["messages", "threads"]
@@ -168,6 +172,9 @@ async def search(
     ] = "messages",
     time_zone: Zone = "UTC",
     total: Annotated[bool, QueryParameter(description="Say how many match in all.")] = False,
+    remember: Annotated[
+        bool, QueryParameter(description="Keep it among your recent searches.")
+    ] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> FoundPage:
@@ -181,7 +188,10 @@ async def search(
         limit=limit,
         after=_after(cursor, order),
     )
-    return await _found(request, wanted)
+    found = await _found(request, wanted)
+    if remember:
+        await _remember(request, q)
+    return found
 
 
 @post(
@@ -263,6 +273,12 @@ def _after(cursor: str | None, order: Ordered) -> After | AfterRanked | None:
     if not cursor:
         return None
     return AfterRanked.read(cursor) if order == "relevance" else After.read(cursor)
+
+
+async def _remember(request: Asking, q: str) -> None:
+    caller, person_id = request.user.caller, request.user.claims.person_id
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        await searches.remember(connection, caller.tenant_id, person_id, q, most=_MOST_REMEMBERED)
 
 
 async def _found(request: Asking, wanted: Wanted) -> FoundPage:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.indexer.domain.acquaintance import Letter
 from services.indexer.domain.document import Kept
 from shared.contracts.envelope import Caller
 from shared.db import Connection
@@ -157,6 +158,29 @@ async def texts(
         message_ids,
     )
     return {row["message_id"]: kept_of_row(row) for row in rows}
+
+
+async def letters(
+    connection: Connection, caller: Caller, message_ids: list[UUID]
+) -> dict[UUID, Letter]:
+    """Who wrote these messages to whom."""
+    rows = await connection.fetch(
+        """
+        SELECT message_id, received_at, sender, recipients_to || recipients_cc AS recipients
+          FROM document_text
+          JOIN document USING (message_id, tenant_id, account_id)
+         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+        """,
+        caller.tenant_id,
+        caller.account_ids,
+        message_ids,
+    )
+    return {
+        row["message_id"]: Letter(
+            received_at=row["received_at"], sender=row["sender"], recipients=row["recipients"]
+        )
+        for row in rows
+    }
 
 
 def kept_of_row(row: Mapping[str, Any]) -> Kept:

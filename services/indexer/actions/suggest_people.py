@@ -1,0 +1,73 @@
+"""Suggest whom somebody may mean, from the mail they have with people so called.
+
+Nothing is kept for it: the newest mail to and from them is found by the words of its people, as any
+search finds it, so that it is as fresh and as private.
+"""
+
+from collections.abc import Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.indexer.actions.matching import matches
+from services.indexer.domain.acquaintance import Letter, acquainted
+from services.indexer.domain.document import Field
+from services.indexer.domain.meaning import Reader, meaning_of
+from services.indexer.domain.plan import plan_of
+from services.indexer.domain.said import Every, Place, Said, Term
+from services.indexer.domain.tokenise import has_words
+from services.indexer.store.search import letters
+from shared.contracts.search import PeopleSuggested, SuggestedPerson, SuggestPeople
+from shared.db import Pool, tenant_transaction
+
+MOST = 50
+_LONGEST_PREFIX = 100
+_LOOKED_AT = 60  # messages of each direction: who is written with shows in these
+
+_NOWHERE = Place()
+
+
+async def suggest_people(query: SuggestPeople, pool: Pool) -> PeopleSuggested:
+    """People by the beginning of a name or address, those most written with first."""
+    prefix = query.prefix[:_LONGEST_PREFIX].replace("\0", " ")
+    reader = Reader(now=datetime.now(UTC), accounts=query.accounts)
+    met: dict[UUID, Letter] = {}
+    async with tenant_transaction(pool, query.caller) as connection:
+        for said in _questions(prefix, has_own=bool(query.accounts)):
+            plan = plan_of(meaning_of(said, reader))
+            async with aclosing(
+                matches(connection, query.caller, plan, at_once=_LOOKED_AT)
+            ) as batches:
+                async for batch in batches:
+                    ids = [one.message_id for one in batch]
+                    met |= await letters(connection, query.caller, ids)
+                    break
+    people = acquainted(met.values(), (one.email for one in query.accounts), prefix)
+    return PeopleSuggested(
+        people=tuple(
+            SuggestedPerson(
+                name=one.name,
+                email=one.email,
+                sent=one.sent,
+                received=one.received,
+                last_at=one.last_at,
+            )
+            for one in people[: max(1, min(query.limit, MOST))]
+            if one.last_at is not None
+        )
+    )
+
+
+def _questions(prefix: str, *, has_own: bool) -> Iterator[Said]:
+    """What finds the mail to them, and the mail from them."""
+    mine = _term(Field.FROM, "me")
+    words = [word + "*" for word in prefix.split() if has_words(word)]
+    if has_own:
+        for field in (Field.TO, Field.CC) if words else (None,):
+            yield Every((mine, *(_term(field, word) for word in words if field)))
+    if words:
+        yield Every(tuple(_term(Field.FROM, word) for word in words))
+
+
+def _term(field: Field, value: str) -> Term:
+    return Term(operator=field.value, value=value, at=_NOWHERE, value_at=_NOWHERE)
