@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,18 +10,22 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from services.api.actions.forget_old import trim_log
 from services.api.actions.lose_untold import lose_untold
+from services.api.domain.logbook import EventType
 from services.api.domain.webhooks import (
+    CloudEvent,
     Envelope,
     asked_pause,
     pause_before,
     shown_secret,
     signed_headers,
 )
+from services.api.http.event_types import example_of
 from services.api.metrics import WEBHOOK_DELIVERIES
 from services.api.workers.webhooks import tell_webhooks
 from shared.contracts.ids import Kind, read, shown
@@ -811,3 +816,38 @@ async def test_two_gateways_share_the_work_and_tell_each_event_in_order(
         account = shown(Kind.ACCOUNT, ground.account_id)
         mine = [event for event in receiver.taken if event["accountid"] == account]
         assert subjects(mine) == [str(n) for n in range(10)]
+
+
+# --- What is said of it ---------------------------------------------------------------------------
+
+
+async def test_the_document_shows_every_type_of_event_with_its_form(api: Api) -> None:
+    async with api.client() as client:
+        document = (await client.get("/openapi.json")).json()
+    assert set(document["webhooks"]) == {kind.value for kind in EventType}
+    for kind, item in document["webhooks"].items():
+        (content,) = item["post"]["requestBody"]["content"].values()
+        example = msgspec.json.decode(msgspec.json.encode(content["example"]), type=CloudEvent)
+        assert example.type == kind
+        _, own = content["schema"]["allOf"]
+        assert own["properties"]["type"] == {"const": kind}
+        name = own["properties"]["data"]["$ref"].rpartition("/")[2]
+        form = document["components"]["schemas"][name]
+        data = content["example"]["data"]
+        assert set(data) == set(form["properties"]), kind
+        assert set(form["required"]) <= {"id", "account_id", "count"}, kind
+
+
+def test_the_forms_of_events_are_those_that_the_event_document_shows() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api-events.md").read_text("utf-8")
+    found = re.findall(r"^### `([a-z_.]+)`$((?:(?!^#).*\n)*)", text, re.MULTILINE)
+    shown_there = {
+        kind: msgspec.json.decode(section.partition("```json\n")[2].partition("```")[0])
+        for kind, section in found
+        if "```json" in section
+    }
+    assert len(shown_there) >= 20
+    for kind, example in shown_there.items():
+        data = example_of(EventType(kind))
+        assert set(msgspec.to_builtins(data)) == set(example), kind
+        msgspec.convert(example, type(data), strict=True)

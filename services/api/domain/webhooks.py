@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import public_id
@@ -61,7 +62,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True):
     tenantid: str
     accountid: str | None
     cursor: str | None  # its place in the log; a test has none
-    data: msgspec.Raw
+    data: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class Envelope(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from litestar.openapi.spec import (
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from services.api.domain.refusals import Refused
+from services.api.http import told
 from services.api.http.described import FORM
 from services.api.http.events import Events
 from services.api.http.examples import ANSWERS, BODIES
@@ -259,6 +260,7 @@ def refer(document: OpenAPI) -> None:
         examples={code: _problem(code) for code in (*STATUS, *_GENERAL)},
         security_schemes=document.components.security_schemes,
     )
+    told.describe(document)
     examples = _examples()
     for path, item in (document.paths or {}).items():
         for method in ("get", "post", "patch", "put", "delete"):
@@ -275,7 +277,8 @@ def _schemas() -> dict[str, Any]:
         schema_generator=_Plain,
     )
     _, answers = msgspec.json.schema_components(
-        (*(type(answer) for answer in ANSWERS), Problem, Events), ref_template=_COMPONENT
+        (*(type(answer) for answer in ANSWERS), Problem, Events, *told.forms()),
+        ref_template=_COMPONENT,
     )
     for part in PARTS:
         answers[type(part).__name__]["examples"] = [msgspec.to_builtins(part)]
