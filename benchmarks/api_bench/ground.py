@@ -72,8 +72,8 @@ class Server:
 async def filled_bench(messages: int) -> AsyncGenerator[Bench]:
     """So many messages in one mailbox, told as sync tells them."""
     directory = Path(tempfile.mkdtemp(prefix="postbus-api-bench-"))
-    for service in ("sync", "sender"):
-        new_key(directory / "seal" / service)
+    for owner in ("sync", "sender", "own"):
+        new_key(directory / "seal" / owner)
     keys = {"current": "k1", "keys": {"k1": base64.b64encode(_KEY).decode()}}
     (directory / "jwt.json").write_text(json.dumps(keys))
     async with running_platform() as platform:
@@ -127,6 +127,7 @@ async def gateway(bench: Bench) -> AsyncGenerator[Server]:
         "API_PROBE_PORT": str(probes),
         "API_JWT_KEYS_FILE": str(bench.directory / "jwt.json"),
         "API_SEAL_KEYS_DIR": str(bench.directory / "seal"),
+        "API_OWN_KEYS_DIR": str(bench.directory / "seal" / "own"),
         "LOG_LEVEL": "INFO",
     }
     async with _running(
