@@ -260,3 +260,32 @@ async def test_a_thread_of_more_than_a_thousand_messages_is_changed_as_one(
         pass
     totals = [(await job(ada, one["id"]))["total"] for one in answer.json()["jobs"]]
     assert sorted(totals) == [1, 1100]
+
+
+async def test_destroying_is_not_brought_about_by_undoing_an_undoing(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    [message] = await some(api, ground)
+    made = await changes(ada, message, destroy=True)
+    undone = (await ada.http.post(f"/jobs/{made['id']}:undo")).json()
+    destroy, undo = await commands(api)
+    await api.hears(settled(destroy, Outcome.CANCELED), settled(undo))
+    again = await ada.http.post(f"/jobs/{undone['id']}:undo")
+    assert (again.status_code, again.json()["code"]) == (409, "undo_too_late")
+    # What can be brought back can be had again, too.
+    made = await changes(ada, message, keywords={"seen": True})
+    undone = (await ada.http.post(f"/jobs/{made['id']}:undo")).json()
+    assert (await ada.http.post(f"/jobs/{undone['id']}:undo")).status_code == 202
+    assert (await listed(ada, ground.inbox))["Number 0"]["unread"] is False
+
+
+async def test_nothing_more_is_wanted_of_an_account_that_was_removed(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    await flagged(api, ada, ground, 1100)
+    asked = len(await commands(api))
+    path = f"/accounts/{shown(Kind.ACCOUNT, ground.account_id)}"
+    assert (await ada.http.delete(path)).status_code == 204
+    while await gather_some(api.world.pool, timedelta()) is not None:
+        pass
+    assert len(await commands(api)) == asked

@@ -23,9 +23,15 @@ async def gather_some(pool: Pool, hold_back: timedelta) -> dict[UUID, int] | Non
         if job is None:
             return {}
         # In the order in which all who write an account's mail take what they need.
-        await accounts.hold_living(connection, [(tenant_id, job.account_id)])
+        living = await accounts.hold_living(connection, [(tenant_id, job.account_id)])
         job = await jobs.hold(connection, tenant_id, job_id)
         if job is None or job.gathered:
+            return {}
+        if not living:
+            # Its account was removed meanwhile, and the job goes with it.
+            await jobs.put_gathered(
+                connection, tenant_id, job_id, messages=0, up_to=None, all_of_them=True
+            )
             return {}
         return await log.append(connection, await gather(connection, tenant_id, job, hold_back))
 

@@ -36,6 +36,7 @@ async def undo_job(
         if datetime.now(UTC) - undone.created_at > window:
             raise TooLateToUndo
         await _refuse_destroying(connection, tenant_id, undone)
+        await _refuse_destroying_after_all(connection, tenant_id, undone)
         new = NewJob(
             job_id=uuid7(),
             account_id=undone.account_id,
@@ -70,3 +71,13 @@ async def _refuse_destroying(connection: Connection, tenant_id: UUID, undone: Jo
         made = await changeable.mailbox(connection, tenant_id, back.mailbox_id)
         if made is not None and made.message_count:
             raise MailboxNotEmpty
+
+
+async def _refuse_destroying_after_all(
+    connection: Connection, tenant_id: UUID, undone: Job
+) -> None:
+    """What nothing brings back is asked for by its name, and not by undoing an undoing."""
+    if undone.undoes is not None:
+        first = await jobs.by_id(connection, tenant_id, undone.undoes)
+        if first is None or first.asked.is_final:
+            raise TooLateToUndo("This was taken back; ask for it anew.")
