@@ -120,6 +120,11 @@ dead-letters *CONSUMER: install
 replay *CONSUMER: install
     @exec {{ python }} -m infra.dev run shared.bus replay "$@"
 
+# What an operator does by hand: add-owner EMAIL, tenants, suspend, resume, delete-tenant, quota
+[group('operate')]
+api *COMMAND: install
+    @exec {{ python }} -m infra.dev run services.api "$@"
+
 # Have sync tell everything again to SERVICE (api, indexer) after it lost rows
 [group('operate')]
 retell SERVICE *ARGS: install

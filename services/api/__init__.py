@@ -6,14 +6,16 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           SendingChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
           CarryIntent, ConnectSender, RemoveSender, SendMessage, ChangeSubmission
-Asks:     SearchMessages, ExplainSearch, SuggestPeople, CountSearchable, ReadContent, FetchPart,
-          ReadProofs, ReadStanding, ListQuarantine, PreviewSubmission, TryImap, TrySmtp
+Asks:     CountSyncRemains, CountSenderRemains, CountIndexerRemains, SearchMessages,
+          ExplainSearch, SuggestPeople, CountSearchable, ReadContent, FetchPart, ReadProofs,
+          ReadStanding, ListQuarantine, PreviewSubmission, TryImap, TrySmtp
 Answers:  ReadUpload
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, api_token, invitation, account,
           account_share, mailbox, message, retelling, audit_difference, submission, log_position,
-          event_log, audit_log, audit_position, upload, upload_piece, upload_use, idempotency_key,
-          job, intent, intent_clock, intent_message, confirmed, saved_search, recent_search,
-          webhook, webhook_secret, webhook_lane, webhook_delivery, outbox
+          event_log, audit_log, audit_position, deletion, system_mail, mailed_secret,
+          person_settings, upload, upload_piece, upload_use, idempotency_key, job, intent,
+          intent_clock, intent_message, confirmed, saved_search, recent_search, webhook,
+          webhook_secret, webhook_lane, webhook_delivery, outbox
 Speaks:   HTTP, under /api/v1
 """

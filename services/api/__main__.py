@@ -1,4 +1,4 @@
-"""`python -m services.api`: serve; `new-jwt-key FILE`: make or rotate token keys; `retell`."""
+"""`python -m services.api`: serve; `new-jwt-key FILE`: new token keys; `--help`: what else."""
 
 import argparse
 import asyncio
@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from services.api import commands as commands_of_operators
 from services.api.actions.ask_retelling import ask_retelling
 from services.api.app import main
 from services.api.domain.tokens import KEY_BYTES, KeysUnusable, TokenKeys
@@ -23,14 +24,17 @@ def command() -> int:
     new_key = commands.add_parser("new-jwt-key", help="a new key signs; older ones stay believed")
     new_key.add_argument("file", type=Path)
     commands.add_parser("retell", help="have sync tell everything again, after rows were lost")
+    commands_of_operators.add_to(commands)
     arguments = parser.parse_args()
     match arguments.command:
         case "new-jwt-key":
             return _new_key(arguments.file)
         case "retell":
             return asyncio.run(_retell())
-        case _:
+        case None:
             return run(main)
+        case _:
+            return _operate(arguments)
 
 
 def _new_key(file: Path) -> int:
@@ -51,6 +55,15 @@ def _new_key(file: Path) -> int:
         os.fsync(out.fileno())
     draft.replace(file)
     print(f"new-jwt-key: {kid} signs from the next start on")
+    return 0
+
+
+def _operate(arguments: argparse.Namespace) -> int:
+    try:
+        asyncio.run(commands_of_operators.obey(arguments))
+    except commands_of_operators.CannotDo as reason:
+        print(f"{arguments.command}: {reason}", file=sys.stderr)
+        return 1
     return 0
 
 

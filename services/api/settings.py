@@ -4,9 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.api.smtp.submitting import SystemServer
+from services.api.store.quotas import Quotas
 from shared.bus import BusSettings
 from shared.db import DatabaseSettings
 from shared.dial import DialSettings
@@ -54,6 +56,33 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
         pattern=r"^(https?://[^/?#\s]+)?$",
         description="How people come to this server, e.g. https://mail.example.org: so begin the"
         " links that are sent to them.",
+    )
+    quota_accounts: int = Field(
+        default=0, ge=0, description="Mail accounts that a new tenant may have; 0: any number."
+    )
+    quota_storage_bytes: int = Field(
+        default=0, ge=0, description="Octets of mail and uploads of a new tenant; 0: any number."
+    )
+    quota_sends_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Messages that a new tenant may send in 24 hours; 0: any number.",
+    )
+    system_smtp_host: str = Field(
+        default="",
+        description="The SMTP server for mail of Postbus itself (invitations, password resets);"
+        " empty: it sends none.",
+    )
+    system_smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    system_smtp_security: Literal["tls", "starttls", "none"] = Field(
+        default="starttls", description="How the connection is protected: tls, starttls or none."
+    )
+    system_smtp_username: str = Field(
+        default="", description="As whom to sign in there, if at all."
+    )
+    system_smtp_password: SecretStr = Field(default=SecretStr(""), description="With what.")
+    system_mail_from: str = Field(
+        default="postbus@localhost", description="The address that system mail comes from."
     )
     invitation_days: float = Field(
         default=7.0, gt=0, description="How long an invitation's link is good."
@@ -193,6 +222,11 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     audit_poll_seconds: float = Field(
         default=5.0, gt=0, description="How often it is written down who did what."
     )
+    backup_days: int = Field(
+        default=30,
+        ge=0,
+        description="How long backups of the database are kept, with what was deleted since.",
+    )
     forget_poll_seconds: float = Field(
         default=10.0, gt=0, description="How often work of deletion is looked for."
     )
@@ -207,6 +241,29 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     @property
     def invitation_lives(self) -> timedelta:
         return timedelta(days=self.invitation_days)
+
+    @property
+    def quotas(self) -> Quotas:
+        """What a new tenant may have."""
+        return Quotas(
+            accounts=self.quota_accounts or None,
+            storage_bytes=self.quota_storage_bytes or None,
+            sends_per_day=self.quota_sends_per_day or None,
+        )
+
+    @property
+    def system_server(self) -> SystemServer | None:
+        """Where system mail is handed in, if there is such a place."""
+        if not self.system_smtp_host:
+            return None
+        return SystemServer(
+            host=self.system_smtp_host,
+            port=self.system_smtp_port,
+            security=self.system_smtp_security,
+            username=self.system_smtp_username,
+            password=self.system_smtp_password,
+            sender=self.system_mail_from,
+        )
 
     def link(self, page: str, token: str) -> str:
         """A link to the webmail. What is behind `#` stays in the browser, and out of logs."""

@@ -72,6 +72,7 @@ class World:
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
     to_deliver: asyncio.Event = field(default_factory=asyncio.Event)  # webhooks have news
     to_gather: asyncio.Event = field(default_factory=asyncio.Event)  # a job has more messages
+    to_mail: asyncio.Event = field(default_factory=asyncio.Event)  # somebody is to be written to
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # streams are to end
 
     @property

@@ -2,7 +2,8 @@
 
 Hears:   AccountRemoved, AccountRetold, MessagesSynced, MessagesFilled, MessagesRetold,
          MessagesChanged, MessagesVanished, MailboxAudited
-Answers: SearchMessages, ExplainSearch, SuggestPeople, CountSearchable
+Answers: CountIndexerRemains, SearchMessages, ExplainSearch, SuggestPeople,
+         CountSearchable
 Commands: RetellAccount, AuditMailbox
 Owns:    account, document, words_live, words_arriving, document_text, retelling,
          rereading, audit_difference, outbox

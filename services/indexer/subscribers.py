@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from services.indexer.actions.change_messages import change_messages
 from services.indexer.actions.compare_audits import compare_audits
+from services.indexer.actions.count_remains import count_remains
 from services.indexer.actions.count_searchable import count_searchable
 from services.indexer.actions.end_retell import end_retell
 from services.indexer.actions.explain_search import explain_search
@@ -30,6 +31,7 @@ from shared.contracts.mail import (
     MessagesSynced,
     MessagesVanished,
 )
+from shared.contracts.remains import CountIndexerRemains, Remains
 from shared.contracts.search import (
     ExplainSearch,
     Explanation,
@@ -139,6 +141,12 @@ async def answer_suggest_people(query: SuggestPeople, world: World) -> PeopleSug
 async def answer_count_searchable(query: CountSearchable, world: World) -> SearchableAnswer:
     """How many messages can be found."""
     return await count_searchable(query, world.request_pool)
+
+
+@ears.answer(CountIndexerRemains)
+async def answer_count_remains(query: CountIndexerRemains, world: World) -> Remains:
+    """What is left of a tenant that was deleted."""
+    return await count_remains(query, world.pool)
 
 
 @contextmanager

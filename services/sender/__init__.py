@@ -5,7 +5,7 @@ Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission
 Tells:    SubmissionChanged, SendingChanged
 Commands: FileSentCopy
 Asks:     ReadUpload
-Answers:  ReadSubmissionMime, PreviewSubmission, TrySmtp
+Answers:  CountSenderRemains, ReadSubmissionMime, PreviewSubmission, TrySmtp
 Owns:     account, submission, letter, recipient, attempt, mime_piece, pace, submission_server,
           outbox
 Speaks:   SMTP submission (RFC 5321, RFC 6409)

@@ -2,6 +2,7 @@
 
 from services.sender.actions.change_submission import NotYetKnown, change_submission
 from services.sender.actions.connect_account import connect_account
+from services.sender.actions.count_remains import count_remains
 from services.sender.actions.freeze_submission import AccountUnknown, freeze_submission
 from services.sender.actions.note_filed_copies import note_filed_copies
 from services.sender.actions.preview_message import preview_message
@@ -12,6 +13,7 @@ from services.sender.domain.turns import Sender
 from services.sender.world import World
 from shared.bus import Ears, Retry
 from shared.contracts.account import ConnectSender, RemoveSender
+from shared.contracts.remains import CountSenderRemains, Remains
 from shared.contracts.submission import (
     ChangeSubmission,
     PreviewSubmission,
@@ -69,6 +71,12 @@ async def on_sent_copies_filed(events: list[SentCopyFiled], world: World) -> Non
     """Copies are in Sent."""
     await note_filed_copies(events, world.pool)
     world.relay.wake()
+
+
+@ears.answer(CountSenderRemains)
+async def answer_count_remains(query: CountSenderRemains, world: World) -> Remains:
+    """What is left of a tenant that was deleted."""
+    return await count_remains(query, world.pool)
 
 
 @ears.answer(ReadSubmissionMime)

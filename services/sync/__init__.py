@@ -5,7 +5,7 @@ Obeys:   ConnectSync, RemoveSync, RetellAccount, AuditMailbox, PauseSync, Resume
 Tells:   AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
          MailboxRenumbered, MailboxAudited, MessagesSynced, MessagesFilled, MessagesRetold,
          MessagesChanged, MessagesVanished, IntentSettled, SentCopyFiled
-Answers: FetchPart, ReadContent, ReadProofs, ReadStanding, ListQuarantine, TryImap
+Answers: CountSyncRemains, FetchPart, ReadContent, ReadProofs, ReadStanding, ListQuarantine, TryImap
 Asks:    ReadSubmissionMime
 Hints:   AccountAsked, SlotWanted
 Owns:    account, account_state, lease, replica, clock, mailbox, message, message_content,

@@ -7,6 +7,7 @@ from services.sync.actions.ask_audit import ask_audit
 from services.sync.actions.ask_check import ask_check
 from services.sync.actions.ask_retelling import ask_retelling
 from services.sync.actions.connect_account import connect_account
+from services.sync.actions.count_remains import count_remains
 from services.sync.actions.file_sent_copy_later import file_sent_copy_later
 from services.sync.actions.list_quarantine import list_quarantine
 from services.sync.actions.locate_message import locate_message
@@ -27,6 +28,7 @@ from shared.contracts.envelope import Problem
 from shared.contracts.hints import AccountsFollowed
 from shared.contracts.intent import CarryIntent
 from shared.contracts.mail import ContentAnswer, ReadContent
+from shared.contracts.remains import CountSyncRemains, Remains
 from shared.contracts.standing import (
     AccountAsked,
     CheckSync,
@@ -168,6 +170,12 @@ async def answer_fetch_part(query: FetchPart, world: World) -> PartAnswer:
 async def answer_read_proofs(query: ReadProofs, world: World) -> ProofsAnswer:
     """What is on the server and what is kept of it."""
     return await read_proofs(query, world.request_pool)
+
+
+@ears.answer(CountSyncRemains)
+async def answer_count_remains(query: CountSyncRemains, world: World) -> Remains:
+    """What is left of a tenant that was deleted."""
+    return await count_remains(query, world.pool)
 
 
 @ears.answer(ReadStanding)

@@ -6,6 +6,7 @@ Facts and commands leave through an outbox (`tell`, `Relay`) and are heard by ou
 
 from shared.bus.bucket import Bucket, BucketAway
 from shared.bus.connection import Bus, BusSettings, NoAnswer, open_bus
+from shared.bus.dead import DeadLettersAway, count_dead_letters, forget_dead_letters
 from shared.bus.ears import Ears
 from shared.bus.heard import heard_until
 from shared.bus.outbox import Relay, TooLarge, tell
@@ -18,6 +19,7 @@ __all__ = [
     "Bus",
     "BusSettings",
     "Changed",
+    "DeadLettersAway",
     "Ears",
     "GiveUp",
     "NoAnswer",
@@ -26,6 +28,8 @@ __all__ = [
     "TooLarge",
     "Values",
     "ValuesAway",
+    "count_dead_letters",
+    "forget_dead_letters",
     "heard_until",
     "open_bus",
     "tell",

@@ -3,11 +3,15 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
+import msgspec
+import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
 
 from shared.bus.pull import DELIVERIES_HEADER, REASON_HEADER, SUBJECT_HEADER
+from shared.contracts.envelope import unpack
 
 _NO_MESSAGE = nats.js.errors.NotFoundError
 
@@ -44,6 +48,39 @@ async def dead_letters(js: JetStreamContext, consumer: str = "*") -> AsyncGenera
             buried_at=message.time,
             body=message.data or b"",
         )
+
+
+class DeadLettersAway(Exception):
+    """Dead letters cannot be looked at now."""
+
+
+async def forget_dead_letters(js: JetStreamContext, tenant_id: UUID) -> int:
+    """Let go of everything buried of a tenant, whoever buried it; how many. DeadLettersAway."""
+    return await _of_tenant(js, tenant_id, delete=True)
+
+
+async def count_dead_letters(js: JetStreamContext, tenant_id: UUID) -> int:
+    """How much of a tenant is buried; raises DeadLettersAway."""
+    return await _of_tenant(js, tenant_id, delete=False)
+
+
+async def _of_tenant(js: JetStreamContext, tenant_id: UUID, *, delete: bool) -> int:
+    # What could not be read is here, too: whose it is, its bytes say all the same.
+    named = str(tenant_id).encode()
+    count = 0
+    try:
+        async for letter in dead_letters(js):
+            try:
+                body = unpack(letter.body)
+            except msgspec.DecodeError:
+                body = letter.body
+            if named in body:
+                count += 1
+                if delete:
+                    await js.delete_msg("DEAD", letter.sequence)
+    except (nats.errors.Error, TimeoutError) as error:
+        raise DeadLettersAway(str(error) or type(error).__name__) from error
+    return count
 
 
 async def replay(js: JetStreamContext, consumer: str = "*") -> int:

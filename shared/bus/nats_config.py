@@ -13,6 +13,8 @@ USERS = ("admin", *SERVICES)
 #: Who fills the bucket of attachments, and who reads what is in it.
 _FETCHES = ("sync",)
 _READS = ("api",)
+#: Who lets go of what was buried of a tenant that is deleted.
+_TENDS_THE_DEAD = ("api",)
 #: Whose replicas count together.
 _COUNTS = ("api",)
 
@@ -41,6 +43,8 @@ def permissions(service: str) -> dict[str, Any]:
         publish.append(f"$JS.API.DIRECT.GET.{bucket.STREAM}.>")
     if service in _COUNTS:
         publish += [f"{values.FIRST_TOKEN}.>", f"$JS.API.DIRECT.GET.{values.STREAM}.>"]
+    if service in _TENDS_THE_DEAD:
+        publish += ["$JS.API.STREAM.MSG.GET.DEAD", "$JS.API.STREAM.MSG.DELETE.DEAD"]
     subscribe = [
         f"_INBOX.{service}.>",
         *(question.contract.channel for question in QUESTIONS if question.answers == service),

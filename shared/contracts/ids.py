@@ -39,6 +39,7 @@ class Kind(StrEnum):
     INVITATION = "inv"
     AUDIT = "aud"
     IDENTITY = "idn"
+    DELETION = "del"
 
 
 class NotAnId(ValueError):

@@ -3,6 +3,7 @@
 from shared.db.absence import is_away, is_busy, putting_off
 from shared.db.grouping import Grouping
 from shared.db.pool import Connection, DatabaseSettings, Pool, open_pool
+from shared.db.tenants import forget_some_of_tenant, rows_of_tenant
 from shared.db.transactions import in_transaction, tenant_reading, tenant_transaction, tenant_work
 
 __all__ = [
@@ -10,11 +11,13 @@ __all__ = [
     "DatabaseSettings",
     "Grouping",
     "Pool",
+    "forget_some_of_tenant",
     "in_transaction",
     "is_away",
     "is_busy",
     "open_pool",
     "putting_off",
+    "rows_of_tenant",
     "tenant_reading",
     "tenant_transaction",
     "tenant_work",

@@ -51,7 +51,8 @@ async def tenant_reading(pool: Pool, caller: Caller) -> AsyncGenerator[Connectio
             f"""
             BEGIN READ ONLY;
             SELECT set_config('postbus.tenant', '{caller.tenant_id}', true),
-                   set_config('postbus.accounts', '{{{accounts}}}', true)
+                   set_config('postbus.accounts', '{{{accounts}}}', true),
+                   set_config('postbus.person', '{caller.person_id or ""}', true)
             """
         )
         try:

@@ -164,6 +164,7 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "session_id": session["id"],
                 "user_id": (await owner.get("/me")).json()["id"],
                 "webhook_id": webhook.json()["id"],
+                "deletion_id": shown(Kind.DELETION, uuid4()),
                 "number": "1",
             },
             routes=tuple(routes((await owner.get("/openapi.json")).json())),

@@ -10,6 +10,16 @@ from services.api.store import audit_log, people
 from shared.db import Pool
 
 
+async def prove_own_password(pool: Pool, who: Who, password: str, pointer: str) -> None:
+    """That it is the person who asks, and not an open session of theirs; raises PasswordWrong."""
+    async with pool.acquire() as connection:
+        person = await people.member(connection, who.tenant_id, who.person_id)
+    if person is None:
+        raise TokenRefused
+    if not await asyncio.to_thread(passwords.matches, person.password_hash, password):
+        raise PasswordWrong(pointers=(pointer,))
+
+
 async def change_password(
     pool: Pool,
     who: Who,
@@ -21,12 +31,7 @@ async def change_password(
 
     Raises PasswordWrong, and says so also to whoever found an open session: they cannot keep it.
     """
-    async with pool.acquire() as connection:
-        person = await people.member(connection, who.tenant_id, who.person_id)
-    if person is None:
-        raise TokenRefused
-    if not await asyncio.to_thread(passwords.matches, person.password_hash, current):
-        raise PasswordWrong(pointers=("/current_password",))
+    await prove_own_password(pool, who, current, "/current_password")
     hashed = await asyncio.to_thread(passwords.hashed, new)
     async with pool.acquire() as connection, connection.transaction():
         await people.change_password_hash(connection, who.person_id, hashed)

@@ -10,6 +10,7 @@ from services.api.actions.connecting import Login, Seals, connect_sender, connec
 from services.api.domain import logbook
 from services.api.store import accounts, log
 from services.api.store.accounts import Account
+from services.api.store.quotas import Counted, refuse_beyond
 from shared.bus import tell
 from shared.contracts.account import AccountState
 from shared.contracts.envelope import Caller
@@ -19,7 +20,10 @@ from shared.db import Pool, tenant_transaction
 async def create_account(
     pool: Pool, caller: Caller, seals: Seals, *, name: str, email: str, imap: Login, smtp: Login
 ) -> tuple[Account, dict[UUID, int]]:
-    """The account, on its way to be connected. The passwords are sealed and not kept."""
+    """The account, on its way to be connected. The passwords are sealed and not kept.
+
+    Raises QuotaReached.
+    """
     now = datetime.now(UTC)
     account = Account(
         account_id=uuid7(),
@@ -44,6 +48,8 @@ async def create_account(
     # Whoever makes an account may see it.
     owner = structs.replace(caller, account_ids=(*caller.account_ids, account.account_id))
     async with tenant_transaction(pool, owner) as connection:
+        for what in (Counted.ACCOUNTS, Counted.STORAGE):
+            await refuse_beyond(connection, caller.tenant_id, what)
         await accounts.add(connection, caller.tenant_id, account)
         await tell(connection, *orders)
         created = logbook.of_account(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from services.api.domain.refusals import TokenRefused
+from services.api.domain.refusals import TenantSuspended, TokenRefused
 from services.api.domain.rights import Role, Scope, administers_all, scopes_of
 from services.api.domain.tokens import Claims, TokenKeys, claims_of, secret_hash
 from services.api.store import audit_log, people
@@ -123,6 +123,8 @@ async def identify_caller(
                 access = await people.access_of_cookie(connection, proof.cookie_hash, now)
         if access is None:
             raise TokenRefused("The session or token is over; sign in again.")
+        if access.suspended:
+            raise TenantSuspended(access.suspended_for)
         if not isinstance(proof, Claims) and _is_stale(access, now):
             await people.note_use(
                 connection,

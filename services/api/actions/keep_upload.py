@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from services.api.domain.file_types import HEAD_BYTES, type_of
 from services.api.domain.refusals import NotFound, UploadsFull
 from services.api.store import uploads
+from services.api.store.quotas import Counted, refuse_beyond
 from services.api.store.uploads import PIECE_BYTES, Upload
 from shared.contracts.envelope import Caller
 from shared.db import Pool, tenant_transaction
@@ -27,9 +28,10 @@ async def keep_upload(
     content: AsyncGenerator[bytes],
     most_unused_bytes: int,
 ) -> Upload:
-    """The upload, once it is whole; raises UploadsFull, and what `content` raises."""
+    """The upload, once it is whole; raises UploadsFull, QuotaReached, and what `content` raises."""
     upload_id = uuid7()
     async with tenant_transaction(pool, caller) as connection:
+        await refuse_beyond(connection, caller.tenant_id, Counted.STORAGE)
         kept = await uploads.unused_bytes(connection, caller.tenant_id, person_id)
         if kept >= most_unused_bytes:
             raise UploadsFull

@@ -8,15 +8,25 @@ from uuid_utils.compat import uuid7
 
 from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
 from services.api.domain import passwords
+from services.api.domain.letters import Letter
 from services.api.domain.refusals import AddressTaken
 from services.api.domain.tokens import Claims
-from services.api.store import audit_log, people
+from services.api.store import audit_log, people, quotas, system_mail
 from services.api.store.people import Client, Person
+from services.api.store.quotas import Quotas
 from shared.db import Pool
 
 
 async def register_person(
-    pool: Pool, issuer: Issuer, *, email: str, name: str, password: str, client: Client
+    pool: Pool,
+    issuer: Issuer,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    client: Client,
+    verify: bool = False,
+    allowed: Quotas | None = None,
 ) -> SignedIn:
     """A new tenant whose owner is this person, signed in; raises AddressTaken."""
     password_hash = await asyncio.to_thread(passwords.hashed, password)
@@ -33,6 +43,8 @@ async def register_person(
     try:
         async with pool.acquire() as connection, connection.transaction():
             await people.add_tenant(connection, person.tenant_id, person.tenant_name)
+            if allowed is not None:
+                await quotas.set_quotas(connection, person.tenant_id, allowed)
             await people.add_person(
                 connection,
                 tenant_id=person.tenant_id,
@@ -42,6 +54,8 @@ async def register_person(
                 password_hash=password_hash,
                 role="owner",
             )
+            if verify:
+                await system_mail.ask(connection, Letter.VERIFY, person_id=person.person_id)
             await people.open_session(
                 connection,
                 session_id=claims.session_id,

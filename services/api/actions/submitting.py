@@ -12,6 +12,7 @@ from services.api.domain.logbook import Entry
 from services.api.domain.refusals import KeyReused, NotFound, TooLong
 from services.api.domain.writing import Written
 from services.api.store import accounts, submissions, uploads
+from services.api.store.quotas import Counted, refuse_beyond
 from services.api.store.submissions import Addressed, NewSubmission, ShownSubmission
 from shared.bus import TooLarge, tell
 from shared.contracts.envelope import Caller
@@ -42,7 +43,7 @@ async def submit(
     """The submission, and what the log has to say; the account is held by the caller.
 
     With a key that was used before it is the one made then. Raises NotFound, KeyReused, TooLong,
-    SenderNotAllowed.
+    SenderNotAllowed, QuotaReached.
     """
     account = await accounts.by_id(connection, caller.tenant_id, outgoing.account_id)
     if account is None:
@@ -50,6 +51,7 @@ async def submit(
     earlier = await repeated(connection, caller, person_id, outgoing)
     if earlier is not None:
         return earlier, []
+    await refuse_beyond(connection, caller.tenant_id, Counted.SENDS)
     written = outgoing.written
     submission_id = uuid7()
     message = await message_of(

@@ -6,7 +6,13 @@ Refused
 ├── TokenRefused        a token that is not good (any more)
 ├── NotPermitted        a role or a token that does not reach so far
 ├── ForeignOrigin       a cookie, sent along by another site
+├── QuotaReached        a tenant that has all it may have
+├── ChangedMeanwhile    what somebody else has changed since it was read
+├── LinkInvalid         a link that we did not send, or not lately, or that was followed
+├── SystemMailOff       a Postbus that cannot write to people by itself
 ├── InvitationInvalid   a link that nobody was sent, or not lately, or that was followed
+├── ProofUnavailable    what is left of somebody cannot be counted now
+├── TenantSuspended     a tenant that the operator has shut for now
 ├── LastOwner           a tenant that would be nobody's
 ├── PasswordWrong       somebody signed in who does not know the password
 ├── RegistrationClosed  nobody may register here
@@ -101,10 +107,46 @@ class TokenRefused(Refused):
     code = "token_invalid"
 
 
+class QuotaReached(Refused):
+    """This tenant has all of this that it may have; ask who operates this server."""
+
+    code = "quota_reached"
+
+
+class ChangedMeanwhile(Refused):
+    """This has changed since you read it; read it again."""
+
+    code = "changed_meanwhile"
+
+
+class LinkInvalid(Refused):
+    """This link is not good, or not any more; ask for another one."""
+
+    code = "link_invalid"
+
+
+class SystemMailOff(Refused):
+    """This Postbus sends no mail by itself; ask who operates it (API_SYSTEM_SMTP_HOST)."""
+
+    code = "system_mail_off"
+
+
 class InvitationInvalid(Refused):
     """This invitation is not good, or not any more; ask for another one."""
 
     code = "invitation_invalid"
+
+
+class ProofUnavailable(Refused):
+    """What is left cannot be counted at the moment."""
+
+    code = "proof_unavailable"
+
+
+class TenantSuspended(Refused):
+    """This tenant is suspended; ask who operates this server."""
+
+    code = "tenant_suspended"
 
 
 class LastOwner(Refused):

@@ -34,6 +34,7 @@ _REFRESH_PREFIX = "pbr_"
 _COOKIE_PREFIX = "pbs_"
 API_TOKEN_PREFIX = "pbt_"  # noqa: S105 - how one begins
 _INVITATION_PREFIX = "pbi_"
+_MAILED_PREFIX = "pbl_"
 _SHOWN_OF_A_TOKEN = 12
 
 
@@ -168,6 +169,11 @@ def api_token(random: bytes) -> str:
 def invitation_token(random: bytes) -> str:
     """What the link of an invitation carries."""
     return _secret(_INVITATION_PREFIX, random)
+
+
+def mailed_secret(random: bytes) -> str:
+    """What a link carries that we send to somebody."""
+    return _secret(_MAILED_PREFIX, random)
 
 
 def prefix_of(token: str) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from pydantic import Field, SecretStr
 
 from services.api.actions.accept_invitation import accept_invitation
+from services.api.actions.follow_mailed_link import ask_reset, reset_password, verify_address
 from services.api.actions.identify_caller import CookieShown
 from services.api.actions.open_browser_session import open_browser_session
 from services.api.actions.register_person import register_person
@@ -20,10 +21,15 @@ from services.api.actions.sessions import SignedIn
 from services.api.actions.sign_in import sign_in
 from services.api.actions.sign_out import sign_out, sign_out_everywhere
 from services.api.domain.addresses import NotAnAddress, address_spec
-from services.api.domain.refusals import RegistrationClosed, SignInRefused, TooManyAttempts
+from services.api.domain.refusals import (
+    RegistrationClosed,
+    SignInRefused,
+    SystemMailOff,
+    TooManyAttempts,
+)
 from services.api.http.bodies import Body, EmailAddress, Name
 from services.api.http.client import described_client
-from services.api.http.limits import attempt
+from services.api.http.limits import attempt, client_of
 from services.api.http.scopes import OPEN, needs_session
 from services.api.http.signed_in import (
     COOKIE,
@@ -71,6 +77,25 @@ class Acceptance(Body):
     name: Name = ""
 
 
+class ForgottenPassword(Body):
+    """Whose password is forgotten."""
+
+    email: Annotated[str, Field(max_length=320)]
+
+
+class NewPassword(Body):
+    """What the link carries that was sent, and the password from now on."""
+
+    token: Annotated[SecretStr, Field(max_length=200)]
+    password: Password
+
+
+class Verification(Body):
+    """What the link carries that was sent."""
+
+    token: Annotated[SecretStr, Field(max_length=200)]
+
+
 class Renewal(Body):
     """A refresh token, good once."""
 
@@ -109,7 +134,7 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
     if world.settings.registration != "open":
         raise RegistrationClosed
     await attempt(request, "register")
-    return _tokens(
+    registered = _tokens(
         await register_person(
             world.pool,
             world.issuer,
@@ -117,8 +142,12 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
             name=data.name,
             password=data.password.get_secret_value(),
             client=described_client(request),
+            allowed=world.settings.quotas,
+            verify=world.settings.system_server is not None,
         )
     )
+    world.to_mail.set()
+    return registered
 
 
 @post("/login", security=OPEN, status_code=200, summary="Sign in")
@@ -215,6 +244,9 @@ def router() -> Router:
         route_handlers=[
             register,
             accept,
+            forgot_password,
+            reset,
+            verify,
             login,
             open_session,
             refresh,
@@ -280,6 +312,56 @@ async def accept(request: Request[Any, Any, Any], data: JSONBody[Acceptance]) ->
             new_people=world.settings.registration != "closed",
         )
     )
+
+
+@post(
+    "/forgot-password",
+    security=OPEN,
+    status_code=202,
+    summary="Have a link sent to choose a new password",
+    description="The answer is the same whether somebody has this address or not.",
+)
+async def forgot_password(
+    request: Request[Any, Any, Any], data: JSONBody[ForgottenPassword]
+) -> None:
+    world = world_of(request)
+    if world.settings.system_server is None:
+        raise SystemMailOff
+    await attempt(request, "login-client")
+    try:
+        email = address_spec(data.email)
+    except NotAnAddress:
+        return  # nobody's, and that is not said either
+    await attempt(request, "login", at=email.casefold())
+    await ask_reset(world.pool, email)
+    world.to_mail.set()
+
+
+@post(
+    "/reset-password",
+    security=OPEN,
+    status_code=204,
+    summary="Choose a new password by the link that was sent; every session of yours ends",
+)
+async def reset(request: Request[Any, Any, Any], data: JSONBody[NewPassword]) -> None:
+    await attempt(request, "login-client")
+    await reset_password(
+        world_of(request).pool,
+        token=data.token.get_secret_value(),
+        password=data.password.get_secret_value(),
+        address=client_of(request),
+    )
+
+
+@post(
+    "/verify-email",
+    security=OPEN,
+    status_code=204,
+    summary="Show, by the link that was sent, that an address is yours",
+)
+async def verify(request: Request[Any, Any, Any], data: JSONBody[Verification]) -> None:
+    await attempt(request, "login-client")
+    await verify_address(world_of(request).pool, data.token.get_secret_value())
 
 
 @asynccontextmanager

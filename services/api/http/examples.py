@@ -22,11 +22,14 @@ from services.api.http.audit import AuditPage, ShownAuditEntry
 from services.api.http.auth import (
     Acceptance,
     Credentials,
+    ForgottenPassword,
     Named,
+    NewPassword,
     OpenedSession,
     Registration,
     Renewal,
     Tokens,
+    Verification,
 )
 from services.api.http.bodies import Body
 from services.api.http.changing import MessageBatch, MessageChanges
@@ -48,6 +51,7 @@ from services.api.http.members import (
 from services.api.http.messages import (
     Message,
 )
+from services.api.http.my_settings import ChangedSettings, Settings
 from services.api.http.saved_searches import (
     ChangedSavedSearch,
     NewSavedSearch,
@@ -75,6 +79,16 @@ from services.api.http.standing import (
     QuarantinePage,
     Resting,
     Total,
+)
+from services.api.http.tenant import (
+    AskedDeletion,
+    AskedDeletions,
+    ChangedTenant,
+    Farewell,
+    Share,
+    ShownDeletion,
+    Tenant,
+    Usage,
 )
 from services.api.http.tokens import ApiToken, ApiTokens, MadeToken, NewToken
 from services.api.http.uploads import Upload
@@ -125,6 +139,14 @@ _TOKEN = ApiToken(
     used_from="192.0.2.17",
 )
 
+_DELETION = shown(Kind.DELETION, UUID("5a6e2f71-93b8-4c0d-8e1f-7d2c9b4a6f30"))
+_ASKED_DELETION = AskedDeletion(
+    id=_DELETION,
+    asked_at=_NOON,
+    tenant_id=_TENANT,
+    user_id=None,
+    proof=f"/api/v1/deletions/{_DELETION}",
+)
 _INVITATION = ShownInvitation(
     id=shown(Kind.INVITATION, UUID("01936d30-9b21-7d4e-8c05-2f6a1b3d4e57")),
     email="grace@example.org",
@@ -166,6 +188,12 @@ BODIES: dict[type[Body], dict[str, Any]] = {
         "password": "correct horse battery",
         "name": "Grace",
     },
+    ForgottenPassword: {"email": "me@example.org"},
+    NewPassword: {"token": "pbl_… of the link", "password": "correct horse battery"},
+    Verification: {"token": "pbl_… of the link"},
+    ChangedSettings: {"time_zone": "Europe/Berlin", "density": "compact"},
+    ChangedTenant: {"name": "The Analytical Society"},
+    Farewell: {"password": "correct horse battery"},
     NewInvitation: {"email": "grace@example.org", "role": "member"},
     ChangedMember: {"role": "admin"},
     ChangedSharing: {"everyone": False, "members": [_USER]},
@@ -249,6 +277,7 @@ ANSWERS: tuple[Struct, ...] = (
     Me(
         id=_USER,
         email="me@example.org",
+        email_verified=True,
         name="Ada Lovelace",
         tenant=_BELONGING,
         tenants=[_BELONGING],
@@ -267,6 +296,26 @@ ANSWERS: tuple[Struct, ...] = (
                 expires_at=_FRIDAY,
             )
         ]
+    ),
+    Settings(time_zone="Europe/Berlin", signature="Ada Lovelace\nLondon"),
+    Usage(
+        accounts=Share(used=3, limit=10),
+        storage_bytes=Share(used=4_211_302_117, limit=None),
+        storage_counted_at=_NOON,
+        sends_per_day=Share(used=17, limit=500),
+    ),
+    Tenant(id=_TENANT, name="Ada Lovelace", created_at=_NOON),
+    _ASKED_DELETION,
+    AskedDeletions(items=[_ASKED_DELETION]),
+    ShownDeletion(
+        id=_ASKED_DELETION.id,
+        asked_at=_NOON,
+        tenant_id=_TENANT,
+        user_id=None,
+        done=True,
+        rows={"api": 0, "sync": 0, "sender": 0, "indexer": 0},
+        dead_letters=0,
+        backups_until=_FRIDAY,
     ),
     AuditPage(
         items=[

@@ -34,6 +34,7 @@ class Me(Struct, frozen=True, kw_only=True):
 
     id: str
     email: str
+    email_verified: bool
     name: str
     tenant: Belonging  # the one that this session or token speaks for
     tenants: list[Belonging]  # sign in with `tenant_id` for another one
@@ -82,6 +83,7 @@ async def me(request: Asking) -> Me:
     return Me(
         id=shown(Kind.USER, person.person_id),
         email=person.email,
+        email_verified=person.email_verified_at is not None,
         name=person.name,
         tenant=Belonging(id=here, name=person.tenant_name, role=request.user.role),
         # A token speaks for one tenant, and tells of no other.

@@ -71,11 +71,14 @@ class Invitations(Struct, frozen=True, kw_only=True):
 
 
 class MadeInvitation(Struct, frozen=True, kw_only=True):
-    """A new invitation, and the link to give to who is asked: it is shown this once."""
+    """A new invitation, and the link to give to who is asked: it is shown this once.
+
+    Where the server writes to people by itself, the link is in its mail alone.
+    """
 
     invitation: ShownInvitation
-    token: str
-    link: str
+    token: str | None
+    link: str | None
 
 
 @get("", security=needs(), summary="Who belongs to the tenant")
@@ -140,17 +143,21 @@ async def invite(request: Asking, data: JSONBody[NewInvitation]) -> Response[Mad
     if not may_appoint(identity.role, data.role):
         message = "Only an owner makes somebody an owner."
         raise Invalid([FieldProblem(pointer="/role", message=message, code="not_permitted")])
+    by_mail = world.settings.system_server is not None
     invitation, token = await invite_person(
         world.pool,
         identity.claims,
         email=data.email,
         role=data.role.value,
         lives=world.settings.invitation_lives,
+        by_mail=by_mail,
     )
+    if by_mail:
+        world.to_mail.set()
     made = MadeInvitation(
         invitation=_invitation(invitation),
-        token=token,
-        link=world.settings.link("invitation", token),
+        token=None if by_mail else token,
+        link=None if by_mail else world.settings.link("invitation", token),
     )
     return Response(made, status_code=201)
 

@@ -72,6 +72,17 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("get", "/invitations"): (),
     ("post", "/invitations"): (),
     ("delete", "/invitations/{invitation_id}"): ("not_found",),
+    ("get", "/tenant"): (),
+    ("patch", "/tenant"): (),
+    ("post", "/tenant/deletion"): ("password_wrong", "too_many_attempts"),
+    ("post", "/me/deletion"): ("password_wrong", "last_owner", "too_many_attempts"),
+    ("get", "/deletions/{deletion_id}"): ("not_found", "proof_unavailable"),
+    ("post", "/auth/forgot-password"): ("system_mail_off", "too_many_attempts"),
+    ("post", "/auth/reset-password"): ("link_invalid", "too_many_attempts"),
+    ("post", "/auth/verify-email"): ("link_invalid", "too_many_attempts"),
+    ("get", "/tenant/usage"): (),
+    ("get", "/me/settings"): (),
+    ("patch", "/me/settings"): ("changed_meanwhile",),
     ("get", "/me"): (),
     ("get", "/me/sessions"): (),
     ("delete", "/me/sessions/{session_id}"): ("not_found",),
@@ -80,7 +91,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/tokens"): (),
     ("delete", "/tokens/{token_id}"): ("not_found",),
     ("get", "/accounts"): (),
-    ("post", "/accounts"): (),
+    ("post", "/accounts"): ("quota_reached",),
     ("get", "/accounts/{account_id}"): ("not_found",),
     ("patch", "/accounts/{account_id}"): (
         "not_found",
@@ -152,7 +163,10 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "attachment_unavailable",
     ),
     ("get", "/messages/{message_id}/raw"): _OF_A_PART,
-    ("post", "/uploads"): ("uploads_full",),
+    ("post", "/uploads"): (
+        "quota_reached",
+        "uploads_full",
+    ),
     ("get", "/uploads/{upload_id}"): ("not_found",),
     ("get", "/uploads/{upload_id}/content"): ("not_found",),
     ("delete", "/uploads/{upload_id}"): ("not_found", "upload_in_use"),
@@ -168,6 +182,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("get", "/search/explain"): ("query_invalid", "validation_failed", "search_unavailable"),
     ("get", "/submissions"): ("cursor_invalid", "not_found", "validation_failed"),
     ("post", "/submissions"): (
+        "quota_reached",
         "not_found",
         "message_too_large",
         "sender_not_allowed",
@@ -230,6 +245,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
 }
 _OF_A_KEY = ("idempotency_key_in_use", "idempotency_key_reused")
+_OF_WHO_ASKS = ("token_invalid", "not_permitted", "tenant_suspended")
 _WITH_FORM = ("malformed_form", "body_too_large", "validation_failed")
 _WITH_BODY = ("malformed_json", "body_too_large", "validation_failed")
 _GENERAL = {
@@ -310,7 +326,11 @@ def _codes_of(method: str, path: str, operation: Operation) -> list[str]:
     return [
         *_of_body(operation),
         *(_OF_A_KEY if is_repeatable(operation) else ()),
-        *(() if operation.security == [] else ("token_invalid", "not_permitted")),
+        *(
+            ()
+            if operation.security == []
+            else ("token_invalid", "not_permitted", "tenant_suspended")
+        ),
         *(("foreign_origin",) if operation.security != [] and method != "get" else ()),
         *own,
         "rate_limited",

@@ -17,6 +17,7 @@ class Person(Struct, frozen=True, kw_only=True):
     password_hash: str
     tenant_id: UUID
     tenant_name: str
+    email_verified_at: datetime | None = None
 
 
 class Belonging(Struct, frozen=True, kw_only=True):
@@ -56,13 +57,16 @@ class Access(Struct, frozen=True, kw_only=True):
     is_bound: bool
     used_at: datetime | None
     used_from: str | None
+    suspended: bool
+    suspended_for: str | None
     account_ids: list[UUID]
     own_account_ids: list[UUID]
     past_account_ids: list[UUID]
 
 
 _PERSON = """
-    SELECT person_id, email, person.name, password_hash, tenant_id, tenant.name AS tenant_name
+    SELECT person_id, email, person.name, password_hash, tenant_id, tenant.name AS tenant_name,
+           email_verified_at
       FROM person
       JOIN membership USING (person_id)
       JOIN tenant USING (tenant_id)
@@ -288,6 +292,7 @@ async def revoke_session(
 # whose owner has left; of a token, those it is bound to.
 _ACCESS = """
     SELECT asked.*, membership.role, asked.bound IS NOT NULL AS is_bound,
+           tenant.suspended_at IS NOT NULL AS suspended, tenant.suspended_for,
            coalesce(array_agg(account_id) FILTER (
                WHERE account_id IS NOT NULL AND account.deleted_at IS NULL), '{{}}')
                AS account_ids,
@@ -312,7 +317,8 @@ _ACCESS = """
        AND (asked.bound IS NULL OR account.account_id = ANY(asked.bound))
      WHERE tenant.deleted_at IS NULL
      GROUP BY asked.tenant_id, asked.person_id, asked.session_id, asked.token_id, asked.scopes,
-              asked.bound, asked.used_at, asked.used_from, membership.role
+              asked.bound, asked.used_at, asked.used_from, membership.role,
+              tenant.suspended_at, tenant.suspended_for
 """
 _SESSION = """
     SELECT tenant_id, person_id, session_id, NULL::uuid AS token_id, NULL::text[] AS scopes,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from services.api.actions.count_storage import count_storage
 from services.api.actions.distribute_events import distribute_events
 from services.api.actions.forget_account import forget_account
 from services.api.actions.forget_old import (
@@ -13,10 +14,12 @@ from services.api.actions.forget_old import (
     forget_tombstones,
     trim_log,
 )
+from services.api.actions.forget_tenant import forget_tenant
 from services.api.actions.forget_uploads import forget_uploads
 from services.api.actions.gather_jobs import gather_some
 from services.api.actions.lose_untold import lose_untold
 from services.api.actions.repeating import forget_keys
+from services.api.actions.send_system_mail import forget_secrets, send_system_mail
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.actions.write_audit import forget_audit, write_audit
 from services.api.world import World
@@ -31,7 +34,9 @@ _HOUSEKEEPING_SECONDS = 3600.0
 
 async def work(world: World) -> None:
     """Run for ever; ends with the first error that is not the database's absence."""
-    await until_one_ends(_delete(world), _gather(world), _audit(world), _housekeep(world))
+    await until_one_ends(
+        _delete(world), _gather(world), _audit(world), _write_to_people(world), _housekeep(world)
+    )
 
 
 async def _delete(world: World) -> None:
@@ -40,6 +45,8 @@ async def _delete(world: World) -> None:
         for some in (sweep_unseen, forget_account):
             while await patiently(lambda some=some: some(world.pool)):
                 pass
+        while await patiently(lambda: forget_tenant(world.pool, world.bus)):
+            pass
         try:
             async with asyncio.timeout(world.settings.forget_poll_seconds):
                 await world.to_forget.wait()
@@ -70,6 +77,21 @@ async def _audit(world: World) -> None:
         await asyncio.sleep(world.settings.audit_poll_seconds)
 
 
+async def _write_to_people(world: World) -> None:
+    """Send system mail, where the operator named a server for it."""
+    server = world.settings.system_server
+    while server is not None:
+        world.to_mail.clear()
+        while await patiently(lambda: send_system_mail(world.pool, server, world.settings.link)):
+            pass
+        try:
+            async with asyncio.timeout(world.settings.forget_poll_seconds):
+                await world.to_mail.wait()
+        except TimeoutError:
+            continue
+    await asyncio.Event().wait()
+
+
 async def _housekeep(world: World) -> None:
     settings = world.settings
     while True:
@@ -89,6 +111,8 @@ async def _housekeep(world: World) -> None:
         await patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
         await patiently(lambda: forget_uploads(world.pool, settings.upload_keep))
         await patiently(lambda: forget_keys(world.pool))
+        await patiently(lambda: count_storage(world.pool))
+        await patiently(lambda: forget_secrets(world.pool))
         await patiently(lambda: forget_audit(world.pool, settings.audit_keep))
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 

@@ -1,0 +1,35 @@
+"""Make somebody the owner of a new tenant: how the first administrator comes to be."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+from uuid_utils.compat import uuid7
+
+from services.api.domain import passwords
+from services.api.domain.refusals import AddressTaken
+from services.api.store import people
+from shared.db import Pool
+
+
+async def add_owner(pool: Pool, *, email: str, name: str, password: str) -> UUID:
+    """The tenant, whose owner signs in with this password; raises AddressTaken."""
+    hashed = await asyncio.to_thread(passwords.hashed, password)
+    tenant_id = uuid7()
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            await people.add_tenant(connection, tenant_id, name or email)
+            await people.add_person(
+                connection,
+                tenant_id=tenant_id,
+                person_id=uuid7(),
+                email=email,
+                name=name,
+                password_hash=hashed,
+                role="owner",
+            )
+    except asyncpg.UniqueViolationError as error:
+        if error.as_dict().get("constraint_name") == "person_has_one_address":
+            raise AddressTaken from None
+        raise
+    return tenant_id
