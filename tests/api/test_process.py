@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from httpx_sse import aconnect_sse
 
 from infra.dev.process import free_port
@@ -151,3 +152,46 @@ async def test_accounts_orders_reach_the_bus_once_the_gateway_runs(
                 if sync.state.messages == sender.state.messages == 1:
                     break
                 await asyncio.sleep(0.05)
+
+
+async def test_a_request_under_way_is_finished_and_nothing_new_is_begun(
+    platform: Platform, seal_directory: Path, tmp_path: Path
+) -> None:
+    keys = tmp_path / "jwt.json"
+    await new_key(keys)
+    body = json.dumps({"email": "late@example.org", "password": PASSWORD}).encode()
+    async with running(platform, seal_directory, keys) as process:
+        port = int(process.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /api/v1/auth/register HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nExpect: 100-continue\r\n"
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(20):
+            # The gateway asks for the body: the request is under way.
+            assert (await reader.readline()).startswith(b"HTTP/1.1 100")
+            assert await reader.readline() == b"\r\n"
+            process.child.send_signal(signal.SIGTERM)
+            assert await idle_reader.read() == b""  # who asks nothing is let go
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", port)
+            writer.write(body)
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 201")
+        tokens = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert tokens["user"]["email"] == "late@example.org"
+        assert await process.until_it_ends() == 0
+        for each in (writer, idle_writer):
+            each.close()
+    assert not [line for line in process.lines if line["level"] in {"error", "critical"}]
+    # Nothing was half done: who was registered signs in at the next gateway.
+    async with (
+        running(platform, seal_directory, keys) as process,
+        httpx.AsyncClient(base_url=f"{process.url}/api/v1") as client,
+    ):
+        signed_in = await client.post(
+            "/auth/login", json={"email": "late@example.org", "password": PASSWORD}
+        )
+        assert signed_in.status_code == 200

@@ -42,6 +42,7 @@ from services.api.http import (
 from services.api.http.answers import Answers
 from services.api.http.bodies import ApiRequest
 from services.api.http.described import complete
+from services.api.http.earlier import EarlierPaths
 from services.api.http.fields import chosen, fields_of
 from services.api.http.heads import Heads
 from services.api.http.home import health, home, openapi, openapi_json
@@ -60,6 +61,12 @@ BASE = "/api/v1"
 
 def gateway(world: World) -> Surroundings:
     """The ASGI app: the API under /api/v1, and its documents."""
+    app = application(world)
+    return Surroundings(EarlierPaths(Heads(Verbs(Answers(app), verbs_of(app)))))
+
+
+def application(world: World) -> Litestar:
+    """The routes, and the document that describes them, in `state.openapi`."""
     for_the_signed_in = Router(
         "/",
         guards=[signed_in],
@@ -143,7 +150,7 @@ def gateway(world: World) -> Surroundings:
     refer(app.openapi_schema)
     app.state.fields = fields_of(app.openapi_schema)
     app.state.openapi = msgspec.json.encode(app.openapi_schema.to_schema())
-    return Surroundings(Heads(Verbs(Answers(app), verbs)))
+    return app
 
 
 async def _before(request: Asking) -> Any:

@@ -15,6 +15,7 @@ from services.api.domain.rights import Role, Scope, may_appoint
 from services.api.http.bodies import Body, EmailAddress
 from services.api.http.moments import Moment
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.repeating import UNKEPT
 from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import audit_log
@@ -136,6 +137,7 @@ async def remove(
     "",
     security=needs(Scope.TENANT_ADMIN),
     summary="Ask somebody to join",
+    opt={UNKEPT: True},
     description="Whoever was asked before is asked anew, and the earlier link is good no more.",
 )
 async def invite(request: Asking, data: JSONBody[NewInvitation]) -> Response[MadeInvitation]:

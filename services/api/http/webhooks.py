@@ -29,6 +29,7 @@ from services.api.domain.webhooks import SECRET_BYTES, Result
 from services.api.http.bodies import Body, Line
 from services.api.http.paging import Cursor, Limit, after
 from services.api.http.problems import FieldProblem, Invalid
+from services.api.http.repeating import UNKEPT
 from services.api.http.scopes import needs
 from services.api.http.shown_webhooks import (
     DeliveryPage,
@@ -98,7 +99,12 @@ class Skip(Body):
     until: Place | None = None
 
 
-@post("", summary="Have an endpoint told what happens", security=_ADMIN)
+@post(
+    "",
+    summary="Have an endpoint told what happens",
+    security=_ADMIN,
+    opt={UNKEPT: True},
+)
 async def create(request: Asking, data: JSONBody[NewWebhook]) -> Response[MadeWebhook]:
     """Each event is a POST: a CloudEvent as JSON, signed as Standard Webhooks says with the
     `secret` of the answer. Without `types` all are told, without `account_ids` those of all
@@ -291,7 +297,11 @@ async def skip(request: Asking, webhook_id: FromPath[str], data: JSONBody[Skip])
 
 
 @verb(
-    "/{webhook_id:str}:rotate-secret", status_code=200, summary="Make a new secret", security=_ADMIN
+    "/{webhook_id:str}:rotate-secret",
+    status_code=200,
+    summary="Make a new secret",
+    security=_ADMIN,
+    opt={UNKEPT: True},
 )
 async def rotate(
     request: Asking, webhook_id: FromPath[str], data: JSONBody[Rotation]
