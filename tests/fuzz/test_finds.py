@@ -14,6 +14,12 @@ import pytest
             b"Content-Transfer-Encoding: base64\n\nVGVzdAo=\n",
             id="an encoded multipart without parts",
         ),
+        pytest.param(
+            "mail",
+            b"Content-Type: multipart/report; boundary=a\n\n--a\nContent-Type:"
+            b" message/delivery-status\n\nOriginal-Message-ID: <a\0@b>\n--a--\n",
+            id="NUL in what a report is about",
+        ),
     ],
 )
 def test_what_broke_a_promise_once_breaks_it_no_more(door: str, found: bytes):

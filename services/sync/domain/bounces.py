@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from services.sync.domain.mime.charset import decode
 from services.sync.domain.mime.fields import read_header
 from services.sync.domain.mime.words import one_line
 from shared.contracts.content import RecipientReport, Report, ReportKind
@@ -116,6 +117,6 @@ def _report(action: str, told: Iterator[tuple[str, str]], copy: str) -> Report |
 
 def _about(copy: str) -> str | None:
     """The Message-ID in the header of the copy."""
-    raw = copy.lstrip().encode("latin-1", "replace")
+    raw = copy.lstrip().encode()
     found = _ID.search(read_header(raw, 0, len(raw)).first.get("message-id", b""))
-    return found[1].decode("latin-1") if found else None
+    return decode(found[1], None) if found else None

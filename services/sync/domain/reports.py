@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from services.sync.domain.mime.charset import decode
 from services.sync.domain.mime.fields import read_header
 from services.sync.domain.mime.structure import Part
 from services.sync.domain.mime.words import decode_words, one_line
@@ -119,7 +120,7 @@ def _about(groups: Sequence[Mapping[str, bytes]], attached: Sequence[Part]) -> s
     """The Message-ID of what was sent: as the report says it, else from what it brought along."""
     for group in groups:
         if found := _ID.search(group.get("original-message-id", b"")):
-            return found[1].decode("latin-1")
+            return decode(found[1], None)
     return about_attached(attached)
 
 
@@ -130,7 +131,7 @@ def about_attached(attached: Sequence[Part]) -> str | None:
             raw = part.decode()[0][:_MAX_BYTES]
             header = read_header(raw, 0, len(raw)).first
             if found := _ID.search(header.get("message-id", b"")):
-                return found[1].decode("latin-1")
+                return decode(found[1], None)
     return None
 
 

@@ -87,6 +87,15 @@ def test_a_complaint_says_of_what_and_by_whom():
     )
 
 
+def test_what_a_report_is_about_is_named_as_that_message_names_itself():
+    for said in (b"<1\0@example.org>", "<käse@example.org>".encode(), b"<k\xe4se@example.org>"):
+        report = parse(BOUNCE.replace(b"<1@example.org>", said)).report
+        assert report is not None
+        assert report.about == parse(b"Message-ID: " + said + b"\n\n").message_id
+        assert report.about is not None
+        assert "\0" not in report.about
+
+
 def test_an_answer_is_no_report():
     assert parse(b"Subject: Re: lunch\n\nYes.\n").report is None
 
