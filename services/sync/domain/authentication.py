@@ -21,7 +21,9 @@ _COMMENT = re.compile(r"\([^()]*+\)")
 _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)"')
 _BY = re.compile(r"\bby\s+\[?([A-Za-z0-9._-]+)", re.IGNORECASE)
 _METHOD = re.compile(r"([A-Za-z][\w.-]*)\s*(?:/\s*\d+\s*)?=\s*([A-Za-z][\w-]*)")
-_PROPERTY = re.compile(r"([A-Za-z][\w.-]*)\s*=\s*(\"[^\"\\]*+(?:\\.[^\"\\]*+)*\"|[^\s;]+)")
+_PROPERTY = re.compile(
+    r"(?<![\w.-])([A-Za-z][\w.-]*+)\s*=\s*(\"[^\"\\]*+(?:\\.[^\"\\]*+)*\"|[^\s;]+)"
+)
 _FIELD = "authentication-results"
 
 

@@ -22,7 +22,9 @@ MAX_LINES = 20_000
 MAX_ATTENDEES = 500
 _MAX_TEXT = 1_000
 
-_FOLDED = re.compile(r"\r?\n[ \t]")
+#: Octets, for a line may be folded in the middle of a character (RFC 5545 §3.1).
+_FOLDED = re.compile(rb"\r?\n[ \t]")
+_LINE_END = re.compile(r"\r\n?|\n")  # and no other that Python knows of
 _LINE = re.compile(
     r'([A-Za-z0-9-]{1,60})((?:;[^=;:"]{1,60}=[^";:]*(?:"[^"]*"[^";:]*)*)*):(.*)', re.DOTALL
 )
@@ -54,7 +56,7 @@ def is_calendar(media_type: str, file_name: str) -> bool:
 def invitation_in(part: Part, number: int) -> Invitation | None:
     """The first event of a calendar that is the attachment of this number."""
     raw = part.decode()[0][:MAX_BYTES]
-    lines = _lines(decode(raw, part.type.token("charset") or "utf-8"))
+    lines = _lines(decode(_FOLDED.sub(b"", raw), part.type.token("charset") or "utf-8"))
     calendar, event, zones = _components(lines)
     if event is None:
         return None
@@ -88,7 +90,7 @@ def invitation_in(part: Part, number: int) -> Invitation | None:
 
 def _lines(text: str) -> list[Line]:
     lines: list[Line] = []
-    for raw in _FOLDED.sub("", text).splitlines()[:MAX_LINES]:
+    for raw in _LINE_END.split(text, maxsplit=MAX_LINES)[:MAX_LINES]:
         found = _LINE.fullmatch(raw.strip())
         if found is None:
             continue

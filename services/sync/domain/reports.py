@@ -27,7 +27,7 @@ _WHOLE = {"message/rfc822", "message/global"}
 _HEADERS = {"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _ID = re.compile(rb"<([^<>\s]{1,998})>")
-_BLANK = re.compile(rb"(?:[ \t]*\r?\n){2,}")
+_BLANK = re.compile(rb"\n(?:[ \t]*\r?\n)+")
 
 
 def is_read_for_report(media_type: str) -> bool:

@@ -130,6 +130,24 @@ def test_a_calendar_that_is_the_whole_message_is_an_invitation():
     )
 
 
+def test_a_line_may_be_folded_in_the_middle_of_a_character():
+    raw = letter("UID:1\nSUMMARY:Käse")
+    at = raw.index("ä".encode()) + 1
+    invitation = parse(raw[:at] + b"\n " + raw[at:]).invitation
+    assert invitation is not None
+    assert invitation.summary == "Käse"
+
+
+@pytest.mark.parametrize("blank", ["\u2028", "\x0b", "\x85"])
+def test_only_line_ends_end_a_line(blank: str):
+    invitation = parse(
+        letter(f"UID:1\nSUMMARY:Lunch{blank}ORGANIZER:mailto:eve@example.org")
+    ).invitation
+    assert invitation is not None
+    assert invitation.organiser is None
+    assert invitation.summary.startswith("Lunch")
+
+
 def test_a_calendar_without_an_event_is_no_invitation():
     assert (
         parse(b"Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nEND:VCALENDAR\n").invitation is None

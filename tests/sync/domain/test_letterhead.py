@@ -136,3 +136,11 @@ _NAMES = st.sampled_from(
 @given(st.lists(st.tuples(_NAMES, st.binary(max_size=60) | st.text(max_size=60).map(str.encode))))
 def test_whatever_stands_in_a_header_it_is_read(header: list[tuple[str, bytes]]):
     letterhead_of(header)
+
+
+@pytest.mark.usefixtures("quickly")
+def test_what_a_server_says_at_length_is_soon_read():
+    said = f"mx.example.org; dkim=pass {'a' * 9_900}"
+    header = "Received: from a by mx.example.org; x\n" + f"Authentication-Results: {said}\n" * 50
+    told = letterhead_of(fields(header)).authentication
+    assert {each.method for each in told} == {"dkim"}

@@ -128,6 +128,13 @@ def test_a_report_about_too_many_tells_of_some():
     assert 50 < len(report.recipients) <= 100
 
 
+@pytest.mark.usefixtures("quickly")
+def test_a_report_with_a_long_blank_in_it_is_soon_read():
+    blank = b" " * 200_000
+    report = parse(BOUNCE.replace(b"rfc822; bob", b"rfc822;" + blank + b"; bob")).report
+    assert report is not None
+
+
 @given(st.binary(max_size=300))
 def test_whatever_stands_in_a_report_the_message_is_read(said: bytes):
     raw = BOUNCE.replace(b"rfc822; bob@example.net", said)

@@ -46,11 +46,12 @@ class Parameterized(NamedTuple):
             return one_line(decode_words(self.parameters.get(name, b"")))
         charset = ""
         pieces: list[bytes] = []
-        for number in range(len(sections)):
+        first = min(sections)  # 0, but some begin with 1
+        for number in range(first, first + len(sections)):
             if number not in sections:
                 break
             raw, encoded = sections[number]
-            if number == 0 and encoded and raw.count(b"'") >= 2:
+            if number == first and encoded and raw.count(b"'") >= 2:
                 label, _, raw = raw.split(b"'", 2)
                 charset = label.decode("latin-1")
             pieces.append(unquote_to_bytes(raw) if encoded else raw)

@@ -150,6 +150,7 @@ def test_a_date_is_always_a_moment_or_none(text: str):
         (b"x/y; name*0*=utf-8''%C3; name*1*=%A4; name*2=.txt", "ä.txt"),  # cut inside a character
         (b'x/y; name*1="b.txt"; name*0="a"', "ab.txt"),
         (b"x/y; name*0*=iso-8859-1''%E4; name*2=lost", "ä"),
+        (b"x/y; name*1*=utf-8''%C3%A4; name*2=.txt", "ä.txt"),  # some count from 1
         (b"x/y; name=first; name=second", "first"),
         (b"x/y;;; name=a", "a"),
         (b"x/y name=a", "a"),  # the semicolon was forgotten
