@@ -1,11 +1,14 @@
 """A mailbox keeps its id whatever it is called, and whatever a list says while names change."""
 
+import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 
+from shared.contracts.account import ConnectSync
 from shared.contracts.mail import MailboxRenumbered
+from shared.contracts.standing import CheckSync
 from tests.chaos.liar import Liar
 from tests.servers.dovecot import Dovecot
 from tests.stories.stack import until
@@ -108,6 +111,33 @@ async def test_a_mailbox_that_is_listed_again_has_its_id_again(
         assert now[to] == were["Alpha"]
         await sync.until_listed(3, to)
         assert await sync.database.fetchval("SELECT count(*) FROM keepsake") == 0
+
+
+async def test_messages_of_a_mailbox_that_several_lists_lack_keep_their_ids(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "Alpha", some_messages(3))
+    # A round a second or so, by news; and some minutes until three polls are over.
+    async with Liar.before(dovecot.imap_port) as server, sync.running(poll_seconds=60.0):
+        account = await sync.connect(user, server)
+        before = await until_ids(sync, "Alpha", 3)
+        await a_whole_round(sync)
+        server.lie = without(b"Alpha")
+        for _ in range(3):
+            await a_look(sync, account)
+        assert "Alpha" not in shown(sync)
+        assert await nothing_listed(sync)
+        server.repent()
+        assert await until_ids(sync, "Alpha", 3) == before
+        await sync.until_listed(3, "Alpha")
+    assert sync.listener.gone == set()
+
+
+async def a_look(sync: Sync, account: ConnectSync) -> None:
+    """Somebody asks for a round, and it went through."""
+    round_over = asyncio.create_task(a_whole_round(sync))
+    await sync.command(CheckSync(tenant_id=account.tenant_id, account_id=account.account_id))
+    await round_over
 
 
 async def nothing_listed(sync: Sync) -> bool:

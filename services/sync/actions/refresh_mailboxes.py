@@ -5,6 +5,7 @@ lack it: when it is there again it has its id again (see recognising.py).
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -36,10 +37,13 @@ class Surveyed(Struct, frozen=True, kw_only=True):
     counters: Mapping[MailboxName, StatusOf]
 
 
-async def refresh_mailboxes(lease: Lease, session: Session, pool: Pool) -> Surveyed:
+async def refresh_mailboxes(
+    lease: Lease, session: Session, pool: Pool, *, sought: timedelta
+) -> Surveyed:
     """Bring our list of mailboxes up to date and return it.
 
-    A mailbox that is not in the list is asked for by name before it is believed to be gone.
+    A mailbox that is not in the list is asked for by name before it is believed to be gone; then
+    its messages are sought for so long.
     """
     entries, counters = await session.survey()
     names = {one.path for one in entries}
@@ -85,7 +89,7 @@ async def refresh_mailboxes(lease: Lease, session: Session, pool: Pool) -> Surve
         ]
         if gone or differ:
             revision = await accounts.next_revision(connection, lease.account_id)
-            await _put_gone(connection, lease, gone, closed, revision)
+            await _put_gone(connection, lease, gone, closed, revision, sought)
             await _put(connection, lease, [_at(one, revision) for one in differ], returned)
         return await mailboxes.mailboxes(connection, lease.account_id)
 
@@ -98,6 +102,7 @@ async def _put_gone(
     gone: Sequence[Mailbox],
     closed: Sequence[UUID],
     revision: int,
+    sought: timedelta,
 ) -> None:
     """`closed`: a name that only holds other mailboxes now; messages it had are elsewhere."""
     gone_ids = [one.mailbox_id for one in gone]
@@ -105,7 +110,7 @@ async def _put_gone(
     await keepsakes.take(connection, empty)
     await mailboxes.put_gone(connection, gone_ids, revision)
     await _tell(connection, lease, [_at(one, revision).told(gone=True) for one in gone])
-    adrift = await lost.unplace_mailboxes(connection, empty, revision)
+    adrift = await lost.unplace_mailboxes(connection, empty, revision, sought)
     await tell_unplaced(connection, lease, adrift, revision)
 
 

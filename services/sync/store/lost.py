@@ -76,19 +76,20 @@ async def unnumber(connection: Connection, mailbox_id: UUID) -> None:
 
 
 async def unplace_mailboxes(
-    connection: Connection, mailbox_ids: Sequence[UUID], revision: int
+    connection: Connection, mailbox_ids: Sequence[UUID], revision: int, sought: timedelta
 ) -> list[Unplaced]:
-    """The mailboxes are gone, their messages adrift."""
+    """The mailboxes are gone, their messages adrift; not given up for so long."""
     rows = await connection.fetch(
         f"""
         UPDATE message SET mailbox_id = NULL, last_uid = coalesce(uid, last_uid), uid = NULL,
                            unplaced_at = now(), last_seen_at = coalesce(last_seen_at, {_LAST_SEEN}),
-                           revision = $2
+                           revision = $2, sought_until = now() + $3::interval
          WHERE mailbox_id = ANY($1)
         RETURNING message_id, keywords, labels, thread_id
         """,  # noqa: S608 - the expression from above
         list(mailbox_ids),
         revision,
+        sought,
     )
     await connection.execute("DELETE FROM quarantine WHERE mailbox_id = ANY($1)", list(mailbox_ids))
     return [_unplaced(row) for row in rows]

@@ -55,6 +55,8 @@ _NOTIFIED_POLLS = 3
 _PROGRESS_SECONDS = 1.0
 _MOVE_SECONDS = 0.25
 _NEAR_SECONDS = 0.01
+#: Lists made while names change lack a mailbox; what was in it is not given up after one of them.
+_LISTS = 3
 _OUTDATED = 3  # surveys in a row; then what is there is taken as it is
 _GATHER_SECONDS = 2.0  # expunges that come together are looked for together
 
@@ -237,7 +239,12 @@ class Rounds:
         await self._session.noop()
         # Where names change while a session of Dovecot 2.3 is to be notified, its LIST goes blind.
         await self._session.unnotify()
-        surveyed = await refresh_mailboxes(self._lease, self._session, self._world.pool)
+        surveyed = await refresh_mailboxes(
+            self._lease,
+            self._session,
+            self._world.pool,
+            sought=timedelta(seconds=_LISTS * self._world.settings.poll_seconds),
+        )
         await self._session.notify()
         self._surveyed = surveyed.counters
         self._world.relay.wake()
