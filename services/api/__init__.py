@@ -5,14 +5,16 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           MailboxRenumbered, MailboxAudited, IntentSettled, SubmissionChanged,
           SendingChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
-          CarryIntent, ConnectSender, RemoveSender, SendMessage, ChangeSubmission
+          CarryIntent, ConnectSender, RemoveSender, SendMessage, ChangeSubmission,
+          KeepDraft
 Asks:     CountSyncRemains, CountSenderRemains, CountIndexerRemains, SearchMessages,
           ExplainSearch, SuggestPeople, CountSearchable, ReadContent, FetchPart, ReadProofs,
           ReadStanding, ListQuarantine, PreviewSubmission, TryImap, TrySmtp
 Answers:  ReadUpload
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, api_token, invitation, account,
-          account_share, mailbox, message, retelling, audit_difference, submission, log_position,
+          account_share, mailbox, message, retelling, audit_difference, submission, identity,
+          draft, log_position,
           event_log, audit_log, audit_position, deletion, system_mail, mailed_secret,
           person_settings, upload, upload_piece, upload_use, idempotency_key, job, intent,
           intent_clock, intent_message, confirmed, saved_search, recent_search, webhook,

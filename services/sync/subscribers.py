@@ -9,6 +9,7 @@ from services.sync.actions.ask_retelling import ask_retelling
 from services.sync.actions.connect_account import connect_account
 from services.sync.actions.count_remains import count_remains
 from services.sync.actions.file_sent_copy_later import file_sent_copy_later
+from services.sync.actions.keep_draft_later import keep_draft_later
 from services.sync.actions.list_quarantine import list_quarantine
 from services.sync.actions.locate_message import locate_message
 from services.sync.actions.read_content import read_content
@@ -24,6 +25,7 @@ from shared.bus import BucketAway, Ears, Retry
 from shared.contracts.account import ConnectSync, RemoveSync, RetellAccount
 from shared.contracts.attachment import FetchPart, PartAnswer, SlotWanted
 from shared.contracts.audit import AuditMailbox, ProofsAnswer, ReadProofs
+from shared.contracts.draft import KeepDraft
 from shared.contracts.envelope import Problem
 from shared.contracts.hints import AccountsFollowed
 from shared.contracts.intent import CarryIntent
@@ -138,6 +140,13 @@ async def obey_retell_account(command: RetellAccount, world: World) -> None:
 async def obey_audit_mailbox(command: AuditMailbox, world: World) -> None:
     """Compare a mailbox with its server soon."""
     await ask_audit(command, world.pool)
+
+
+@ears.obey(KeepDraft)
+async def obey_keep_draft(command: KeepDraft, world: World) -> None:
+    """Let the mailbox for drafts have this draft as it now is."""
+    await keep_draft_later(command, world.pool)
+    world.copy_asked.set()
 
 
 @ears.obey(FileSentCopy, at_once=64)

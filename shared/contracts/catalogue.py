@@ -6,6 +6,7 @@ from shared.contracts import (
     account,
     attachment,
     audit,
+    draft,
     hints,
     intent,
     mail,
@@ -85,6 +86,7 @@ ORDERS = (
     Order(standing.CheckSync, ("api",), "sync"),
     Order(audit.AuditMailbox, ("api", "indexer"), "sync"),
     Order(intent.CarryIntent, ("api",), "sync"),
+    Order(draft.KeepDraft, ("api",), "sync"),
     Order(submission.FileSentCopy, ("sender",), "sync"),
     Order(account.ConnectSender, ("api",), "sender"),
     Order(account.RemoveSender, ("api",), "sender"),
@@ -108,7 +110,7 @@ QUESTIONS = (
     Question(remains.CountSenderRemains, remains.Remains, ("api",), "sender"),
     Question(remains.CountIndexerRemains, remains.Remains, ("api",), "indexer"),
     Question(submission.ReadSubmissionMime, submission.SubmissionMime, ("sync",), "sender"),
-    Question(submission.PreviewSubmission, submission.SubmissionPreview, ("api",), "sender"),
+    Question(submission.PreviewSubmission, submission.SubmissionPreview, ("api", "sync"), "sender"),
     Question(submission.ReadUpload, submission.UploadPiece, ("sender",), "api"),
 )
 

@@ -219,6 +219,10 @@ class PreviewSubmission(Query, frozen=True, kw_only=True):
     deadline_seconds: ClassVar[float] = 30.0  # its attachments are gathered, as for sending
 
     message: SendMessage
+    # As a draft: with Bcc in the header, for nobody if need be, and with this Message-ID.
+    draft_message_id: str | None = None
+    from_byte: int = 0  # of the message, where the answer before ended
+    composed_at: datetime | None = None  # its Date, so that each answer is of the same message
 
 
 class Check(Struct, frozen=True, kw_only=True):

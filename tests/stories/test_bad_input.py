@@ -95,6 +95,11 @@ class Route:
             replay = self.template.endswith(":replay")
             description = {"description": "Stolen"} if self.method == "patch" else {}
             return {"json": {"after": "earliest"} if replay else description}
+        if self.template.startswith("/drafts/{"):
+            return {"json": {} if self.template.endswith("/send") else {"text": "Stolen"}}
+        if self.template.startswith("/submissions/{"):
+            is_put_off = self.method == "patch"
+            return {"json": {"send_at": "2126-01-01T00:00:00Z"} if is_put_off else {}}
         return {"json": {"path" if self.template.startswith("/mailboxes/{") else "name": "Stolen"}}
 
     def named(self, *places: str) -> list[str]:
@@ -146,6 +151,12 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
         (session,) = (await owner.get("/me/sessions")).json()["items"]
         webhook = await owner.post("/webhooks", json={"url": "https://example.org/"})
         assert webhook.status_code == 201, webhook.text
+        draft = await owner.post("/drafts", json={"account_id": account, "text": "Mine alone"})
+        assert draft.status_code == 201, draft.text
+        identity = await owner.post(
+            f"/accounts/{account}/identities", json={"email": "also-me@example.org"}
+        )
+        assert identity.status_code == 201, identity.text
         yield Ground(
             owner=owner,
             stranger=stranger,
@@ -154,6 +165,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "mailbox_id": inbox,
                 "message_id": message["id"],
                 "submission_id": answer.json()["id"],
+                "draft_id": draft.json()["id"],
+                "identity_id": identity.json()["id"],
                 "upload_id": upload.json()["id"],
                 "saved_search_id": saved.json()["id"],
                 "image_sender_id": trusted.json()["id"],

@@ -3,6 +3,7 @@
 from services.api.store import (
     accounts,
     audits,
+    drafts,
     identities,
     intents,
     labels,
@@ -11,6 +12,7 @@ from services.api.store import (
     messages,
     retellings,
     submissions,
+    uploads,
 )
 from shared.db import Connection, Pool, in_transaction
 
@@ -34,6 +36,8 @@ async def forget_account(pool: Pool) -> bool:
         await mailboxes.forget(connection, tenant_id, account_id)
         await retellings.forget(connection, tenant_id, account_id)
         await audits.forget(connection, tenant_id, account_id)
+        for draft_id in await drafts.forget(connection, tenant_id, account_id):
+            await uploads.release(connection, tenant_id, draft_id)
         await identities.forget(connection, tenant_id, account_id)
         await intents.forget(connection, tenant_id, account_id)
         await accounts.forget(connection, tenant_id, account_id)

@@ -33,6 +33,7 @@ Refused
 ├── MessageForgotten    a message whose bytes are not kept any more
 ├── ExpiresBefore       a message that would be sent when its time is over
 ├── PreviewUnavailable  what a message would be cannot be said now
+├── NobodyToSendTo      a draft without recipients
 ├── CursorInvalid       a cursor we did not give
 ├── CursorExpired       a cursor older than what the log still keeps
 ├── LogRestarted        a cursor of the log as it was before a restore
@@ -279,6 +280,12 @@ class PreviewUnavailable(Refused):
     """What the message would be cannot be said at the moment."""
 
     code = "preview_unavailable"
+
+
+class NobodyToSendTo(Refused):
+    """The draft is for nobody yet."""
+
+    code = "no_recipients"
 
 
 class CursorInvalid(Refused):

@@ -8,6 +8,14 @@ from msgspec import Struct
 
 from services.api.http.bodies import Body
 from services.api.http.changing_submissions import ChangedSubmission, Retry
+from services.api.http.drafts import (
+    ChangedDraft,
+    DraftPage,
+    NewDraft,
+    SavedDraft,
+    SentDraft,
+    ShownDraft,
+)
 from services.api.http.identities import (
     ChangedIdentity,
     Identities,
@@ -28,6 +36,8 @@ from shared.contracts.submission import Fate, SubmissionState
 _NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 _ACCOUNT = shown(Kind.ACCOUNT, UUID("01936d2e-7c3a-7b1f-9e4d-2a5c8f0b6d13"))
 _SUBMISSION = shown(Kind.SUBMISSION, UUID("01936d33-4e90-7a15-b27d-c8f1e06a9345"))
+_MESSAGE = shown(Kind.MESSAGE, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b520"))
+_DRAFT = shown(Kind.DRAFT, UUID("01936d37-2a14-7c68-8b3f-4e9d1c6a5f72"))
 _IDENTITY = shown(Kind.IDENTITY, UUID("01936d36-1f02-7b55-9d8c-3c7e5a9f2d61"))
 _ADA = Person(name="Ada Lovelace", email="ada@example.org")
 _GRACE = Person(name="Grace Hopper", email="grace@example.org")
@@ -46,6 +56,16 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     },
     ChangedSubmission: {"send_at": "2026-11-27T09:00:00+01:00"},
     Retry: {"may_arrive_twice": False},
+    NewDraft: {
+        "account_id": _ACCOUNT,
+        "in_reply_to": _MESSAGE,
+        "reply_all": True,
+        "quote": True,
+        "text": "Gladly!",
+    },
+    SavedDraft: {"to": ["grace@example.org"], "subject": "Lunch on Friday", "text": "Shall we?"},
+    ChangedDraft: {"text": "Shall we? I would be"},
+    SentDraft: {"undo_seconds": 10},
     NewIdentity: {
         "name": "Ada at work",
         "email": "ada@work.example",
@@ -98,6 +118,30 @@ _IDENTITY_SHOWN = ShownIdentity(
     is_default=False,
     is_own=False,
 )
+_DRAFT_SHOWN = ShownDraft(
+    id=_DRAFT,
+    account_id=_ACCOUNT,
+    version=3,
+    identity_id=_IDENTITY,
+    sender=None,
+    to=[_GRACE],
+    cc=[],
+    bcc=[],
+    to_groups=[],
+    cc_groups=[],
+    reply_to=[],
+    subject="Lunch on Friday",
+    text="Shall we?",
+    html=None,
+    attachments=[],
+    in_reply_to=None,
+    forward_of=None,
+    headers={},
+    priority=None,
+    read_receipt=False,
+    created_at=_NOON,
+    updated_at=_NOON,
+)
 
 ANSWERS: tuple[Struct, ...] = (
     _SUBMISSION_SHOWN,
@@ -111,6 +155,8 @@ ANSWERS: tuple[Struct, ...] = (
         mime_is_cut=False,
         checks=[ShownCheck(name="recipients", passed=True, code=None, detail="")],
     ),
+    _DRAFT_SHOWN,
+    DraftPage(items=[_DRAFT_SHOWN]),
     _IDENTITY_SHOWN,
     Identities(items=[_IDENTITY_SHOWN]),
 )

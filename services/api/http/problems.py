@@ -50,6 +50,7 @@ STATUS = {
     "message_forgotten": 410,
     "expires_before": 409,
     "preview_unavailable": 503,
+    "no_recipients": 422,
     "cursor_invalid": 400,
     "cursor_expired": 410,
     "log_restarted": 410,

@@ -19,10 +19,11 @@ from services.api.domain.raw_header import (
 from services.api.domain.refusals import NotFound
 from services.api.domain.writing import Written
 from services.api.http.bodies import Body
+from services.api.http.enclosing import Id
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.recipients import MOST_RECIPIENTS, everybody_in
 from services.api.http.signed_in import Asking, id_of, world_of
-from services.api.http.writing import Composition, Id, message_id_in, written_of
+from services.api.http.writing import Composition, message_id_in, written_of
 from shared.contracts.ids import Kind
 
 _LONGEST_UNDO_SECONDS = 3600

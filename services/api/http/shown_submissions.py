@@ -74,13 +74,13 @@ def submission_of(sent: ShownSubmission) -> Submission:
         id=shown(Kind.SUBMISSION, sent.submission_id),
         account_id=shown(Kind.ACCOUNT, sent.account_id),
         state=SubmissionState(sent.state),
-        sender=sent.sender and _person(sent.sender),
+        sender=sent.sender and person_of(sent.sender),
         subject=sent.subject,
-        to=_people(sent.addressed.to),
-        cc=_people(sent.addressed.cc),
-        bcc=_people(sent.addressed.bcc),
-        to_groups=_groups(sent.addressed.to_groups),
-        cc_groups=_groups(sent.addressed.cc_groups),
+        to=people_of(sent.addressed.to),
+        cc=people_of(sent.addressed.cc),
+        bcc=people_of(sent.addressed.bcc),
+        to_groups=groups_of(sent.addressed.to_groups),
+        cc_groups=groups_of(sent.addressed.cc_groups),
         in_reply_to=sent.answers and shown(Kind.MESSAGE, sent.answers),
         forward_of=sent.forwards and shown(Kind.MESSAGE, sent.forwards),
         message_id=sent.rfc_message_id,
@@ -106,13 +106,13 @@ def submission_of(sent: ShownSubmission) -> Submission:
     )
 
 
-def _person(address: Address) -> Person:
+def person_of(address: Address) -> Person:
     return Person(name=address.name, email=address.email)
 
 
-def _people(found: tuple[Address, ...]) -> list[Person]:
-    return [_person(address) for address in found]
+def people_of(found: tuple[Address, ...]) -> list[Person]:
+    return [person_of(address) for address in found]
 
 
-def _groups(found: tuple[Group, ...]) -> list[ShownGroup]:
-    return [ShownGroup(group=one.name, members=_people(one.members)) for one in found]
+def groups_of(found: tuple[Group, ...]) -> list[ShownGroup]:
+    return [ShownGroup(group=one.name, members=people_of(one.members)) for one in found]

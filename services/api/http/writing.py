@@ -1,14 +1,10 @@
 """A message as a caller writes it, and what is to be fetched and quoted before it is whole."""
 
-import re
-from collections.abc import AsyncGenerator
-from datetime import UTC
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
     AliasChoices,
-    Base64Bytes,
     ConfigDict,
     Field,
     StringConstraints,
@@ -16,21 +12,26 @@ from pydantic import (
 )
 
 from services.api.actions.composing import original_of, sender_of
-from services.api.actions.keep_upload import keep_upload
-from services.api.actions.read_message import read_message
-from services.api.actions.read_part import read_part
-from services.api.domain.file_names import attachment_name, safe_name
 from services.api.domain.identities import Identity, default_of, with_address
-from services.api.domain.quotations import Quoted, signed, with_forwarded, with_quotation
-from services.api.domain.refusals import NotFound, TooLong
+from services.api.domain.quotations import signed, with_forwarded, with_quotation
+from services.api.domain.refusals import NotFound
 from services.api.domain.writing import (
-    Attached,
     Written,
     answered,
     forward_subject,
     reply_subject,
 )
 from services.api.http.bodies import Body, Line
+from services.api.http.enclosing import (
+    Id,
+    NewAttachment,
+    attached,
+    attached_whole,
+    no_such,
+    original,
+    passed_on,
+    quoted_from,
+)
 from services.api.http.recipients import (
     MOST_RECIPIENTS,
     People,
@@ -41,48 +42,20 @@ from services.api.http.recipients import (
     people_in,
 )
 from services.api.http.signed_in import Asking, id_of, world_of
-from services.api.store import accounts, identities
-from services.api.store.reading import ShownMessage
-from shared.bus.bucket import Key
-from shared.contracts.attachment import WHOLE_MESSAGE
+from services.api.store import accounts, changeable, identities
 from shared.contracts.content import Priority
 from shared.contracts.ids import Kind
-from shared.contracts.mail import Attachment, MessageContent
-from shared.contracts.submission import LARGEST_MESSAGE_BYTES, HeaderField, may_be_given
+from shared.contracts.mail import MailboxRole
+from shared.contracts.submission import HeaderField, may_be_given
 from shared.db import tenant_transaction
 
 _MOST_CHARACTERS = 2_000_000
 _MOST_ATTACHMENTS = 200
-_CONTENT_ID = re.compile(r"[^\s<>\x00-\x1f\x7f-\U0010ffff]{1,250}")
+_PRIORITIES = (Priority.HIGH, Priority.LOW)
 
-Id = Annotated[str, StringConstraints(max_length=64)]
 Text = Annotated[str, StringConstraints(max_length=_MOST_CHARACTERS)]
 HeaderName = Annotated[str, StringConstraints(max_length=80)]
 HeaderValue = Annotated[Line, StringConstraints(max_length=5000)]
-
-
-class NewAttachment(Body):
-    """A file to attach: one that was uploaded, or its bytes."""
-
-    upload_id: Id | None = None
-    content: Annotated[
-        Base64Bytes | None, Field(description="The bytes in base64; large ones are uploaded.")
-    ] = None
-    name: Annotated[Line, StringConstraints(max_length=255)] | None = None
-    content_type: Annotated[Line, StringConstraints(max_length=255)] = ""
-    content_id: Annotated[
-        str | None,
-        Field(max_length=250, description="By which the HTML shows it: `cid:` and this."),
-    ] = None
-    inline: bool = False
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.upload_id is None) == (self.content is None):
-            raise ValueError("Give upload_id or content.")
-        if self.content_id is not None and not _CONTENT_ID.fullmatch(self.content_id):
-            raise ValueError("A content_id has neither blanks nor brackets.")
-        return self
 
 
 class Composition(Body):
@@ -155,29 +128,27 @@ async def written_of(request: Asking, account_id: UUID, body: Composition) -> Wr
         text = "" if text is None and html is None else text
         text, html = signed(text, html, identity.signature_text, identity.signature_html)
     to, cc = people_in(body.to), people_in(body.cc)
-    attached = [await _attached(request, one, n) for n, one in enumerate(body.attachments)]
+    files = [await attached(request, one, n) for n, one in enumerate(body.attachments)]
     if body.in_reply_to is not None:
-        message, content = await _original(request, body.in_reply_to, "/in_reply_to")
+        message, content = await original(request, body.in_reply_to, "/in_reply_to")
         subject = reply_subject(message.subject) if subject is None else subject
         if not (body.to or body.cc or body.bcc):
             to, cc = answered(original_of(message), ours, everybody=body.reply_all)
         if body.quote:
-            text, html = with_quotation(text, html, _quoted(message, content))
-            attached += [
-                await _passed_on(request, message, one)
+            text, html = with_quotation(text, html, quoted_from(message, content))
+            files += [
+                await passed_on(request, message, one)
                 for one in message.details.attachments
                 if one.content_id and f"cid:{one.content_id.strip('<> ')}" in (html or "")
             ]
     if body.forward_of is not None:
-        message, content = await _original(request, body.forward_of, "/forward_of")
+        message, content = await original(request, body.forward_of, "/forward_of")
         subject = forward_subject(message.subject) if subject is None else subject
         if body.forward_as == "attachment":
-            attached.append(await _whole(request, message))
+            files.append(await attached_whole(request, message))
         else:
-            text, html = with_forwarded(text, html, _quoted(message, content))
-            attached += [
-                await _passed_on(request, message, one) for one in message.details.attachments
-            ]
+            text, html = with_forwarded(text, html, quoted_from(message, content))
+            files += [await passed_on(request, message, one) for one in message.details.attachments]
     return Written(
         identity_id=identity.identity_id,
         sender=body.sender,
@@ -190,18 +161,105 @@ async def written_of(request: Asking, account_id: UUID, body: Composition) -> Wr
         subject=subject or "",
         text=text if text is not None or html is not None else "",
         html=html,
-        attached=tuple(attached),
+        attached=tuple(files),
         in_reply_to=message_id_in(body.in_reply_to, "/in_reply_to"),
         forward_of=message_id_in(body.forward_of, "/forward_of"),
-        headers=tuple(HeaderField(name=name, value=value) for name, value in body.headers.items()),
+        headers=_headers(body),
         priority=body.priority and Priority(body.priority),
         read_receipt=body.read_receipt,
     )
 
 
+#: Which of what is written follows from a field of the body.
+_FOLLOWS = {
+    "identity_id": ("identity_id", "sender"),
+    "sender": ("identity_id", "sender"),
+    "to": ("to", "to_groups"),
+    "cc": ("cc", "cc_groups"),
+    "attachments": ("attached",),
+    **{
+        name: (name,)
+        for name in (
+            *("bcc", "reply_to", "subject", "text", "html", "in_reply_to", "forward_of"),
+            *("headers", "priority", "read_receipt"),
+        )
+    },
+}
+
+
+async def kept_of(request: Asking, body: Composition, *, everything: bool) -> dict[str, Any]:
+    """What a draft is to be like, as it is given: nothing is quoted, fetched or filled in.
+
+    Of a part only what is in the body, else all of it.
+    """
+    written = Written(
+        identity_id=None
+        if body.identity_id is None
+        else id_of(Kind.IDENTITY, body.identity_id, lambda: no_such("/identity_id")),
+        sender=body.sender,
+        to=people_in(body.to),
+        cc=people_in(body.cc),
+        bcc=everybody_in(body.bcc),
+        to_groups=groups_in(body.to),
+        cc_groups=groups_in(body.cc),
+        reply_to=body.reply_to,
+        subject=body.subject or "",
+        text=body.text,
+        html=body.html,
+        attached=tuple([await attached(request, one, n) for n, one in enumerate(body.attachments)]),
+        in_reply_to=message_id_in(body.in_reply_to, "/in_reply_to"),
+        forward_of=message_id_in(body.forward_of, "/forward_of"),
+        headers=_headers(body),
+        priority=body.priority and Priority(body.priority),
+        read_receipt=body.read_receipt,
+    )
+    fields = _FOLLOWS.keys() if everything else body.model_fields_set & _FOLLOWS.keys()
+    return {name: getattr(written, name) for field in fields for name in _FOLLOWS[field]}
+
+
+async def edited_of(request: Asking, message_id: str) -> tuple[UUID, UUID, Written]:
+    """A draft that another program made, to be written on here: account, message, words, files.
+
+    Raises NotFound for a message that is in no mailbox for drafts.
+    """
+    pointer = "/message_id"
+    message, content = await original(request, message_id, pointer)
+    caller = request.user.caller
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        mailbox_id = message.mailbox_id
+        mailbox = mailbox_id and await changeable.mailbox(connection, caller.tenant_id, mailbox_id)
+    if not mailbox or mailbox.role != MailboxRole.DRAFTS:
+        raise NotFound("There is no such message in a mailbox for drafts.", pointers=(pointer,))
+    details = message.details
+    ours = await _identities(request, message.account_id)
+    sender = sender_of(message)
+    named = with_address(ours, sender.email) if sender is not None else None
+    files = [await passed_on(request, message, one) for one in details.attachments]
+    return (
+        message.account_id,
+        message.message_id,
+        Written(
+            identity_id=(named or default_of(ours)).identity_id,
+            to=details.to,
+            cc=details.cc,
+            bcc=details.bcc,
+            reply_to=details.reply_to,
+            subject=message.subject,
+            text=content.text,
+            html=content.html,
+            attached=tuple(files),
+            priority=details.priority if details.priority in _PRIORITIES else None,
+        ),
+    )
+
+
+def _headers(body: Composition) -> tuple[HeaderField, ...]:
+    return tuple(HeaderField(name=name, value=value) for name, value in body.headers.items())
+
+
 def message_id_in(given: str | None, pointer: str) -> UUID | None:
     """The message that a field names; raises NotFound for what is no id of one."""
-    return None if given is None else id_of(Kind.MESSAGE, given, lambda: _no_such(pointer))
+    return None if given is None else id_of(Kind.MESSAGE, given, lambda: no_such(pointer))
 
 
 async def _identities(request: Asking, account_id: UUID) -> list[Identity]:
@@ -215,103 +273,10 @@ async def _identities(request: Asking, account_id: UUID) -> list[Identity]:
 
 def _identity(body: Composition, ours: list[Identity]) -> Identity:
     if body.identity_id is not None:
-        wanted = id_of(Kind.IDENTITY, body.identity_id, lambda: _no_such("/identity_id"))
+        wanted = id_of(Kind.IDENTITY, body.identity_id, lambda: no_such("/identity_id"))
         for one in ours:
             if one.identity_id == wanted:
                 return one
-        raise _no_such("/identity_id")
+        raise no_such("/identity_id")
     named = with_address(ours, body.sender.email) if body.sender is not None else None
     return named or default_of(ours)
-
-
-def _no_such(pointer: str) -> NotFound:
-    return NotFound(pointers=(pointer,))
-
-
-async def _original(
-    request: Asking, message_id: str, pointer: str
-) -> tuple[ShownMessage, MessageContent]:
-    world = world_of(request)
-    wanted = id_of(Kind.MESSAGE, message_id, lambda: _no_such(pointer))
-    try:
-        return await read_message(world.request_pool, world.bus, request.user.caller, wanted)
-    except NotFound:
-        raise _no_such(pointer) from None
-
-
-def _quoted(message: ShownMessage, content: MessageContent) -> Quoted:
-    return Quoted(
-        sender=sender_of(message),
-        to=message.details.to,
-        cc=message.details.cc,
-        subject=message.subject,
-        sent_at=(message.sent_at or message.received_at).astimezone(UTC),
-        text=content.text,
-        html=content.html,
-    )
-
-
-async def _attached(request: Asking, given: NewAttachment, number: int) -> Attached:
-    if given.upload_id is not None:
-        pointer = f"/attachments/{number}/upload_id"
-        upload_id = id_of(Kind.UPLOAD, given.upload_id, lambda: _no_such(pointer))
-    else:
-        assert given.content is not None
-        name = safe_name(given.name or "", f"attachment-{number + 1}")
-        upload_id = await _uploaded(request, name, given.content_type, _once(given.content))
-    return Attached(
-        upload_id=upload_id,
-        name=None if given.name is None else safe_name(given.name, f"attachment-{number + 1}"),
-        content_id=given.content_id,
-        inline=given.inline,
-    )
-
-
-async def _passed_on(request: Asking, message: ShownMessage, part: Attachment) -> Attached:
-    """An attachment of another message, fetched from its server to be sent again."""
-    if part.size_bytes > LARGEST_MESSAGE_BYTES:
-        raise TooLong(pointers=("/forward_of",))
-    name = attachment_name(part.name, part.number, part.content_type)
-    upload_id = await _uploaded(
-        request, name, part.content_type, _fetched(request, message, part.number)
-    )
-    content_id = (part.content_id or "").strip("<> ")
-    return Attached(
-        upload_id=upload_id,
-        content_id=content_id if _CONTENT_ID.fullmatch(content_id) else None,
-        inline=part.inline,
-    )
-
-
-async def _whole(request: Asking, message: ShownMessage) -> Attached:
-    if message.size_bytes > LARGEST_MESSAGE_BYTES:
-        raise TooLong(pointers=("/forward_of",))
-    name = f"{safe_name(message.subject, 'message')}.eml"
-    content = _fetched(request, message, WHOLE_MESSAGE)
-    return Attached(upload_id=await _uploaded(request, name, "message/rfc822", content))
-
-
-def _fetched(request: Asking, message: ShownMessage, part: int) -> AsyncGenerator[bytes]:
-    world = world_of(request)
-    key = Key(message.account_id, message.message_id, part)
-    return read_part(world.bus, world.bucket, request.user.caller, key, None, None)
-
-
-async def _uploaded(
-    request: Asking, name: str, content_type: str, content: AsyncGenerator[bytes]
-) -> UUID:
-    world = world_of(request)
-    kept = await keep_upload(
-        world.request_pool,
-        request.user.caller,
-        request.user.claims.person_id,
-        name=name,
-        declared_type=content_type,
-        content=content,
-        most_unused_bytes=world.settings.uploads_unused_max_bytes,
-    )
-    return kept.upload_id
-
-
-async def _once(content: bytes) -> AsyncGenerator[bytes]:
-    yield content

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from services.api.actions.copy_drafts import copy_drafts
 from services.api.actions.count_storage import count_storage
 from services.api.actions.distribute_events import distribute_events
 from services.api.actions.forget_account import forget_account
@@ -29,13 +30,19 @@ from shared.telemetry import until_one_ends
 T = TypeVar("T")
 
 _AWAY_SECONDS = 2.0
+_DRAFTS_SECONDS = 3.0
 _HOUSEKEEPING_SECONDS = 3600.0
 
 
 async def work(world: World) -> None:
     """Run for ever; ends with the first error that is not the database's absence."""
     await until_one_ends(
-        _delete(world), _gather(world), _audit(world), _write_to_people(world), _housekeep(world)
+        _delete(world),
+        _gather(world),
+        _audit(world),
+        _copy_drafts(world),
+        _write_to_people(world),
+        _housekeep(world),
     )
 
 
@@ -75,6 +82,17 @@ async def _audit(world: World) -> None:
     while True:
         await patiently(lambda: write_audit(world.pool))
         await asyncio.sleep(world.settings.audit_poll_seconds)
+
+
+async def _copy_drafts(world: World) -> None:
+    """Let mailboxes for drafts follow what is written, some seconds behind."""
+    while True:
+        while True:
+            grew = await patiently(lambda: copy_drafts(world.pool))
+            if grew is None:
+                break
+            await world.committed(grew, told=True)
+        await asyncio.sleep(_DRAFTS_SECONDS)
 
 
 async def _write_to_people(world: World) -> None:

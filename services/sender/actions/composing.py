@@ -28,7 +28,9 @@ def needs_files(command: SendMessage) -> bool:
     return bool(command.enclosures or command.raw)
 
 
-async def composed_of(command: SendMessage, bus: Bus, *, now: datetime) -> Composed:
+async def composed_of(
+    command: SendMessage, bus: Bus, *, now: datetime, draft_message_id: str | None = None
+) -> Composed:
     """The message with all that belongs to it; raises Unsendable, NotGathered."""
     files = [await _gathered(command, one, bus) for one in command.enclosures]
     if command.raw is not None:
@@ -41,10 +43,11 @@ async def composed_of(command: SendMessage, bus: Bus, *, now: datetime) -> Compo
             people=(*command.to, *command.cc, *command.bcc),
             now=now,
         )
-    return await asyncio.to_thread(compose, letter_of(command, *files), now=now)
+    letter = letter_of(command, *files, draft_message_id=draft_message_id)
+    return await asyncio.to_thread(compose, letter, now=now)
 
 
-def letter_of(command: SendMessage, *files: File) -> Letter:
+def letter_of(command: SendMessage, *files: File, draft_message_id: str | None = None) -> Letter:
     return Letter(
         submission_id=command.submission_id,
         sender=command.sender,
@@ -63,6 +66,7 @@ def letter_of(command: SendMessage, *files: File) -> Letter:
         priority=command.priority,
         read_receipt_to=command.read_receipt_to,
         files=files,
+        draft_message_id=draft_message_id,
     )
 
 

@@ -25,7 +25,12 @@ async def preview_message(query: PreviewSubmission, bus: Bus) -> SubmissionPrevi
     """The message as it would leave, or what is in its way."""
     message = query.message
     try:
-        composed = await composed_of(message, bus, now=message.send_at or datetime.now(UTC))
+        composed = await composed_of(
+            message,
+            bus,
+            now=query.composed_at or message.send_at or datetime.now(UTC),
+            draft_message_id=query.draft_message_id,
+        )
     except NotGathered:
         return SubmissionPreview(problem=Problem(code="attachments_unavailable"))
     except Unsendable as unsendable:
@@ -40,7 +45,7 @@ async def preview_message(query: PreviewSubmission, bus: Bus) -> SubmissionPrevi
         sender=composed.sender,
         recipients=composed.recipients,
         size_bytes=len(composed.mime),
-        mime=composed.mime[: SubmissionPreview.MIME_BYTES],
+        mime=composed.mime[query.from_byte : query.from_byte + SubmissionPreview.MIME_BYTES],
     )
 
 

@@ -5,7 +5,7 @@ command that came twice) changes nothing. Bcc is in the envelope and nowhere els
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
@@ -67,7 +67,8 @@ class Letter:
     headers: tuple[tuple[str, str], ...] = ()
     priority: Priority | None = None
     read_receipt_to: Address | None = None
-    files: tuple[File, ...] = field(default=())
+    files: tuple[File, ...] = ()
+    draft_message_id: str | None = None  # it is a draft: with Bcc, and for nobody if need be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +106,12 @@ def envelope_of(people: Iterable[Address]) -> tuple[EnvelopeAddress, ...]:
 def compose(letter: Letter, *, now: datetime) -> Composed:
     """Freeze a message; raises Unsendable for one that no server could be handed."""
     shown = (*_everybody(letter.to, letter.to_groups), *_everybody(letter.cc, letter.cc_groups))
-    envelope = envelope_of((*shown, *letter.bcc))
-    message_id = message_id_of(letter.submission_id, letter.sender)
+    is_draft = letter.draft_message_id is not None
+    envelope = () if is_draft else envelope_of((*shown, *letter.bcc))
+    message_id = letter.draft_message_id or message_id_of(letter.submission_id, letter.sender)
     try:
         sender = address_of(letter.sender.email)
-        header = _header(letter, message_id, now, for_hidden_only=not shown)
+        header = _header(letter, message_id, now, for_hidden_only=not shown and not is_draft)
         whole = header + body(
             letter.text, letter.html, letter.files, boundary=f"=_{letter.submission_id.hex}"
         )
@@ -141,6 +143,8 @@ def _header(letter: Letter, message_id: str, now: datetime, *, for_hidden_only: 
     else:
         fields += _listed("To", letter.to, letter.to_groups)
         fields += _listed("Cc", letter.cc, letter.cc_groups)
+        if letter.draft_message_id is not None:
+            fields += _listed("Bcc", letter.bcc, ())
     if subject := header_text(letter.subject):
         fields.append(unstructured("Subject", subject))
     fields.append(f"Message-ID: <{message_id}>\r\n".encode("ascii"))

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 
+from services.sync.actions.filing import NotFiled, mailbox_for
 from services.sync.imap.session import Session
-from services.sync.store import mailboxes, sent_copies
-from services.sync.store.mailboxes import Mailbox
+from services.sync.store import sent_copies
 from services.sync.store.sent_copies import SentCopy
 from shared.bus import Bus, NoAnswer, tell
 from shared.contracts.envelope import Caller
 from shared.contracts.mail import MailboxRole
 from shared.contracts.submission import ReadSubmissionMime, SentCopyFiled, SubmissionMime
 from shared.db import Pool
-
-
-class NotFiled(Exception):
-    """The copy could not be filed now."""
 
 
 async def file_sent_copies(
@@ -24,7 +20,7 @@ async def file_sent_copies(
 
     A crash between APPEND and our note of it is harmless: the next look finds the message.
     """
-    sent = await _sent_mailbox(copies[0], pool)
+    sent = await mailbox_for(MailboxRole.SENT, copies[0].account_id, pool)
     await session.select(sent.raw_name, readonly=True)
     for copy in copies:
         appended = False
@@ -43,15 +39,6 @@ async def file_sent_copies(
                     appended=appended,
                 ),
             )
-
-
-async def _sent_mailbox(copy: SentCopy, pool: Pool) -> Mailbox:
-    async with pool.acquire() as connection:
-        known = await mailboxes.mailboxes(connection, copy.account_id)
-    for mailbox in known:
-        if mailbox.role is MailboxRole.SENT and mailbox.selectable:
-            return mailbox
-    raise NotFiled("The account has no mailbox for sent messages.")
 
 
 async def _mime(copy: SentCopy, bus: Bus) -> bytes:

@@ -161,6 +161,7 @@ _OF_AN_ACCOUNT = (
     ("keepsake", "ctid"),
     ("retelling", "ctid"),
     ("sent_copy", "ctid"),
+    ("draft_copy", "ctid"),
     ("intent", "ctid"),
     ("tombstone", "ctid"),
     ("audit", "ctid"),

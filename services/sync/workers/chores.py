@@ -14,6 +14,7 @@ from services.sync.actions.tell_again import tell_again
 from services.sync.metrics import OLDEST_PROOF_SECONDS, UNPROVEN
 from services.sync.store import (
     audits,
+    draft_copies,
     hosts,
     keepsakes,
     messages,
@@ -22,7 +23,7 @@ from services.sync.store import (
     standing,
 )
 from services.sync.store.leases import LeaseLost
-from services.sync.workers.filing import file_copies_of_account
+from services.sync.workers.filing import Due, file_copies_of_account
 from services.sync.workers.shepherd import Shepherd
 from services.sync.world import World
 from shared.db import putting_off
@@ -35,20 +36,23 @@ _MEASURE_SECONDS = 30.0
 _TOMBSTONE_DAYS = 90
 _USE_DAYS = 30
 _REST_DAYS = 7
+_DRAFT_DAYS = 7
 _INTENT_DAYS = 2
 _INTENT_EXPIRES = timedelta(days=1)  # what nobody could begin for so long is given up
 _KEEPSAKE_AGE = timedelta(days=2)  # looked at for a day
 
 
 async def file_copies(world: World, shepherd: Shepherd) -> None:
-    """Put sent messages into Sent, account by account."""
+    """Put sent messages into Sent and drafts into Drafts, account by account."""
 
     async def once() -> bool:
         async with world.pool.acquire() as connection:
-            due = await sent_copies.due(connection, world.replica_id)
-        for copies in due.values():
-            await file_copies_of_account(copies, world, shepherd)
-        return bool(due)
+            sent = await sent_copies.due(connection, world.replica_id)
+            drafts = await draft_copies.due(connection, world.replica_id)
+        for account_id in sent.keys() | drafts.keys():
+            due = Due(sent=sent.get(account_id, []), drafts=drafts.get(account_id, []))
+            await file_copies_of_account(account_id, due, world, shepherd)
+        return bool(sent or drafts)
 
     await _for_ever("copies", once, world.copy_asked, _POLL_SECONDS)
 
@@ -88,6 +92,7 @@ async def tidy(world: World) -> None:
             await messages.forget_tombstones(connection, _TOMBSTONE_DAYS)
             await standing.forget_old_use(connection, _USE_DAYS)
             await hosts.forget_old(connection, _REST_DAYS)
+            await draft_copies.forget_old(connection, _DRAFT_DAYS)
             await keepsakes.give_up_old(connection, _KEEPSAKE_AGE)
         return await forget_account(world.pool)
 

@@ -1,0 +1,65 @@
+"""Drafts as they are saved, sent and thrown away."""
+
+from uuid import UUID
+
+from services.api.domain.refusals import ChangedMeanwhile, NotFound
+from services.api.domain.writing import Written
+from services.api.store import drafts, uploads
+from services.api.store.drafts import Draft
+from shared.bus import tell
+from shared.contracts.draft import KeepDraft
+from shared.contracts.envelope import Caller
+from shared.db import Connection, Pool, tenant_transaction
+
+#: A copy is made of what was written so long ago, not of each key pressed.
+COPY_AFTER_SECONDS = 10.0
+
+
+async def held(
+    connection: Connection, caller: Caller, draft_id: UUID, versions: frozenset[int] | None
+) -> Draft:
+    """The draft, if it is of one of these versions; None: of any."""
+    draft = await drafts.hold(connection, caller.tenant_id, draft_id)
+    if draft is None:
+        raise NotFound
+    if versions is not None and draft.version not in versions:
+        raise ChangedMeanwhile
+    return draft
+
+
+async def find_draft(pool: Pool, caller: Caller, draft_id: UUID) -> Draft:
+    """The draft as it was saved last; raises NotFound."""
+    async with tenant_transaction(pool, caller) as connection:
+        draft = await drafts.by_id(connection, caller.tenant_id, draft_id)
+    if draft is None:
+        raise NotFound
+    return draft
+
+
+async def use_uploads(
+    connection: Connection, caller: Caller, person_id: UUID, draft_id: UUID, written: Written
+) -> None:
+    """Keep what is attached, and let go what no longer is; raises NotFound."""
+    files = [one.upload_id for one in written.attached]
+    found = await uploads.use(connection, caller.tenant_id, person_id, files, draft_id)
+    for number, upload_id in enumerate(files):
+        if upload_id not in found:
+            raise NotFound(
+                "There is no such upload.", pointers=(f"/attachments/{number}/upload_id",)
+            )
+    await uploads.release(connection, caller.tenant_id, draft_id, keeping=files)
+
+
+async def discard(connection: Connection, draft: Draft) -> None:
+    """Nobody writes it any more: its copy goes, and its uploads are let go."""
+    await drafts.remove(connection, draft.tenant_id, draft.draft_id)
+    await uploads.release(connection, draft.tenant_id, draft.draft_id)
+    await tell(
+        connection,
+        KeepDraft(
+            tenant_id=draft.tenant_id,
+            account_id=draft.account_id,
+            draft_id=draft.draft_id,
+            version=draft.version + 1,
+        ),
+    )
