@@ -53,7 +53,7 @@ from services.api.http.repeating import UNKEPT, answered_before, say_in
 from services.api.http.scopes import mark_open, refuse_undeclared
 from services.api.http.signed_in import Asking, signed_in
 from services.api.http.surroundings import Surroundings
-from services.api.http.verbs import Verbs, spell, verbs_of
+from services.api.http.verbs import Verbs, spell, verbs_of, with_colon
 from services.api.settings import Settings
 from services.api.world import World
 
@@ -143,7 +143,7 @@ def application(world: World) -> Litestar:
     say_in(
         app.openapi_schema,
         frozenset(
-            route.path_format
+            with_colon(route.path_format) if route.path_format in verbs else route.path_format
             for route in app.routes
             for handler in getattr(route, "route_handlers", ())
             if UNKEPT in handler.opt
