@@ -9,7 +9,7 @@ from services.indexer.domain.meaning import Reader, meaning_of
 from services.indexer.domain.plan import plan_of
 from services.indexer.domain.query import QueryInvalid, parse
 from services.indexer.domain.snippet import pattern_of, snippet, words_shown
-from services.indexer.domain.tokenise import read
+from services.indexer.domain.tokenise import fold, fold_evenly, read
 from services.indexer.domain.tree import Node, Or, Words, has_words
 from tests.indexer.mail import ACCOUNT, TENANT, a_message, a_page
 
@@ -91,6 +91,14 @@ def test_a_snippet_is_one_short_printable_line(text, query):
     ends = [place for mark in line.marks for place in mark]
     assert ends == sorted(set(ends))
     assert all(0 <= place <= len(line.text) for place in ends)
+
+
+@given(text=mail | st.text(alphabet="abcäößéÀЖёi̇İΐ \u0301-", max_size=40))
+@settings(deadline=None)
+def test_a_text_that_is_folded_evenly_is_folded_as_any_other(text):
+    even = fold_evenly(text)
+    if even is not None:
+        assert (even, len(even)) == (fold(text), len(text))
 
 
 def test_hostile_texts_are_read_in_time_that_grows_with_their_length():

@@ -7,8 +7,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.envelope import Caller
+from shared.contracts.ids import Kind, shown
+from shared.contracts.search import NamedAccount, NamedMailbox, Order, Unit
 from shared.db import tenant_transaction
-from tests.indexer.mail import ACCOUNT, MAILBOX, TENANT, THREAD, a_filled_page, a_message, a_page
+from tests.indexer.mail import (
+    ACCOUNT,
+    BEGINNING,
+    MAILBOX,
+    TENANT,
+    THREAD,
+    a_filled_page,
+    a_message,
+    a_page,
+)
 
 RIVAL = UUID("0190a000-0000-7000-8000-000000000666")
 RIVAL_ACCOUNT = UUID("0190a000-0000-7000-8000-00000000066a")
@@ -20,6 +31,9 @@ FORGED = [
     "a & b", "a <-> b", ":*", ":tenant*", "t*", "s*", "-zebra", "secret OR -secret", "is:unread",
     "is:read OR is:unread", "-is:starred", "after:1990-01-01", "larger:1", "-(zebra is:starred)",
     '"\' | \':tenant"', "rfc822msgid:x' | 'secret", "rfc822msgid:'", "rfc822msgid:\\",
+    "in:anywhere", "-in:anywhere", "in:inbox OR secret", f"thread:{shown(Kind.THREAD, THREAD)}",
+    f"-thread:{shown(Kind.THREAD, THREAD)}", "label:x OR -label:x", "from:me OR secret", "on:2026",
+    "has:pdf OR -has:pdf", "larger:0 OR smaller:9g", "subject:secret", "-subject:x", "body:s*",
     f"rfc822msgid:x':*|':tenant:{TENANT.hex}", "$$", "%s", "$1", "; DROP TABLE document",
 ]  # fmt: skip
 
@@ -64,6 +78,33 @@ async def test_no_query_finds_mail_of_another_tenant(indexer, victim, query):
 async def test_no_random_query_finds_mail_of_another_tenant(indexer, victim, text):
     answer = await indexer.asks(text, tenant=RIVAL, accounts=[RIVAL_ACCOUNT, ACCOUNT])
     assert victim.message_id not in {found.message_id for found in answer.found}
+
+
+async def test_who_names_mailboxes_accounts_and_threads_of_another_tenant_finds_nothing(
+    indexer, victim
+):
+    theirs = NamedAccount(account_id=ACCOUNT, name="theirs", email="ann@example.com")
+    box = NamedMailbox(mailbox_id=MAILBOX, account_id=RIVAL_ACCOUNT, path="theirs")
+    for query in ("in:theirs", "in:theirs secret", "-in:theirs", "secret", "from:ann", "is:unread"):
+        for more in (
+            {},
+            {"order": Order.RELEVANCE},
+            {"unit": Unit.THREADS},
+            {"unit": Unit.THREADS, "before": (BEGINNING, victim.message_id)},
+        ):
+            answer = await indexer.asks(
+                query,
+                tenant=RIVAL,
+                accounts=[RIVAL_ACCOUNT, ACCOUNT],
+                named=[theirs],
+                mailboxes=[box],
+                with_total=True,
+                **more,
+            )
+            found = {one.message_id for one in answer.found}
+            assert victim.message_id not in found, query
+            if not more:
+                assert answer.total.messages == len(found), query
 
 
 async def test_an_account_that_the_caller_may_not_see_stays_unseen_in_his_own_tenant(indexer):

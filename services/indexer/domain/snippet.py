@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from services.indexer.domain.tokenise import fold
+from services.indexer.domain.tokenise import fold, fold_evenly
 from services.indexer.domain.tree import And, Node, Not, Or, Word, Words
 
 CHARACTERS = 200
@@ -86,6 +86,11 @@ def _places(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
         for found in _overlapping(text.lower(), pattern):
             yield found.span()
         return
+    even = fold_evenly(text)
+    if even is not None:
+        for found in _overlapping(even, pattern):
+            yield found.span()
+        return
     # Folding changes lengths; character by character, each place leads back to the text.
     folded = [_fold_character(character) for character in text]
     ends = list(accumulate(len(part) for part in folded))
@@ -108,4 +113,7 @@ def _fold_character(character: str) -> str:
 
 
 def _line(text: str) -> str:
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -106,6 +106,17 @@ _ALPHABETIC = re.compile("[\\0-\u052f]*")
 _FOLDED = {code: _fold(chr(code)) for code in range(0x530)}
 
 
+# Of these letters some become two, or none: `ß`.
+_UNEVEN = re.compile(f"[{_ranges([code for code in _FOLDED if len(_FOLDED[code]) != 1])}]")
+
+
+def fold_evenly(text: str) -> str | None:
+    """The same as `fold` where each character stays one, at its place; None for other texts."""
+    if _ALPHABETIC.fullmatch(text) and not _UNEVEN.search(text):
+        return text.translate(_FOLDED)
+    return None
+
+
 def read(text: str) -> Reading:
     """The words of a text, in order. No text is refused."""
     if _is_plain(text):
