@@ -78,3 +78,16 @@ async def test_people_are_suggested_to_whom_has_these_addresses(
     assert (item["email"], item["sent"], item["received"]) == ("grace@example.org", 2, 1)
     assert (asked[0].prefix, asked[0].limit) == ("gr", 3)
     assert [one.account_id for one in asked[0].accounts] == [ground.account_id]
+
+
+async def test_who_leaves_leaves_no_searches_behind(api: Api, ada: Person) -> None:
+    await ada.http.post("/saved-searches", json={"name": "mine", "q": "x"})
+    async with api.answering("indexer", SearchMessages, SearchAnswer()):
+        await ada.http.get("/search", params={"q": "x", "remember": "true"})
+    kept = """
+        SELECT (SELECT count(*) FROM saved_search WHERE tenant_id = $1)
+               + (SELECT count(*) FROM recent_search WHERE tenant_id = $1)
+    """
+    assert await api.world.pool.fetchval(kept, ada.tenant_id) == 2
+    await api.world.pool.execute("DELETE FROM membership WHERE tenant_id = $1", ada.tenant_id)
+    assert await api.world.pool.fetchval(kept, ada.tenant_id) == 0
