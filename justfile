@@ -63,6 +63,7 @@ check: install-test
     {{ python }} -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
     {{ python }} -m infra.scripts.generate --check
     {{ python }} -m infra.dev.lock --check
+    {{ python }} -m infra.dev web check
 
 # Format the code, and mend what can be mended
 [group('check')]

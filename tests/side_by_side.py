@@ -5,7 +5,7 @@ import re
 from xdist.scheduler import LoadScopeScheduling
 
 #: What starts the whole platform, or breaks one: only one such at a time, and one start for many.
-_WHOLE_PLATFORM = re.compile(r"tests/(stories/|dev/|chaos/test_model\.py)")
+_WHOLE_PLATFORM = re.compile(r"tests/(stories/|web/|dev/|chaos/test_model\.py)")
 #: Told to one server after the other, which is named by the only parameter: `[dovecot]`.
 _TO_EACH_SERVER = re.compile(r"(tests/interop/|tests/sync/imap/test_every_server\.py).*(\[.+\])$")
 #: Starts a server for the whole module.

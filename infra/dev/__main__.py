@@ -1,4 +1,4 @@
-"""`python -m infra.dev up | down | status | run MODULE… | launch NAME`."""
+"""`python -m infra.dev up | down | status | web check | run MODULE… | launch NAME`."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ import sys
 from infra.dev.home import ROOT, Home, Refused
 from infra.dev.nats import NatsMissing
 from infra.dev.postgres import PostgresRefused
+from infra.dev.web import NotBuilt
 
 USAGE = "usage: python -m infra.dev up | down | status | run MODULE [ARGUMENT…]"
 
@@ -24,6 +25,12 @@ def main(arguments: list[str]) -> int:
             from infra.dev.status import status
 
             return status(Home.of_environment())
+        case ["web", "check"]:
+            from infra.dev import web
+
+            web.install()
+            web.check()
+            return 0
         case ["run", module, *rest]:
             _run(Home.of_environment(), module, rest)
         case ["launch", name]:
@@ -61,6 +68,6 @@ def _launch(home: Home, name: str) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (Refused, PostgresRefused, NatsMissing) as refused:
+    except (Refused, PostgresRefused, NatsMissing, NotBuilt) as refused:
         print(f"postbus: {refused}", file=sys.stderr)
         sys.exit(1)

@@ -31,6 +31,7 @@ class Home:
     path: Path
     port: int
     demo: bool
+    webmail: bool = True
 
     @classmethod
     def of_environment(cls) -> "Home":
@@ -38,10 +39,7 @@ class Home:
         said = os.environ.get("POSTBUS_PORT") or str(FIRST_PORT)
         if not said.isdecimal() or not 1024 <= int(said) <= 65536 - PORTS:
             raise Refused(f"POSTBUS_PORT={said} is not a port from 1024 to {65536 - PORTS}.")
-        demo = os.environ.get("POSTBUS_DEMO") or "on"
-        if demo not in ("on", "off"):
-            raise Refused(f"POSTBUS_DEMO={demo} is neither `on` nor `off`.")
-        return cls(path, int(said), demo == "on")
+        return cls(path, int(said), _is_on("POSTBUS_DEMO"), _is_on("POSTBUS_WEBMAIL"))
 
     def as_started(self) -> "Home":
         """The same home with the port and the demo of the `up` that runs in it, if one does."""
@@ -49,7 +47,7 @@ class Home:
             run = json.loads((self.run / "up.json").read_text())
         except FileNotFoundError:
             return self
-        return Home(self.path, run["port"], run["demo"])
+        return Home(self.path, run["port"], run["demo"], self.webmail)
 
     @property
     def url(self) -> str:
@@ -144,3 +142,10 @@ class Home:
             yield
         finally:
             os.close(descriptor)
+
+
+def _is_on(name: str) -> bool:
+    said = os.environ.get(name) or "on"
+    if said not in ("on", "off"):
+        raise Refused(f"{name}={said} is neither `on` nor `off`.")
+    return said == "on"

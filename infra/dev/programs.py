@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from infra.dev import nats, postgres, ready
+from infra.dev import nats, postgres, ready, web
 from infra.dev.home import Home
 from infra.dev.secrets import SEALED_FOR, Secrets
 from shared.contracts.catalogue import SERVICES
@@ -69,6 +69,7 @@ def settings(service: str, home: Home, secrets: Secrets) -> dict[str, str]:
             "API_JWT_KEYS_FILE": str(secrets.jwt_keys),
             "API_SEAL_KEYS_DIR": str(secrets.public_seal_keys),
             "API_OWN_KEYS_DIR": str(secrets.own_keys),
+            **({"API_WEBMAIL_DIR": str(web.BUILT)} if home.webmail and web.is_current() else {}),
             # The demo server has no certificate, and its passwords are public.
             "API_ALLOW_PLAINTEXT_PASSWORDS": os.environ.get(
                 "API_ALLOW_PLAINTEXT_PASSWORDS", "true" if home.demo else "false"

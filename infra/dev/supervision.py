@@ -92,6 +92,7 @@ class Supervisor:
             "POSTBUS_HOME": str(self._home.path),
             "POSTBUS_PORT": str(self._home.port),
             "POSTBUS_DEMO": "on" if self._home.demo else "off",
+            "POSTBUS_WEBMAIL": "on" if self._home.webmail else "off",
             "POSTBUS_LAUNCH": shlex.join([sys.executable, "-m", "infra.dev", "launch"]),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",

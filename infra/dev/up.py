@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
-from infra.dev import postgres, programs, ready, secrets, seed
+from infra.dev import postgres, programs, ready, secrets, seed, web
 from infra.dev.home import ROOT, Home, Refused
 from infra.dev.programs import Program
 from infra.dev.progress import Progress
@@ -66,6 +66,13 @@ async def _run(home: Home, show: Progress) -> None:
     if not (postgres.place(home.database) / "PG_VERSION").exists():
         with show.step("Making the database"):
             await asyncio.to_thread(postgres.prepare, home.database, kept.passwords["postgres"])
+    if home.webmail and not web.is_current():
+        try:
+            with show.step("Building the webmail"):
+                await asyncio.to_thread(web.install)
+                await asyncio.to_thread(web.build)
+        except web.NotBuilt as error:
+            show.say(f"There is no webmail this time, only the API. {error}")
     supervisor = Supervisor(home)
     supervised = supervisor.begin()  # not in a thread, which would go on when this is cancelled
     table = programs.table(home)

@@ -87,6 +87,9 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     invitation_days: float = Field(
         default=7.0, gt=0, description="How long an invitation's link is good."
     )
+    webmail_dir: Path | None = Field(
+        default=None, description="The built webmail, served at /; none: the API alone."
+    )
     allow_plaintext_passwords: bool = Field(
         default=False,
         description="Allow mail accounts whose password travels without TLS (security: none).",

@@ -14,6 +14,7 @@ from shared.contracts.mail import (
     ChangeReason,
     Content,
     MailboxesSynced,
+    MailboxRole,
     MessagesChanged,
     MessagesRetold,
     MessagesSynced,
@@ -40,7 +41,9 @@ class Ground:
     def _whose(self) -> dict[str, UUID]:
         return {"tenant_id": self.tenant_id, "account_id": self.account_id}
 
-    def mailboxes(self, revision: int = 1, *, retold: bool = False) -> MailboxesSynced:
+    def mailboxes(
+        self, revision: int = 1, *, retold: bool = False, inbox_role: MailboxRole | None = None
+    ) -> MailboxesSynced:
         return MailboxesSynced(
             **self._whose,
             retold=retold,
@@ -51,7 +54,7 @@ class Ground:
                     path="INBOX",
                     name="INBOX",
                     delimiter="/",
-                    role=None,
+                    role=inbox_role,
                 ),
                 SyncedMailbox(
                     mailbox_id=self.archive,

@@ -80,6 +80,7 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             ("GET", f"/messages/{ids['message']}/raw", {}),
             ("PATCH", f"/messages/{ids['message']}", {"json": _READ}),
             ("PATCH", f"/messages/{ids['message']}", {"json": {"destroy": True}}),
+            ("GET", f"/threads/{ids['thread']}", {}),
             ("PATCH", f"/threads/{ids['thread']}", {"json": _READ}),
             ("POST", "/messages:batch", _batch({"message_ids": [ids["message"]]})),
             ("POST", "/messages:batch", _batch({"query": {"mailbox_id": ids["mailbox"]}})),

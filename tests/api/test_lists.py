@@ -1,11 +1,12 @@
 import asyncio
+from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from services.api.domain.told import keywords_of
 from shared.contracts.ids import Kind, shown
-from shared.contracts.mail import ContentAnswer, MessageContent, ReadContent
+from shared.contracts.mail import ContentAnswer, MailboxRole, MessageContent, ReadContent
 from shared.contracts.search import Found, SearchAnswer, SearchMessages
 from tests.api.conftest import Api, Person
 from tests.api.mail import NOON, Ground
@@ -30,6 +31,51 @@ async def test_messages_are_listed_newest_first_page_by_page(
     assert subjects == [f"No {n}" for n in reversed(range(7))]
     by_account = await ada.items("/messages", account_id=shown(Kind.ACCOUNT, ground.account_id))
     assert [item["subject"] for item in by_account] == subjects
+
+
+async def test_what_came_in_is_one_list_over_all_accounts(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    other = Ground(ground.tenant_id, (await ada.connects()).account_id)
+    for n, each in enumerate((ground, other)):
+        await api.hears(
+            each.mailboxes(inbox_role=MailboxRole.INBOX),
+            each.page(
+                *(each.message(f"No {2 * m + n}", minutes=2 * m + n) for m in range(3)),
+                each.message("Kept elsewhere", state=each.state(each.archive)),
+            ),
+        )
+    pages: list[list[str]] = []
+    cursor = None
+    while not pages or cursor:
+        params = {"role": "inbox", "limit": 4} | ({"cursor": cursor} if cursor else {})
+        page = (await ada.http.get("/messages", params=params)).json()
+        pages.append([item["subject"] for item in page["items"]])
+        cursor = page["next_cursor"]
+    assert pages == [["No 5", "No 4", "No 3", "No 2"], ["No 1", "No 0"]]
+    of_one = await ada.items(
+        "/messages", role="inbox", account_id=shown(Kind.ACCOUNT, other.account_id)
+    )
+    assert [item["subject"] for item in of_one] == ["No 5", "No 3", "No 1"]
+    async with api.person() as eve:
+        assert await eve.items("/messages", role="inbox") == []
+
+
+async def test_a_thread_is_told_from_its_beginning_over_all_mailboxes(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    await api.hears(
+        ground.mailboxes(),
+        ground.page(
+            ground.message("Lunch", minutes=1),
+            ground.message("Re: Lunch", minutes=2, state=ground.state(ground.archive)),
+            ground.message("Re: Re: Lunch", minutes=3),
+        ),
+    )
+    thread = shown(Kind.THREAD, UUID(int=7))
+    told = (await ada.http.get(f"/threads/{thread}")).json()
+    assert [item["subject"] for item in told["items"]] == ["Lunch", "Re: Lunch", "Re: Re: Lunch"]
+    assert (told["id"], told["is_cut"]) == (thread, False)
 
 
 async def numbers(ada: Person, ground: Ground) -> tuple[int, int]:

@@ -299,7 +299,11 @@ async def test_what_is_wrong_with_a_field_is_said_in_our_words(
         ("/submissions", {"limit": "0"}, ("limit", "too_small", "This must be 1 or more.")),
         ("/submissions", {"limit": "201"}, ("limit", "too_large", "This must be 200 or less.")),
         ("/events", {"wait": "x"}, ("wait", "wrong_type", "This must be a number.")),
-        ("/messages", {}, ("mailbox_id", "one_of_two", "Name a mailbox_id or an account_id.")),
+        (
+            "/messages",
+            {},
+            ("mailbox_id", "one_of_three", "Name a mailbox_id, a role or an account_id."),
+        ),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_with_a_parameter_is_said_in_our_words(

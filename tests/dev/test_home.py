@@ -57,6 +57,7 @@ def test_another_shell_learns_the_port_from_the_home(home):
         ("POSTBUS_PORT", "80"),
         ("POSTBUS_PORT", "65535"),
         ("POSTBUS_DEMO", "?"),
+        ("POSTBUS_WEBMAIL", "no"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(monkeypatch, name, value):

@@ -29,6 +29,7 @@ class Here:
             "POSTBUS_HOME": str(path),
             "POSTBUS_PORT": str(port),
             "POSTBUS_DEMO": "on",
+            "POSTBUS_WEBMAIL": "off",
         }
         self.log = path.with_name(path.name + ".out")
         self.up = None

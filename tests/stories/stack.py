@@ -117,6 +117,7 @@ async def running_stack(home: Path | None = None, **settings: str) -> AsyncGener
                 "POSTBUS_HOME": str(home),
                 "POSTBUS_PORT": str(port),
                 "POSTBUS_DEMO": "off",
+                "POSTBUS_WEBMAIL": "off",
                 "API_ALLOW_PLAINTEXT_PASSWORDS": "true",  # the way is loopback
                 # One client plays many people, and each of them more than a person does.
                 "API_REGISTRATIONS_PER_MINUTE": "100000",

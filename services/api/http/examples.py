@@ -90,6 +90,7 @@ from services.api.http.tenant import (
     Tenant,
     Usage,
 )
+from services.api.http.threads import Thread
 from services.api.http.tokens import ApiToken, ApiTokens, MadeToken, NewToken
 from services.api.http.uploads import Upload
 from shared.contracts.account import AccountState, Security, SendingState
@@ -490,6 +491,7 @@ ANSWERS: tuple[Struct, ...] = (
             UnderstoodTerm(operator=None, value="lunch", position=11, meaning="“lunch”"),
         ],
     ),
+    Thread(id=_THREAD, items=[LISTED], is_cut=False),
     Upload(
         id=shown(Kind.UPLOAD, UUID("01936d35-7a20-7f14-8c6b-5d2e9f3a1b48")),
         name="programme.pdf",

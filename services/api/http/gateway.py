@@ -36,9 +36,11 @@ from services.api.http import (
     standing,
     submissions,
     tenant,
+    threads,
     tokens,
     uploads,
     webhooks,
+    webmail,
 )
 from services.api.http.answers import Answers
 from services.api.http.bodies import ApiRequest
@@ -54,6 +56,7 @@ from services.api.http.scopes import mark_open, refuse_undeclared
 from services.api.http.signed_in import Asking, signed_in
 from services.api.http.surroundings import Surroundings
 from services.api.http.verbs import Verbs, spell, verbs_of, with_colon
+from services.api.http.webmail import Webmail
 from services.api.settings import Settings
 from services.api.world import World
 
@@ -79,6 +82,7 @@ def application(world: World) -> Litestar:
             standing.router(),
             mailboxes.router(),
             messages.router(),
+            threads.router(),
             *changing.routers(),
             changing_mailboxes.router(),
             jobs.router(),
@@ -113,6 +117,7 @@ def application(world: World) -> Litestar:
             home,
             health,
             openapi_json,
+            *([webmail.router()] if world.settings.webmail_dir else []),
             Router(
                 BASE,
                 route_handlers=[auth.router(), images.router(), tenant.proofs(), for_the_signed_in],
@@ -129,6 +134,9 @@ def application(world: World) -> Litestar:
         state=State(
             {
                 "world": world,
+                "webmail": Webmail(world.settings.webmail_dir)
+                if world.settings.webmail_dir
+                else None,
                 "image_limits": images.limits(world.settings),
                 "policies": Policies(world.settings),
             }

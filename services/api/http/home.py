@@ -18,6 +18,7 @@ from services.api.http.docs import PageRenderPlugin
 from services.api.http.moments import Moment
 from services.api.http.scopes import BEARER, COOKIE
 from services.api.http.signed_in import COOKIE as COOKIE_NAME
+from services.api.http.webmail import page, wants_page
 
 
 class Home(Struct, frozen=True, kw_only=True):
@@ -32,8 +33,11 @@ class Home(Struct, frozen=True, kw_only=True):
 
 
 @get("/", include_in_schema=False)
-async def home() -> Home:
-    return Home(
+async def home(request: Request[Any, Any, Any]) -> Response[Any]:
+    """For a browser the webmail, where there is one; else what this is."""
+    if wants_page(request):
+        return page(request)
+    about = Home(
         name="Postbus",
         about="An e-mail platform: your mail accounts behind one HTTP API and one event log.",
         version=release(),
@@ -41,6 +45,7 @@ async def home() -> Home:
         openapi="/api/v1/openapi.json",
         docs="/docs",
     )
+    return Response(about, headers={"Vary": "Accept"})
 
 
 class Health(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """/messages: lists of them, newest first, and one opened."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import MediaType, Response, Router, get
@@ -34,6 +34,8 @@ from shared.contracts.content import (
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Address, Attachment, MessageContent
 from shared.db import tenant_reading
+
+Role = Literal["inbox", "drafts", "sent", "archive", "all", "flagged", "junk", "trash"]
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -127,13 +129,20 @@ class MessagePage(Page[Message], frozen=True, kw_only=True):
 
 @get(
     "",
-    summary="List messages of a mailbox or an account, newest first",
+    summary="List messages of a mailbox, a role or an account, newest first",
     security=needs(Scope.MAIL_READ),
 )
 async def list_some(
     request: Asking,
     mailbox_id: Annotated[str | None, QueryParameter(description="Of this mailbox.")] = None,
     account_id: Annotated[str | None, QueryParameter(description="Of this account.")] = None,
+    role: Annotated[
+        Role | None,
+        QueryParameter(
+            description="Of all mailboxes with this role: `inbox` is what came in, wherever it"
+            " came. Of one account together with `account_id`."
+        ),
+    ] = None,
     label: Annotated[
         str | None,
         QueryParameter(
@@ -151,13 +160,23 @@ async def list_some(
     if label is not None and "\0" in label:
         raise Invalid([FieldProblem(parameter="label", message="NUL is not allowed.", code="nul")])
     wanted = None if label is None else label_of(label)
-    if (mailbox_id is None) == (account_id is None):
+    if (mailbox_id is None) == (account_id is None and role is None):
         raise Invalid(
             [
                 FieldProblem(
                     parameter="mailbox_id",
-                    message="Name a mailbox_id or an account_id.",
-                    code="one_of_two",
+                    message="Name a mailbox_id, a role or an account_id.",
+                    code="one_of_three",
+                )
+            ]
+        )
+    if role is not None and wanted is not None:
+        raise Invalid(
+            [
+                FieldProblem(
+                    parameter="label",
+                    message="A label is looked for in a mailbox or in an account.",
+                    code="not_with_role",
                 )
             ]
         )
@@ -171,11 +190,21 @@ async def list_some(
             if not found and not await mailboxes.exists(connection, caller.tenant_id, mailbox):
                 raise NotFound
         else:
-            account = id_of(Kind.ACCOUNT, account_id or "")
-            found = await reading.in_account(
-                connection, caller.tenant_id, account, wanted, behind, limit + 1
-            )
-            if not found and not await accounts.by_id(connection, caller.tenant_id, account):
+            account = None if account_id is None else id_of(Kind.ACCOUNT, account_id)
+            if role is not None:
+                found = await reading.in_role(
+                    connection, caller.tenant_id, role, account, behind, limit + 1
+                )
+            else:
+                assert account is not None
+                found = await reading.in_account(
+                    connection, caller.tenant_id, account, wanted, behind, limit + 1
+                )
+            if (
+                not found
+                and account
+                and not await accounts.by_id(connection, caller.tenant_id, account)
+            ):
                 raise NotFound
     return MessagePage(
         items=[listed(message) for message in found[:limit]],

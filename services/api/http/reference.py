@@ -132,6 +132,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "query_too_wide",
         "search_unavailable",
     ),
+    ("get", "/threads/{thread_id}"): ("not_found",),
     ("patch", "/threads/{thread_id}"): ("not_found", "no_trash"),
     ("post", "/mailboxes"): ("not_found", "path_taken"),
     ("patch", "/mailboxes/{mailbox_id}"): ("not_found", "path_taken", "mailbox_fixed"),

@@ -86,6 +86,53 @@ async def in_account(
     return await _newest(connection, "account_id", tenant_id, account_id, label, after, limit)
 
 
+async def in_role(
+    connection: Connection,
+    tenant_id: UUID,
+    role: str,
+    account_id: UUID | None,
+    after: After | None,
+    limit: int,
+) -> list[ShownMessage]:
+    """The newest messages of all mailboxes with this role, those behind `after`."""
+    behind = "AND (received_at, message_id) < ($5, $6)" if after is not None else ""
+    rows = await connection.fetch(
+        f"""
+        SELECT newest.*
+          FROM mailbox
+         CROSS JOIN LATERAL ({_SHOWN}
+               WHERE message.tenant_id = $1 AND message.mailbox_id = mailbox.mailbox_id
+                 AND listed {behind}
+               ORDER BY received_at DESC, message_id DESC LIMIT $4) AS newest
+         WHERE mailbox.tenant_id = $1 AND role = $2 AND NOT gone
+           AND ($3::uuid IS NULL OR mailbox.account_id = $3)
+         ORDER BY received_at DESC, message_id DESC LIMIT $4
+        """,  # noqa: S608 - text of our own
+        tenant_id,
+        role,
+        account_id,
+        limit,
+        *((after.at, after.id) if after is not None else ()),
+    )
+    return [_shown(row) for row in rows]
+
+
+async def in_thread(
+    connection: Connection, tenant_id: UUID, thread_id: UUID, limit: int
+) -> list[ShownMessage]:
+    """The newest messages of a thread, in whatever mailboxes, oldest first."""
+    rows = await connection.fetch(
+        f"""
+        {_SHOWN} WHERE tenant_id = $1 AND thread_id = $2 AND listed
+         ORDER BY received_at DESC, message_id DESC LIMIT $3
+        """,
+        tenant_id,
+        thread_id,
+        limit,
+    )
+    return [_shown(row) for row in reversed(rows)]
+
+
 async def by_ids(
     connection: Connection, tenant_id: UUID, message_ids: Sequence[UUID]
 ) -> dict[UUID, ShownMessage]:

@@ -1,0 +1,141 @@
+"""A day with the webmail, against real Dovecot and Postfix."""
+
+from collections.abc import Sequence
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.postfix import Postfix
+from tests.stories.stack import until
+from tests.web.conftest import sign_up
+
+pytestmark = pytest.mark.story
+
+_AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def letter(subject: str, *, text: str = "Shall we?", html: str | None = None) -> bytes:
+    message = EmailMessage()
+    message["From"] = "Grace Hopper <grace@postbus.test>"
+    message["To"] = "Ada <ada@postbus.test>"
+    message["Subject"] = subject
+    message["Message-ID"] = f"<{subject.replace(' ', '.')}@postbus.test>"
+    message["Date"] = "Fri, 20 Nov 2026 10:00:00 +0000"
+    message.set_content(text)
+    if html is not None:
+        message.add_alternative(html, subtype="html")
+    return message.as_bytes().replace(b"\n", b"\r\n")
+
+
+async def connect(
+    page: Page, dovecot: Dovecot, letters: Sequence[bytes], postfix: Postfix | None = None
+) -> str:
+    """A new person with a new mailbox in which this is, looking at its inbox."""
+    user = dovecot.new_user()
+    dovecot.append(user, "INBOX", letters)
+    await sign_up(page)
+    await page.get_by_label("E-mail address").fill(user)
+    await page.get_by_label("Password of the mail account").fill(PASSWORD)
+    smtp_port = postfix.submission_port if postfix else 1
+    for group, port in (("Incoming", dovecot.imap_port), ("Outgoing", smtp_port)):
+        fields = page.get_by_role("group", name=group)
+        await fields.get_by_label("Server").fill("127.0.0.1")
+        await fields.get_by_label("Security").select_option("none")
+        await fields.get_by_label("Port").fill(str(port))
+    await page.get_by_role("button", name="Connect").click()
+    await expect(row(page, "")).to_have_count(len(letters))
+    return user
+
+
+def row(page: Page, subject: str) -> Locator:
+    return page.locator(".row", has_text=subject)
+
+
+async def test_somebody_new_reads_archives_undoes_and_finds(page: Page, dovecot: Dovecot) -> None:
+    html = "<p>Shall we try the <b>ramen</b>?</p><script>parent.stolen = 1</script>"
+    letters = [letter("Lunch on Friday", html=html), letter("Invoice", text="It is due.")]
+    user = await connect(page, dovecot, letters)
+
+    await page.get_by_role("link", name="Lunch on Friday").click()
+    await expect(page.get_by_role("heading", name="Lunch on Friday")).to_be_visible()
+    frame = page.frame_locator("iframe.frame")
+    await expect(frame.get_by_text("ramen")).to_be_visible()
+    assert await page.evaluate("window.stolen") is None
+    await expect(row(page, "Lunch on Friday")).not_to_have_attribute("data-unread", "true")
+
+    await page.keyboard.press("s")
+    await expect(row(page, "Lunch").get_by_role("button", name="Remove the flag")).to_be_visible()
+    await page.keyboard.press("#")
+    await expect(row(page, "Lunch on Friday")).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row(page, "Lunch on Friday")).to_have_count(1)
+
+    await page.get_by_role("searchbox", name="Search mail").fill("subject:invoice")
+    await expect(row(page, "Invoice")).to_have_count(1)
+    await expect(row(page, "Lunch on Friday")).to_have_count(0)
+    await page.get_by_role("searchbox", name="Search mail").fill("")
+    await expect(row(page, "")).to_have_count(2)
+
+    dovecot.append(user, "INBOX", [letter("It came by itself")])
+    await expect(row(page, "It came by itself")).to_have_count(1)
+
+
+async def test_a_message_is_written_and_arrives(
+    page: Page, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    await connect(page, dovecot, [letter("Lunch on Friday")], postfix)
+    other = dovecot.new_user()
+    await page.get_by_role("button", name="New message").click()
+    await page.get_by_label("To", exact=True).fill(f"Bob <{other}>,")
+    await page.get_by_label("Subject").fill("From the webmail")
+    await page.get_by_role("textbox", name="Message", exact=True).fill("Until Friday!")
+    await page.reload()  # nothing is lost with the page
+    await expect(page.get_by_label("Subject")).to_have_value("From the webmail")
+    await expect(page.get_by_role("textbox", name="Message", exact=True)).to_have_text(
+        "Until Friday!"
+    )
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("status")).to_contain_text("Message sent.")
+
+    async def delivered() -> list[bytes]:
+        return list(dovecot.messages(other).values())
+
+    (received,) = await until("it is delivered", delivered)
+    assert b"Subject: From the webmail" in received
+    assert b"Until Friday!" in received
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+async def test_every_screen_can_be_used_by_everybody(
+    page: Page, dovecot: Dovecot, colours: str
+) -> None:
+    await page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
+    await page.goto("/sign-in")
+    await page.get_by_role("button", name="Sign in").wait_for()
+    await accessible(page)
+    await connect(page, dovecot, [letter("Lunch on Friday", html="<p>Shall we?</p>")])
+    await accessible(page)
+    await page.get_by_role("link", name="Lunch on Friday").click()
+    await page.get_by_role("heading", name="Lunch on Friday").wait_for()
+    await page.keyboard.press("c")
+    await page.get_by_role("textbox", name="Message", exact=True).wait_for()
+    await accessible(page)
+    await page.goto("/settings")
+    await page.get_by_role("heading", name="Settings").wait_for()
+    await accessible(page)
+
+
+async def accessible(page: Page) -> None:
+    """No rule of WCAG 2.2 AA that a program can judge is broken."""
+    await page.evaluate(_AXE.read_text())
+    found = await page.evaluate(
+        """() => axe.run(document, {
+            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+            iframes: false,
+        }).then((result) => result.violations.map((one) =>
+            `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`))"""
+    )
+    assert found == []

@@ -1,0 +1,213 @@
+/** News from the server: one stream of events, from which every list and number is kept current. */
+
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+
+import { type Account, type Mailbox, type Message, type Person } from "../api/client";
+import { mailboxesQuery } from "../mail/mailboxes";
+import { changeLists, insert } from "../mail/messages";
+import { accountsQuery } from "../session/session";
+import { create } from "../ui/store";
+
+/** Whether the stream is open. */
+export const reached = create(true);
+
+interface LogEvent {
+  type: string;
+  account_id: string | null;
+  data: Record<string, unknown>;
+}
+
+interface Told {
+  id: string;
+  account_id: string;
+  mailbox_id: string | null;
+  thread_id: string | null;
+  keywords: string[];
+  labels: string[];
+  unread: boolean;
+}
+
+interface Received extends Told {
+  subject: string;
+  from: Person | null;
+  received_at: string;
+  preview: string;
+  has_attachments: boolean;
+}
+
+const TYPES = [
+  "message.received",
+  "messages.added",
+  "message.updated",
+  "message.moved",
+  "message.deleted",
+  "account.created",
+  "account.updated",
+  "account.state_changed",
+  "account.progress",
+  "account.deleted",
+  "mailbox.created",
+  "mailbox.updated",
+  "mailbox.deleted",
+  "submission.created",
+  "submission.accepted",
+  "submission.partially_accepted",
+  "submission.deferred",
+  "submission.failed",
+  "submission.uncertain",
+  "submission.canceled",
+];
+const GATHERED_MILLISECONDS = 300;
+
+export function useLive(): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    const stale = gathering(queries);
+    let source: EventSource | null = null;
+    let retry = 0;
+    let cursor: string | null = null;
+    let ended = false;
+    const open = () => {
+      const after = cursor ? `?after=${encodeURIComponent(cursor)}` : "";
+      source = new EventSource(`/api/v1/events${after}`);
+      source.onopen = () => {
+        // What happened between a first page and the stream, or while nobody was reached.
+        if (!reached.get() || !cursor) stale.add("messages", "mailboxes", "accounts");
+        reached.set(true);
+      };
+      source.onerror = () => {
+        reached.set(false);
+        // EventSource comes again by itself, unless it was refused.
+        if (source?.readyState === EventSource.CLOSED && !ended) {
+          window.clearTimeout(retry);
+          retry = window.setTimeout(() => {
+            cursor = null; // a cursor too old is refused: from now on, with all asked anew
+            open();
+          }, 3_000);
+        }
+      };
+      for (const type of TYPES)
+        source.addEventListener(type, (message: MessageEvent<string>) => {
+          cursor = message.lastEventId;
+          take(queries, JSON.parse(message.data) as LogEvent, stale);
+        });
+    };
+    open();
+    return () => {
+      ended = true;
+      window.clearTimeout(retry);
+      stale.end();
+      source?.close();
+    };
+  }, [queries]);
+}
+
+interface Stale {
+  add: (...keys: string[]) => void;
+  end: () => void;
+}
+
+/** Ask anew for what changed, once for many changes. */
+function gathering(queries: QueryClient): Stale {
+  const waiting = new Set<string>();
+  let timer = 0;
+  return {
+    add: (...keys) => {
+      for (const key of keys) waiting.add(key);
+      timer ||= window.setTimeout(() => {
+        timer = 0;
+        for (const key of waiting) void queries.invalidateQueries({ queryKey: [key] });
+        waiting.clear();
+      }, GATHERED_MILLISECONDS);
+    },
+    end: () => window.clearTimeout(timer),
+  };
+}
+
+function take(queries: QueryClient, event: LogEvent, stale: Stale): void {
+  const [thing] = event.type.split(".");
+  switch (event.type) {
+    case "message.received":
+      received(queries, event.data as unknown as Received);
+      stale.add("mailboxes");
+      return;
+    case "message.updated":
+      updated(queries, event.data as unknown as Told);
+      stale.add("mailboxes");
+      return;
+    case "message.moved":
+      moved(queries, event.data as unknown as Told);
+      stale.add("mailboxes", "messages");
+      return;
+    case "message.deleted": {
+      const { id } = event.data as { id: string };
+      changeLists(queries, (message) => (message.id === id ? null : message));
+      stale.add("mailboxes");
+      return;
+    }
+    case "messages.added":
+      stale.add("messages", "mailboxes");
+      return;
+    case "account.progress":
+      progressed(queries, event.data as { id: string; done: number; total: number });
+      return;
+    default:
+      if (thing === "account") stale.add("accounts", "mailboxes");
+      else if (thing === "mailbox") stale.add("mailboxes");
+      else if (thing === "submission") stale.add("submissions");
+  }
+}
+
+const boxOf = (queries: QueryClient, id: string | null): Mailbox | undefined =>
+  queries.getQueryData(mailboxesQuery.queryKey)?.find((one) => one.id === id);
+
+function received(queries: QueryClient, told: Received): void {
+  const message: Message = {
+    ...told,
+    to: [],
+    sent_at: null,
+    size_bytes: 0,
+    has_html: false,
+    attachment_count: told.has_attachments ? 1 : 0,
+    pending: false,
+  };
+  insert(queries, message, boxOf(queries, told.mailbox_id));
+}
+
+function updated(queries: QueryClient, told: Told): void {
+  changeLists(queries, (message) =>
+    message.id === told.id
+      ? { ...message, keywords: told.keywords, labels: told.labels, unread: told.unread }
+      : message,
+  );
+}
+
+function moved(queries: QueryClient, told: Told): void {
+  const box = boxOf(queries, told.mailbox_id);
+  changeLists(queries, (message, scope) => {
+    if (message.id !== told.id) return message;
+    if (scope.kind === "mailbox" && scope.mailboxId !== told.mailbox_id) return null;
+    if (scope.kind === "inboxes" && box?.role !== "inbox") return null;
+    return { ...message, mailbox_id: told.mailbox_id, keywords: told.keywords, unread: told.unread };
+  });
+}
+
+function progressed(queries: QueryClient, told: { id: string; done: number; total: number }): void {
+  queries.setQueryData<Account[] | null>(accountsQuery.queryKey, (accounts) =>
+    accounts?.map((one) =>
+      one.id === told.id
+        ? {
+            ...one,
+            progress: {
+              mailbox: null,
+              ends_at: null,
+              ...one.progress,
+              done: told.done,
+              total: told.total,
+            },
+          }
+        : one,
+    ),
+  );
+}

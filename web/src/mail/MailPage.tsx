@@ -1,0 +1,341 @@
+/** The mail: mailboxes, a list, and what is read, side by side as far as there is room. */
+
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { DropdownMenu } from "radix-ui";
+import {
+  Archive,
+  ArrowLeft,
+  FolderInput,
+  Mail,
+  MailOpen,
+  Menu,
+  OctagonAlert,
+  PenLine,
+  RefreshCw,
+  Settings,
+  Trash2,
+  X,
+} from "lucide-react";
+import { useMemo, useState } from "react";
+
+import { api, type Account, type Mailbox, type Message, must } from "../api/client";
+import { ComposerDock } from "../compose/ComposerDock";
+import { compose } from "../compose/drafts";
+import { useLive } from "../live/live";
+import { SearchBox } from "../search/SearchBox";
+import { useSay } from "../strings/use";
+import { IconButton } from "../ui/Icon";
+import { KeyboardHelp } from "../ui/KeyboardHelp";
+import { useShortcuts } from "../ui/shortcuts";
+import { undoNewest } from "../ui/toasts";
+import { NARROW, useMedia } from "../ui/useMedia";
+import { useChange } from "./changes";
+import { MailboxTree } from "./MailboxTree";
+import { MessageList } from "./MessageList";
+import { inOrder, mailboxesQuery, ROLE_NAMES } from "./mailboxes";
+import { isFlagged, type List, messageQuery, messagesOf, type Scope } from "./messages";
+import { Reader } from "./Reader";
+import { useSelection } from "./selection";
+import { useRows } from "./useRows";
+
+interface Props {
+  accounts: readonly Account[];
+  scopeName: string;
+  query: string | undefined;
+  messageId: string | undefined;
+}
+
+export function MailPage({ accounts, scopeName, query, messageId }: Props) {
+  useLive();
+  const say = useSay();
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const change = useChange();
+  const narrow = useMedia(NARROW);
+  const selection = useSelection();
+  const [treeOpen, setTreeOpen] = useState(false);
+  const [help, setHelp] = useState(false);
+  const { data: mailboxes = [] } = useQuery(mailboxesQuery);
+
+  const mailbox = mailboxes.find((one) => one.id === scopeName);
+  const scope = useMemo<Scope>(
+    () =>
+      query
+        ? { kind: "search", query }
+        : scopeName === "inbox"
+          ? { kind: "inboxes" }
+          : { kind: "mailbox", mailboxId: scopeName },
+    [query, scopeName],
+  );
+  const list = useRows(scope);
+  const { rows } = list;
+  const own = useMemo(
+    () => new Set(accounts.map((one) => one.email.toLowerCase())),
+    [accounts],
+  );
+
+  const role = mailbox?.role ?? (scopeName === "inbox" ? "inbox" : undefined);
+  const named = role && ROLE_NAMES[role];
+  const name = query
+    ? say("search.results", { query })
+    : scopeName === "inbox"
+      ? say(accounts.length > 1 ? "box.allInboxes" : "box.inbox")
+      : named
+        ? say(named)
+        : (mailbox?.name ?? "");
+
+  const openAt = rows.findIndex((row) => messagesOf(row).some((one) => one.id === messageId));
+  const search = query ? { q: query } : {};
+  const go = (at: number) => {
+    const row = rows[Math.max(0, Math.min(rows.length - 1, at))];
+    if (row)
+      void navigate({
+        to: "/mail/$scope/$messageId",
+        params: { scope: scopeName, messageId: row.message.id },
+        search,
+      });
+  };
+  const back = () => void navigate({ to: "/mail/$scope", params: { scope: scopeName }, search });
+
+  /** What is chosen, or else what is open. */
+  const chosen = (): Message[] => {
+    if (selection.ids.size)
+      return rows.filter((row) => selection.ids.has(row.message.id)).flatMap(messagesOf);
+    const row = rows[openAt];
+    return row ? messagesOf(row) : [];
+  };
+  const act = (kind: "archive" | "delete" | "junk" | "notJunk") => {
+    const messages = chosen();
+    leave(messages);
+    change(messages, { kind });
+  };
+  const move = (to: Mailbox) => {
+    const messages = chosen();
+    leave(messages);
+    change(messages, { kind: "move", mailbox: to });
+  };
+  /** What goes away is left for the next in the list. */
+  const leave = (messages: readonly Message[]) => {
+    selection.clear();
+    if (!messageId || !messages.some((one) => one.id === messageId)) return;
+    const next = rows[openAt + 1] ?? rows[openAt - 1];
+    if (next && !narrow)
+      void navigate({
+        to: "/mail/$scope/$messageId",
+        params: { scope: scopeName, messageId: next.message.id },
+        search,
+      });
+    else back();
+  };
+  const mark = (marks: { seen?: boolean; flagged?: boolean }) =>
+    change(chosen(), { kind: "marks", ...marks });
+
+  const moveById = (ids: string[], to: Mailbox) => {
+    const wanted = new Set(ids);
+    const found = new Map<string, Message>();
+    for (const [, cached] of queries.getQueriesData<List>({ queryKey: ["messages"] }))
+      for (const page of cached?.pages ?? [])
+        for (const one of page.items) if (wanted.has(one.id)) found.set(one.id, one);
+    const messages = [...found.values()];
+    leave(messages);
+    change(messages, { kind: "move", mailbox: to });
+  };
+
+  const opened = messageId ? queries.getQueryData(messageQuery(messageId, false).queryKey) : undefined;
+  useShortcuts({
+    j: () => go(openAt + 1),
+    k: () => go(openAt < 0 ? 0 : openAt - 1),
+    o: () => go(openAt < 0 ? 0 : openAt),
+    u: back,
+    x: () => {
+      const row = rows[openAt];
+      if (row) selection.toggle(row, rows);
+    },
+    e: () => act("archive"),
+    "#": () => act("delete"),
+    Delete: () => act("delete"),
+    "!": () => act(role === "junk" ? "notJunk" : "junk"),
+    s: () => mark({ flagged: !chosen().some(isFlagged) }),
+    m: () => mark({ seen: chosen().some((one) => one.unread) }),
+    z: undoNewest,
+    c: () => compose({ kind: "new" }),
+    r: () => opened && compose({ kind: "reply", to: opened }),
+    a: () => opened && compose({ kind: "replyAll", to: opened }),
+    f: () => opened && compose({ kind: "forward", of: opened }),
+    "/": () => document.getElementById("search")?.focus(),
+    "g i": () => void navigate({ to: "/mail/$scope", params: { scope: "inbox" }, search: {} }),
+    "g t": () => {
+      const sent = mailboxes.find((one) => one.role === "sent");
+      if (sent) void navigate({ to: "/mail/$scope", params: { scope: sent.id }, search: {} });
+    },
+    "?": () => setHelp(true),
+    Escape: selection.clear,
+  });
+
+  const many = selection.ids.size;
+  const hasTarget = many > 0 || openAt >= 0;
+  const unread = chosen().some((one) => one.unread);
+  const accountsChosen = new Set(chosen().map((one) => one.account_id));
+  const targets =
+    accountsChosen.size === 1
+      ? inOrder(mailboxes.filter((one) => accountsChosen.has(one.account_id) && one.selectable))
+      : [];
+  const reading = messageId !== undefined;
+
+  return (
+    <div className="mail" data-reading={reading || undefined} data-tree={treeOpen || undefined}>
+      <a className="skip" href="#messages">
+        {say("app.skip")}
+      </a>
+      <header className="top">
+        <IconButton
+          icon={Menu}
+          label={say("app.menu")}
+          aria-expanded={treeOpen}
+          onClick={() => setTreeOpen(!treeOpen)}
+        />
+        <strong className="top-name">{say("app.name")}</strong>
+        <SearchBox query={query ?? ""} scopeName={scopeName} />
+        <IconButton
+          icon={Settings}
+          label={say("settings.title")}
+          onClick={() => void navigate({ to: "/settings" })}
+        />
+      </header>
+      <aside className="side">
+        <button type="button" className="button first compose" onClick={() => compose({ kind: "new" })}>
+          <PenLine size={17} aria-hidden /> {say("compose.new")}
+        </button>
+        <MailboxTree
+          accounts={accounts}
+          current={query ? "" : scopeName}
+          onMove={moveById}
+          onChosen={() => {
+            setTreeOpen(false);
+            selection.clear();
+          }}
+        />
+      </aside>
+      <main className="middle" id="messages">
+        <div className="tools" role="toolbar" aria-label={name}>
+          {many > 0 ? (
+            <>
+              <IconButton icon={X} label={say("list.clear")} shortcut="Esc" onClick={selection.clear} />
+              <span>{say("list.selected", { count: many })}</span>
+            </>
+          ) : (
+            <>
+              <h1 className="tools-name">
+                <bdi>{name}</bdi>
+              </h1>
+              <IconButton
+                icon={RefreshCw}
+                label={say("list.refresh")}
+                onClick={() => {
+                  list.again();
+                  void checkAll(accounts);
+                }}
+              />
+            </>
+          )}
+          <span className="tools-space" />
+          <IconButton
+            icon={Archive}
+            label={say("act.archive")}
+            shortcut="e"
+            disabled={!hasTarget}
+            onClick={() => act("archive")}
+          />
+          <IconButton
+            icon={Trash2}
+            label={say("act.delete")}
+            shortcut="#"
+            disabled={!hasTarget}
+            onClick={() => act("delete")}
+          />
+          <IconButton
+            icon={OctagonAlert}
+            label={say(role === "junk" ? "act.notJunk" : "act.junk")}
+            shortcut="!"
+            disabled={!hasTarget}
+            onClick={() => act(role === "junk" ? "notJunk" : "junk")}
+          />
+          <IconButton
+            icon={unread ? MailOpen : Mail}
+            label={say(unread ? "act.read" : "act.unread")}
+            shortcut="m"
+            disabled={!hasTarget}
+            onClick={() => mark({ seen: unread })}
+          />
+          <DropdownMenu.Root modal={false}>
+            <DropdownMenu.Trigger asChild>
+              <IconButton icon={FolderInput} label={say("act.move")} disabled={!targets.length} />
+            </DropdownMenu.Trigger>
+            <DropdownMenu.Content className="menu" align="end">
+              {targets.map((one) => {
+                const known = one.role && ROLE_NAMES[one.role];
+                return (
+                  <DropdownMenu.Item key={one.id} onSelect={() => move(one)}>
+                    {known ? say(known) : one.path}
+                  </DropdownMenu.Item>
+                );
+              })}
+            </DropdownMenu.Content>
+          </DropdownMenu.Root>
+        </div>
+        <States accounts={accounts} />
+        <MessageList
+          list={list}
+          name={name}
+          scopeName={scopeName}
+          query={query}
+          toPeople={role === "sent" || role === "drafts"}
+          empty={say(
+            query ? "list.empty.search" : role === "inbox" ? "list.empty.inbox" : "list.empty.other",
+          )}
+          openId={messageId}
+          selection={selection}
+        />
+      </main>
+      <section className="reading" aria-label={say("read.frame", { sender: "" })} hidden={narrow && !reading}>
+        {reading ? (
+          <>
+            <IconButton icon={ArrowLeft} label={say("read.back")} shortcut="u" onClick={back} />
+            <Reader key={messageId} messageId={messageId} own={own} />
+          </>
+        ) : (
+          <div className="empty soft">{say("read.none")}</div>
+        )}
+      </section>
+      <ComposerDock accounts={accounts} />
+      <KeyboardHelp open={help} onClose={() => setHelp(false)} />
+    </div>
+  );
+}
+
+async function checkAll(accounts: readonly Account[]): Promise<void> {
+  for (const account of accounts)
+    await must(
+      api.POST("/api/v1/accounts/{account_id}:check", {
+        params: { path: { account_id: account.id } },
+      }),
+    );
+}
+
+/** What is wrong with an account, in its server's words. */
+function States({ accounts }: { accounts: readonly Account[] }) {
+  const say = useSay();
+  const ill = accounts.filter((one) => ["auth_failed", "unreachable", "degraded"].includes(one.state));
+  return ill.map((one) => (
+    <p className="note bad" key={one.id} role="alert">
+      <span>
+        <strong>{one.name || one.email}</strong>: {say(`state.${one.state}`)}.{" "}
+        {one.server_said && say("state.said", { words: one.server_said })}
+      </span>
+      <a className="button" href="/settings">
+        {say("state.fix")}
+      </a>
+    </p>
+  ));
+}

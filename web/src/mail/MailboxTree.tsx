@@ -1,0 +1,164 @@
+/** All mailboxes of all accounts, with what is unread in them. */
+
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import {
+  Archive,
+  File,
+  Folder,
+  Inbox,
+  Layers,
+  type LucideIcon,
+  Mails,
+  OctagonAlert,
+  Send,
+  Star,
+  Trash2,
+} from "lucide-react";
+import { type DragEvent, useState } from "react";
+import { FormattedNumber } from "react-intl";
+
+import type { Account, Mailbox, MailboxRole } from "../api/client";
+import { useSay } from "../strings/use";
+import { DRAGGED } from "./MessageRow";
+import { depth, inOrder, mailboxesQuery, ROLE_NAMES } from "./mailboxes";
+
+const PICTURES: Partial<Record<MailboxRole, LucideIcon>> = {
+  inbox: Inbox,
+  drafts: File,
+  sent: Send,
+  archive: Archive,
+  all: Layers,
+  junk: OctagonAlert,
+  trash: Trash2,
+  flagged: Star,
+};
+
+interface Props {
+  accounts: readonly Account[];
+  current: string;
+  onMove: (ids: string[], mailbox: Mailbox) => void;
+  onChosen: () => void;
+}
+
+export function MailboxTree({ accounts, current, onMove, onChosen }: Props) {
+  const say = useSay();
+  const { data: mailboxes = [] } = useQuery(mailboxesQuery);
+  const unread = mailboxes.reduce((sum, one) => sum + (one.role === "inbox" ? one.unread_count : 0), 0);
+  return (
+    <nav className="tree" aria-label={say("app.menu")}>
+      {accounts.length > 1 && (
+        <ul>
+          <Entry
+            scope="inbox"
+            picture={Mails}
+            name={say("box.allInboxes")}
+            unread={unread}
+            current={current === "inbox"}
+            onChosen={onChosen}
+          />
+        </ul>
+      )}
+      {accounts.map((account) => (
+        <section key={account.id} aria-label={account.name || account.email}>
+          <h2 className="tree-account">
+            <bdi>{account.name || account.email}</bdi>
+            {account.state !== "live" && account.state !== "syncing" && (
+              <span className="tree-state" title={account.server_said ?? undefined}>
+                {say(`state.${account.state}`)}
+              </span>
+            )}
+          </h2>
+          {account.progress && account.progress.done < account.progress.total && (
+            <p className="tree-progress small soft">
+              <progress
+                className="bar"
+                max={account.progress.total}
+                value={account.progress.done}
+                aria-label={say("state.syncing")}
+              />
+              {say("connect.progress", {
+                done: account.progress.done,
+                total: account.progress.total,
+              })}
+            </p>
+          )}
+          <ul>
+            {inOrder(mailboxes.filter((one) => one.account_id === account.id)).map((mailbox) => {
+              const named = mailbox.role && ROLE_NAMES[mailbox.role];
+              const isOnlyInbox = accounts.length === 1 && mailbox.role === "inbox";
+              return mailbox.selectable ? (
+                <Entry
+                  key={mailbox.id}
+                  scope={isOnlyInbox ? "inbox" : mailbox.id}
+                  picture={(mailbox.role && PICTURES[mailbox.role]) || Folder}
+                  name={named ? say(named) : mailbox.name}
+                  unread={mailbox.unread_count}
+                  deep={depth(mailbox)}
+                  current={current === mailbox.id || (isOnlyInbox && current === "inbox")}
+                  onDrop={(ids) => onMove(ids, mailbox)}
+                  onChosen={onChosen}
+                />
+              ) : (
+                <li key={mailbox.id} className="tree-name soft" data-deep={depth(mailbox)}>
+                  {mailbox.name}
+                </li>
+              );
+            })}
+          </ul>
+        </section>
+      ))}
+    </nav>
+  );
+}
+
+interface EntryProps {
+  scope: string;
+  picture: LucideIcon;
+  name: string;
+  unread: number;
+  deep?: number;
+  current: boolean;
+  onDrop?: (ids: string[]) => void;
+  onChosen: () => void;
+}
+
+function Entry({ scope, picture: Picture, name, unread, deep = 0, current, onDrop, onChosen }: EntryProps) {
+  const say = useSay();
+  const [over, setOver] = useState(false);
+  const isOurs = (event: DragEvent) => onDrop && event.dataTransfer.types.includes(DRAGGED);
+  return (
+    <li>
+      <Link
+        to="/mail/$scope"
+        params={{ scope }}
+        search={{}}
+        className="tree-entry"
+        aria-current={current ? "page" : undefined}
+        data-over={over || undefined}
+        style={{ paddingInlineStart: `${0.75 + Math.min(deep, 6) * 0.9}rem` }}
+        onClick={onChosen}
+        onDragOver={(event) => {
+          if (!isOurs(event)) return;
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          setOver(false);
+          if (!isOurs(event)) return;
+          event.preventDefault();
+          onDrop?.(JSON.parse(event.dataTransfer.getData(DRAGGED)) as string[]);
+        }}
+      >
+        <Picture size={17} aria-hidden />
+        <bdi className="tree-label">{name}</bdi>
+        {unread > 0 && (
+          <span className="tree-unread" aria-label={say("box.unread", { count: unread })}>
+            <FormattedNumber value={unread} />
+          </span>
+        )}
+      </Link>
+    </li>
+  );
+}

@@ -1,0 +1,98 @@
+/** A conversation, oldest first; what was not yet read stands open. */
+
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+
+import type { Message } from "../api/client";
+import { useSay } from "../strings/use";
+import { useChange } from "./changes";
+import { MessageView } from "./MessageView";
+import { messageQuery, threadQuery } from "./messages";
+import { nameOf } from "./people";
+import { When } from "./When";
+
+export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet<string> }) {
+  const say = useSay();
+  const opened = useQuery(messageQuery(messageId, false));
+  const threadId = opened.data?.thread_id;
+  const thread = useQuery({ ...threadQuery(threadId ?? ""), enabled: Boolean(threadId) });
+  const messages = useMemo<Message[]>(() => {
+    const found = thread.data?.length ? thread.data : opened.data ? [opened.data] : [];
+    // One message in several mailboxes is read once.
+    const once = new Map(found.map((one) => [one.id, one]));
+    return [...once.values()].sort((a, b) => a.received_at.localeCompare(b.received_at));
+  }, [thread.data, opened.data]);
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
+  const top = useRef<HTMLHeadingElement>(null);
+  const change = useChange();
+
+  // What was not yet read when the conversation was opened stands open, also once it is read.
+  const settled = !opened.isPending && (!threadId || !thread.isPending);
+  const [wereUnread, setWereUnread] = useState<Message[] | null>(null);
+  if (settled && wereUnread === null) setWereUnread(messages.filter((one) => one.unread));
+  useEffect(() => {
+    if (wereUnread?.length) change(wereUnread, { kind: "marks", seen: true });
+  }, [wereUnread, change]);
+
+  useEffect(() => {
+    top.current?.focus({ preventScroll: true });
+  }, [messageId]);
+
+  if (opened.error)
+    return (
+      <div className="empty" role="alert">
+        <p>{say("app.failed", { detail: opened.error.message })}</p>
+        <button type="button" className="button" onClick={() => void opened.refetch()}>
+          {say("app.retry")}
+        </button>
+      </div>
+    );
+  if (!opened.data) return <ReaderGhost />;
+
+  const lastId = messages.at(-1)?.id;
+  const isOpen = (one: Message) =>
+    one.id === messageId ||
+    one.id === lastId ||
+    unfolded.has(one.id) ||
+    wereUnread?.some((other) => other.id === one.id);
+
+  return (
+    <article className="reader" aria-labelledby="subject">
+      <h1 id="subject" className="reader-subject" tabIndex={-1} ref={top}>
+        <bdi>{opened.data.subject || say("list.noSubject")}</bdi>
+      </h1>
+      {messages.map((one) =>
+        isOpen(one) ? (
+          <MessageView key={one.id} message={one} own={own} />
+        ) : (
+          <button
+            type="button"
+            key={one.id}
+            className="folded"
+            aria-expanded="false"
+            onClick={() => setUnfolded((known) => new Set([...known, one.id]))}
+          >
+            <strong>
+              <bdi>{nameOf(one.from) ?? say("list.nobody")}</bdi>
+            </strong>
+            <span className="folded-preview">
+              <bdi>{one.preview}</bdi>
+            </span>
+            <When at={one.received_at} />
+          </button>
+        ),
+      )}
+    </article>
+  );
+}
+
+function ReaderGhost() {
+  const say = useSay();
+  return (
+    <div className="reader" role="status" aria-label={say("read.loading")}>
+      <div className="ghost ghost-title" />
+      <div className="ghost ghost-line" />
+      <div className="ghost ghost-body" />
+    </div>
+  );
+}

@@ -1,0 +1,213 @@
+/** What people do with messages: shown at once, carried out by the server, and undone on request. */
+
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useCallback } from "react";
+
+import { api, type Job, type Mailbox, type Message, type MessageChanges, must } from "../api/client";
+import { type Say, useSay } from "../strings/use";
+import { toast } from "../ui/toasts";
+import { mailboxesQuery, withRole } from "./mailboxes";
+import { changeLists, insert, marked } from "./messages";
+
+type Done =
+  | { kind: "marks"; seen?: boolean; flagged?: boolean }
+  | { kind: "archive" | "delete" | "junk" | "notJunk" }
+  | { kind: "move"; mailbox: Mailbox };
+
+const AT_ONCE = 1_000; // messages of one request, as the API allows
+
+/** Carry out what was chosen, for these messages. */
+export function useChange(): (messages: readonly Message[], done: Done) => void {
+  const queries = useQueryClient();
+  const say = useSay();
+  return useCallback(
+    (messages, done) => {
+      if (messages.length) void carryOut(queries, say, messages, done);
+    },
+    [queries, say],
+  );
+}
+
+async function carryOut(
+  queries: QueryClient,
+  say: Say,
+  messages: readonly Message[],
+  done: Done,
+): Promise<void> {
+  const mailboxes = queries.getQueryData(mailboxesQuery.queryKey) ?? [];
+  const plans = planned(messages, done, mailboxes);
+  if (plans === null) {
+    toast(say(done.kind === "junk" ? "done.noJunk" : "done.noArchive"));
+    return;
+  }
+  const jobs: Job[] = [];
+  try {
+    for (const plan of plans) {
+      show(queries, plan, mailboxes);
+      for (let at = 0; at < plan.messages.length; at += AT_ONCE) {
+        const answer = await must(
+          api.POST("/api/v1/messages:batch", {
+            body: {
+              message_ids: plan.messages.slice(at, at + AT_ONCE).map((one) => one.id),
+              change: plan.change,
+            },
+          }),
+        );
+        jobs.push(...answer.jobs);
+      }
+    }
+  } catch (error) {
+    takeBack(queries);
+    toast(say("done.failed", { detail: error instanceof Error ? error.message : String(error) }));
+    return;
+  }
+  const text = said(say, done, messages.length);
+  if (text)
+    toast(text, {
+      label: say("app.undo"),
+      run: () => void undo(queries, say, jobs, messages, mailboxes),
+    });
+}
+
+interface Plan {
+  messages: Message[];
+  change: MessageChanges;
+  to: Mailbox | null; // where they are shown from now on
+}
+
+function planned(
+  messages: readonly Message[],
+  done: Done,
+  mailboxes: readonly Mailbox[],
+): Plan[] | null {
+  if (done.kind === "marks") {
+    const { seen, flagged } = done;
+    return [{ messages: [...messages], change: { keywords: { seen, flagged } }, to: null }];
+  }
+  const byAccount = Map.groupBy(messages, (one) => one.account_id);
+  const plans: Plan[] = [];
+  for (const [account, theirs] of byAccount) {
+    if (done.kind === "delete") {
+      const trash = withRole(mailboxes, account, "trash") ?? null;
+      plans.push({ messages: theirs, change: { delete: true }, to: trash });
+      continue;
+    }
+    const to = target(done, account, mailboxes);
+    if (!to) return null;
+    const keywords = done.kind === "junk" || done.kind === "notJunk" ? { junk: done.kind === "junk" } : undefined;
+    plans.push({ messages: theirs, change: { mailbox_id: to.id, keywords }, to });
+  }
+  return plans;
+}
+
+function target(
+  done: Exclude<Done, { kind: "marks" }>,
+  account: string,
+  mailboxes: readonly Mailbox[],
+): Mailbox | undefined {
+  switch (done.kind) {
+    case "move":
+      return done.mailbox.account_id === account ? done.mailbox : undefined;
+    case "archive":
+      return withRole(mailboxes, account, "archive") ?? withRole(mailboxes, account, "all");
+    case "junk":
+      return withRole(mailboxes, account, "junk");
+    default:
+      return withRole(mailboxes, account, "inbox");
+  }
+}
+
+/** Lists and numbers as they will be. */
+function show(queries: QueryClient, plan: Plan, mailboxes: readonly Mailbox[]): void {
+  const ids = new Set(plan.messages.map((one) => one.id));
+  const keywords = plan.change.keywords;
+  changeLists(queries, (message, scope) => {
+    if (!ids.has(message.id)) return message;
+    const now = keywords ? marked(message, keywords) : message;
+    if (!plan.to && !plan.change.delete) return now;
+    if (scope.kind === "search") return { ...now, mailbox_id: plan.to?.id ?? now.mailbox_id };
+    const stays = scope.kind === "mailbox" && scope.mailboxId === plan.to?.id;
+    return stays ? now : null;
+  });
+  count(queries, plan, mailboxes);
+}
+
+function count(queries: QueryClient, plan: Plan, mailboxes: readonly Mailbox[]): void {
+  const total = new Map<string, number>();
+  const unread = new Map<string, number>();
+  const add = (to: Map<string, number>, id: string | null | undefined, by: number) => {
+    if (id) to.set(id, (to.get(id) ?? 0) + by);
+  };
+  for (const message of plan.messages) {
+    const seen = plan.change.keywords?.seen;
+    const after = typeof seen === "boolean" ? !seen : message.unread;
+    const goes = plan.to !== null && plan.to.id !== message.mailbox_id;
+    add(unread, message.mailbox_id, message.unread ? -1 : 0);
+    add(unread, goes ? plan.to?.id : message.mailbox_id, after ? 1 : 0);
+    if (goes) {
+      add(total, message.mailbox_id, -1);
+      add(total, plan.to?.id, 1);
+    }
+  }
+  queries.setQueryData(
+    mailboxesQuery.queryKey,
+    mailboxes.map((one) =>
+      total.has(one.id) || unread.has(one.id)
+        ? {
+            ...one,
+            message_count: Math.max(0, one.message_count + (total.get(one.id) ?? 0)),
+            unread_count: Math.max(0, one.unread_count + (unread.get(one.id) ?? 0)),
+          }
+        : one,
+    ),
+  );
+}
+
+async function undo(
+  queries: QueryClient,
+  say: Say,
+  jobs: readonly Job[],
+  messages: readonly Message[],
+  mailboxes: readonly Mailbox[],
+): Promise<void> {
+  try {
+    const ids = new Map(messages.map((one) => [one.id, one]));
+    changeLists(queries, (message) => ids.get(message.id) ?? message);
+    for (const message of messages)
+      insert(queries, message, mailboxes.find((one) => one.id === message.mailbox_id));
+    for (const job of jobs)
+      await must(
+        api.POST("/api/v1/jobs/{job_id}:undo", {
+          params: { path: { job_id: job.id }, header: { Prefer: "wait=5" } },
+        }),
+      );
+    toast(say("app.undone"));
+  } catch (error) {
+    toast(say("done.failed", { detail: error instanceof Error ? error.message : String(error) }));
+  }
+  takeBack(queries);
+}
+
+/** What is shown is what the server says. */
+function takeBack(queries: QueryClient): void {
+  void queries.invalidateQueries({ queryKey: ["messages"] });
+  void queries.invalidateQueries({ queryKey: ["thread"] });
+  void queries.invalidateQueries({ queryKey: ["mailboxes"] });
+}
+
+function said(say: Say, done: Done, count: number): string | null {
+  switch (done.kind) {
+    case "marks":
+      return null;
+    case "archive":
+      return say("done.archived", { count });
+    case "delete":
+      return say("done.deleted", { count });
+    case "junk":
+      return say("done.junked", { count });
+    case "notJunk":
+      return say("done.moved", { count, name: say("box.inbox") });
+    case "move":
+      return say("done.moved", { count, name: done.mailbox.name });
+  }
+}

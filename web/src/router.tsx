@@ -1,0 +1,159 @@
+/** Addresses of the webmail. */
+
+import { useQuery } from "@tanstack/react-query";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Navigate,
+  Outlet,
+} from "@tanstack/react-router";
+import type { ReactNode } from "react";
+
+import { ConnectPage } from "./accounts/ConnectPage";
+import type { Account } from "./api/client";
+import { MailPage } from "./mail/MailPage";
+import { accountsQuery } from "./session/session";
+import { SignInPage } from "./session/SignInPage";
+import { useSay } from "./strings/use";
+import { Toasts } from "./ui/toasts";
+
+/** For who is signed in; who is not, signs in first. */
+function WithAccounts({ children }: { children: (accounts: Account[]) => ReactNode }) {
+  const say = useSay();
+  const { data, error, refetch } = useQuery(accountsQuery);
+  if (error)
+    return (
+      <main className="page">
+        <p className="note bad" role="alert">
+          {say("app.failed", { detail: error.message })}
+          <button type="button" className="button" onClick={() => void refetch()}>
+            {say("app.retry")}
+          </button>
+        </p>
+      </main>
+    );
+  if (data === undefined) return <main aria-busy="true" />;
+  if (data === null) return <Navigate to="/sign-in" />;
+  return children(data);
+}
+
+function Broken({ error }: { error: unknown }) {
+  const say = useSay();
+  return (
+    <main className="page">
+      <p className="note bad" role="alert">
+        {say("app.failed", { detail: error instanceof Error ? error.message : String(error) })}
+        <button type="button" className="button" onClick={() => window.location.reload()}>
+          {say("app.retry")}
+        </button>
+      </p>
+    </main>
+  );
+}
+
+function NotFound() {
+  const say = useSay();
+  return (
+    <main className="page">
+      <h1>{say("app.notFound")}</h1>
+      <a className="button" href="/">
+        {say("app.home")}
+      </a>
+    </main>
+  );
+}
+
+const root = createRootRoute({
+  component: () => (
+    <>
+      <Outlet />
+      <Toasts />
+    </>
+  ),
+  notFoundComponent: NotFound,
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: () => <Navigate to="/mail/$scope" params={{ scope: "inbox" }} search={{}} />,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  component: () => <SignInPage isNew={false} />,
+});
+
+const signUp = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-up",
+  component: () => <SignInPage isNew />,
+});
+
+const connect = createRoute({
+  getParentRoute: () => root,
+  path: "/connect",
+  component: () => <WithAccounts>{() => <ConnectPage />}</WithAccounts>,
+});
+
+const SettingsPage = lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage");
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: () => <WithAccounts>{(accounts) => <SettingsPage accounts={accounts} />}</WithAccounts>,
+});
+
+const asked = (search: Record<string, unknown>): { q?: string } =>
+  typeof search.q === "string" && search.q ? { q: search.q } : {};
+
+const mail = createRoute({
+  getParentRoute: () => root,
+  path: "/mail/$scope",
+  validateSearch: asked,
+  component: function Mail() {
+    const { scope } = mail.useParams();
+    const { q } = mail.useSearch();
+    return <Mailing scope={scope} query={q} messageId={undefined} />;
+  },
+});
+
+const message = createRoute({
+  getParentRoute: () => root,
+  path: "/mail/$scope/$messageId",
+  validateSearch: asked,
+  component: function OpenMail() {
+    const { scope, messageId } = message.useParams();
+    const { q } = message.useSearch();
+    return <Mailing scope={scope} query={q} messageId={messageId} />;
+  },
+});
+
+function Mailing(props: { scope: string; query: string | undefined; messageId: string | undefined }) {
+  return (
+    <WithAccounts>
+      {(accounts) =>
+        accounts.length ? (
+          <MailPage accounts={accounts} scopeName={props.scope} query={props.query} messageId={props.messageId} />
+        ) : (
+          <Navigate to="/connect" />
+        )
+      }
+    </WithAccounts>
+  );
+}
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, signIn, signUp, connect, settings, mail, message]),
+  defaultPreload: false,
+  defaultErrorComponent: Broken,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
