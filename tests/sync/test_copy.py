@@ -7,7 +7,13 @@ import pytest
 
 from services.sync.store import leases
 from services.sync.store.leases import Lease, LeaseLost
-from shared.contracts.account import AccountRemoved, AccountRetold, RemoveSync, RetellAccount
+from shared.contracts.account import (
+    AccountProgressed,
+    AccountRemoved,
+    AccountRetold,
+    RemoveSync,
+    RetellAccount,
+)
 from shared.contracts.mail import MessagesFilled, MessagesRetold, MessagesSynced
 from tests.servers.dovecot import Dovecot
 from tests.stories.stack import until
@@ -380,3 +386,19 @@ async def test_a_takeover_waits_for_a_write_that_is_under_way(sync: Sync) -> Non
             with pytest.raises(asyncpg.LockNotAvailableError):
                 await leases.release(other, lease)
             await other.execute("RESET lock_timeout")
+
+
+async def test_a_first_copy_ends_with_all_of_it_told(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "INBOX", some_messages(3))
+    dovecot.append(user, "Archive", some_messages(4))
+    async with sync.running():
+        await sync.connect(user, dovecot)
+        await sync.until_state("live")
+
+        async def told() -> bool:
+            progress = [one for one in sync.listener.told if isinstance(one, AccountProgressed)]
+            return bool(progress) and (progress[-1].done, progress[-1].total) == (7, 7)
+
+        await until("all is told to be here", told)

@@ -19,14 +19,12 @@ import structlog
 from services.sync.actions.look_at_mailbox import Looked, look_at_mailbox, status_line
 from services.sync.actions.note_copied import note_copied
 from services.sync.actions.note_doing import note_doing
-from services.sync.actions.note_progress import note_progress
 from services.sync.actions.prove_mailbox import prove_mailbox
 from services.sync.actions.pull_batch import Pulled
 from services.sync.actions.refresh_mailboxes import Surveyed, refresh_mailboxes
 from services.sync.actions.settle_lost import settle_lost
 from services.sync.called import Call
 from services.sync.domain.mailbox_order import reading_order
-from services.sync.domain.pace import Pace
 from services.sync.domain.reason import Reason
 from services.sync.domain.reunion import PATIENCE
 from services.sync.domain.survey import SurveyOutdated
@@ -44,6 +42,7 @@ from services.sync.store.mailboxes import Mailbox
 from services.sync.workers.carrying import Carrier
 from services.sync.workers.copying import Copier
 from services.sync.workers.meter import Meter
+from services.sync.workers.progress import Progress
 from services.sync.world import World
 from shared.contracts.account import AccountState
 from shared.contracts.mail import MailboxRole
@@ -52,7 +51,6 @@ log = structlog.get_logger()
 
 _INBOX_SECONDS = 10.0  # during a first copy, new mail waits no longer than this
 _NOTIFIED_POLLS = 3
-_PROGRESS_SECONDS = 1.0
 _MOVE_SECONDS = 0.25
 _NEAR_SECONDS = 0.01
 #: Lists made while names change lack a mailbox; what was in it is not given up after one of them.
@@ -93,8 +91,7 @@ class Rounds:
         self._surveyed: Mapping[MailboxName, StatusOf] = {}
         self._outdated = 0
         self._rests: dict[UUID, str | None] = {}  # mailboxes put off, and their counters then
-        self._pace: Pace | None = None
-        self._progress_told = 0.0
+        self._progress = Progress(lease, world)
 
     async def run(self, well: Callable[[], Awaitable[None]]) -> None:
         """For ever; `well` is called after each round that went through."""
@@ -265,10 +262,9 @@ class Rounds:
         else:
             await self._note(Doing(state=AccountState.SYNCING))
             async with self._world.first_copies:
-                await self._measure(order, surveyed)
+                await self._progress.begin(order, surveyed.counters)
                 trouble = await self._look_at_all(due, surveyed, to_prove)
-            await self._progress(None, now=True)
-            self._pace = None
+            await self._progress.end()
             if not self._rests:
                 self._wake.set()  # what is whole now can be proven
         # Where a mailbox could not be read, a lost message may be in it: wait longer.
@@ -385,9 +381,7 @@ class Rounds:
         """After each batch: say how far we are, and glance at INBOX when that was long ago."""
         self._meter.count(bytes=pulled.bytes, commands=pulled.commands)
         await self._meter.write()
-        if self._pace is not None:
-            self._pace.came(pulled.messages, time.monotonic())
-            await self._progress(mailbox.path)
+        await self._progress.came(pulled.messages, mailbox.path)
         if free is not None and self._carry_is_due() and not self._carries:
             await self._carry()
             await self._select(free, mailbox)
@@ -425,30 +419,6 @@ class Rounds:
     async def _note(self, doing: Doing) -> None:
         if await note_doing(self._lease, doing, self._world.pool):
             self._world.relay.wake()
-
-    async def _measure(self, order: list[Mailbox], surveyed: Surveyed) -> None:
-        """How much a first copy has to bring, and how much of it is here."""
-        counts = [surveyed.counters.get(one.raw_name) for one in order]
-        total = sum(one.messages or 0 for one in counts if one is not None)
-        async with self._world.pool.acquire() as connection:
-            done = await mailboxes.kept(connection, self._lease.account_id)
-        self._pace = Pace(done=done, total=total, began=time.monotonic())
-
-    async def _progress(self, mailbox: str | None, *, now: bool = False) -> None:
-        at = time.monotonic()
-        if self._pace is None or not (now or at - self._progress_told > _PROGRESS_SECONDS):
-            return
-        self._progress_told = at
-        left = self._pace.seconds_left(at)
-        await note_progress(
-            self._lease,
-            self._pace.done,
-            max(self._pace.total, self._pace.done),
-            mailbox,
-            None if left is None else datetime.now(UTC) + timedelta(seconds=left),
-            self._world.pool,
-        )
-        self._world.relay.wake()
 
 
 def _shrank(mailbox: Mailbox, counters: StatusOf | None) -> bool:
