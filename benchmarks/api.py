@@ -26,10 +26,12 @@ from benchmarks.api_bench.ground import (
     sync_that_answers,
 )
 from benchmarks.api_bench.load import Load, load
+from benchmarks.api_bench.sse import measure_streams
 from benchmarks.machine import Processor, hardware
 from benchmarks.say import say, title
 
 MESSAGES = 10_000
+STREAMS = (1_000, 10_000)
 FLOOR_BARE, FLOOR_EQUAL = 1.2, 2.5
 
 
@@ -102,7 +104,25 @@ async def opening(run: Run) -> None:
     }
 
 
-PARTS: dict[str, Callable[[Run], Awaitable[None]]] = {"list": lists, "open": opening}
+async def streams(run: Run) -> None:
+    """Event streams, 100 of each tenant: what they cost, and when an event is with all of them."""
+    for count in STREAMS:
+        async with gateway(run.bench) as server:
+            crowd = await measure_streams(server, count)
+            crowd.show()
+    run.figures |= {
+        "sse_clients": crowd.clients,
+        "sse_kilobytes_per_client": round(crowd.kilobytes_each, 1),
+        "sse_fanout_p50_milliseconds": round(crowd.p50_milliseconds, 1),
+        "sse_fanout_p99_milliseconds": round(crowd.p99_milliseconds, 1),
+    }
+
+
+PARTS: dict[str, Callable[[Run], Awaitable[None]]] = {
+    "list": lists,
+    "open": opening,
+    "sse": streams,
+}
 
 
 async def main(arguments: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from services.api.settings import Settings
 from services.api.store import webhooks
 from services.api.subscribers import SERVICE, ears
 from services.api.workers.chores import work
+from services.api.workers.following import watch_logs
 from services.api.workers.webhooks import tell_webhooks
 from services.api.world import World
 from shared.bus import Relay, Values, open_bus
@@ -84,7 +85,9 @@ async def main(stop: asyncio.Event) -> None:
             log.info("serving", host=settings.host, port=port)
             try:
                 # A worker that fails ends the process; its supervisor starts it anew.
-                await until_one_ends(stop.wait(), work(world), tell_webhooks(world))
+                await until_one_ends(
+                    stop.wait(), work(world), tell_webhooks(world), watch_logs(world)
+                )
             finally:
                 # Streams are told to end first, so that nothing has to be cut off.
                 world.closing.set()

@@ -1,9 +1,11 @@
 """What the parts of the api are given to work with."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from services.api.actions.connecting import Seals
@@ -16,6 +18,10 @@ from shared.bus import Bucket, Bus, Relay
 from shared.contracts.hints import LogGrew
 from shared.db import Pool
 
+T = TypeVar("T")
+
+_MOST_SAID = 10_000
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -26,12 +32,16 @@ class Growth:
 
     def __init__(self) -> None:
         self._waiting: dict[UUID, set[asyncio.Event]] = {}
+        self._times: dict[UUID, int] = {}
+        self._said: dict[tuple[UUID, ...], float] = {}
         self.anything = asyncio.Event()  # some log grew; for the one who looks at all of them
 
     def grew(self, tenant_id: UUID) -> None:
         self.anything.set()
-        for waiting in self._waiting.get(tenant_id, ()):
-            waiting.set()
+        if tenant_id in self._waiting:
+            self._times[tenant_id] += 1
+            for waiting in self._waiting[tenant_id]:
+                waiting.set()
 
     def wake_all(self) -> None:
         for tenant_id in self._waiting:
@@ -41,7 +51,27 @@ class Growth:
         """An event that is set whenever the log grows; clear it before reading."""
         event = asyncio.Event()
         self._waiting.setdefault(tenant_id, set()).add(event)
+        self._times.setdefault(tenant_id, 0)
         return event
+
+    def times(self, tenant_id: UUID) -> int:
+        """How often the log of a tenant grew while somebody followed it."""
+        return self._times.get(tenant_id, 0)
+
+    def is_news(self, accounts: tuple[UUID, ...], seconds: float) -> bool:
+        """Whether nobody has said within so many seconds that these accounts are watched."""
+        now = time.monotonic()
+        if accounts in self._said and now - self._said[accounts] < seconds:
+            return False
+        if len(self._said) >= _MOST_SAID:
+            self._said.clear()
+        self._said[accounts] = now
+        return True
+
+    @property
+    def followed(self) -> list[UUID]:
+        """The tenants whose logs somebody follows."""
+        return list(self._waiting)
 
     def followers(self, tenant_id: UUID) -> int:
         return len(self._waiting.get(tenant_id, ()))
@@ -51,6 +81,28 @@ class Growth:
         waiting.discard(event)
         if not waiting:
             del self._waiting[tenant_id]
+            del self._times[tenant_id]
+
+
+class Sharing:
+    """What several ask for in the same moment is found out once."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def once(self, key: Hashable, find: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer to this question; of one that somebody has just asked, theirs."""
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = asyncio.create_task(find())
+            self._asked[key] = asked
+            asked.add_done_callback(lambda done: self._answered(key, done))
+        return await asyncio.shield(asked)  # who goes away leaves it to the others
+
+    def _answered(self, key: Hashable, done: "asyncio.Task[Any]") -> None:
+        del self._asked[key]
+        if not done.cancelled():
+            done.exception()  # looked at, also where everybody has gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +121,7 @@ class World:
     manner: Manner
     clock: Callable[[], datetime] = utc_now
     growth: Growth = field(default_factory=Growth)
+    sharing: Sharing = field(default_factory=Sharing)
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
     to_deliver: asyncio.Event = field(default_factory=asyncio.Event)  # webhooks have news
     to_gather: asyncio.Event = field(default_factory=asyncio.Event)  # a job has more messages

@@ -1,7 +1,7 @@
 """/events: the event log, as a stream (Server-Sent Events) or a page at a time."""
 
 import asyncio
-import math
+import random
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +15,14 @@ from litestar.response import Stream
 from msgspec import Meta, Struct
 
 from services.api.actions.identify_caller import Identity, identify_caller
-from services.api.actions.read_log import EARLIEST, LATEST, Wanted, place_in_log, read_log
+from services.api.actions.read_log import (
+    EARLIEST,
+    LATEST,
+    LogPage,
+    Wanted,
+    place_in_log,
+    read_log,
+)
 from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import public_id
 from services.api.domain.refusals import NotFound, Refused, TooManyReaders
@@ -27,6 +34,7 @@ from services.api.http.signed_in import Asking, id_of, request_id_of, world_of
 from services.api.metrics import EVENT_STREAMS
 from services.api.store.log import LoggedEvent
 from services.api.world import World
+from shared.contracts.envelope import Caller
 from shared.contracts.hints import AccountsFollowed
 from shared.contracts.ids import Kind, shown
 from shared.db import is_away, is_busy
@@ -38,6 +46,7 @@ _JSON = "application/json"
 _AT_A_TIME = 200
 _LONGEST_WAIT_SECONDS = 60.0
 _RETRY_MILLISECONDS = 2000
+_SESSION_SECONDS = 60.0  # a stream in which nothing happens outlives its session by so much
 _MOST_FOLLOWED = 100  # accounts by one stream: nobody watches more at once
 
 
@@ -154,21 +163,19 @@ async def _stream(
     A reader who takes nothing is waited for; nothing gathers here meanwhile.
     """
     loop = asyncio.get_running_loop()
-    settings = world.settings
+    heartbeat = world.settings.event_heartbeat_seconds
     yield f": postbus\nretry: {_RETRY_MILLISECONDS}\n\n".encode()
     EVENT_STREAMS.inc()
     try:
         with _following(world, identity) as grew:
-            spoken, named = loop.time(), cursor
-            hinted = -math.inf
+            named = cursor
             while not world.closing.is_set():
                 grew.clear()
+                looked = loop.time()
                 try:
                     # What the session may see can change while its stream is open.
-                    identity = await identify_caller(world.pool, identity.proof, request_id)
-                    page = await read_log(
-                        world.request_pool, identity.reader, cursor, wanted, _AT_A_TIME
-                    )
+                    identity = await _identified(world, identity, request_id)
+                    page = await _read(world, identity.reader, cursor, wanted)
                 except Refused as refused:
                     # The client comes again with its Last-Event-ID and is told why.
                     _log.info("event stream ends", reason=refused.code)
@@ -178,37 +185,61 @@ async def _stream(
                         raise
                     _log.info("event stream ends", reason="database away or too busy")
                     return
-                if loop.time() - hinted >= settings.event_poll_seconds:
-                    hinted = loop.time()
-                    await _say_followed(world, identity, wanted)
                 for row in page.events:
                     yield _sse(_event(row, page.cursor.epoch))
                 if page.events:
-                    spoken = loop.time()
                     named = LogCursor(page.cursor.epoch, page.events[-1].seq)
                 cursor = page.cursor
                 if page.more:
                     continue
-                await _news(
-                    grew, min(settings.event_poll_seconds, settings.event_heartbeat_seconds)
-                )
-                if loop.time() - spoken >= settings.event_heartbeat_seconds:
-                    spoken = loop.time()
+                # Where nothing happens, nobody asks the database: one look for all finds out
+                # what no hint told of. Only the session is looked at now and then.
+                while loop.time() - looked < _SESSION_SECONDS:
+                    await _say_followed(world, identity, wanted)
+                    if await _news(grew, heartbeat):
+                        break
                     yield b": alive\n\n" if cursor == named else _still_at(cursor)
                     named = cursor
+            # Those who are sent away together are not to come again together.
+            yield f"retry: {random.randint(500, 5000)}\n\n".encode()  # noqa: S311
     finally:
         EVENT_STREAMS.dec()
 
 
+async def _identified(world: World, identity: Identity, request_id: str | None) -> Identity:
+    """Who this is now; streams of one session that wake together ask once."""
+    times = world.growth.times(identity.claims.tenant_id)
+    return await world.sharing.once(
+        ("who", identity.proof, times),
+        lambda: identify_caller(world.pool, identity.proof, request_id),
+    )
+
+
+async def _read(world: World, reader: Caller, cursor: LogCursor, wanted: Wanted) -> LogPage:
+    """The log from there on; those who see the same and stand at the same place read it once.
+
+    What was asked for before the log grew is no answer any more: it is another question then.
+    """
+    times = world.growth.times(reader.tenant_id)
+    types = wanted.types and tuple(wanted.types)
+    return await world.sharing.once(
+        ("log", reader.tenant_id, reader.account_ids, cursor, wanted.account_id, types, times),
+        lambda: read_log(world.request_pool, reader, cursor, wanted, _AT_A_TIME),
+    )
+
+
 async def _say_followed(world: World, identity: Identity, wanted: Wanted) -> None:
-    """Where a server is near, sync asks it more often while somebody is watching."""
-    followed = (
+    """Where a server is near, sync asks it more often while somebody is watching.
+
+    Who watches the same accounts says so once.
+    """
+    followed = tuple(
         (wanted.account_id,)
         if wanted.account_id is not None
         else identity.reader.account_ids[:_MOST_FOLLOWED]
     )
-    if followed:
-        await world.bus.hint(AccountsFollowed(account_ids=tuple(followed)))
+    if followed and world.growth.is_news(followed, world.settings.event_poll_seconds):
+        await world.bus.hint(AccountsFollowed(account_ids=followed))
 
 
 def _refuse_a_crowd(world: World, identity: Identity) -> None:
@@ -217,12 +248,13 @@ def _refuse_a_crowd(world: World, identity: Identity) -> None:
         raise TooManyReaders(retry_after_seconds=int(_LONGEST_WAIT_SECONDS))
 
 
-async def _news(grew: asyncio.Event, seconds: float) -> None:
+async def _news(grew: asyncio.Event, seconds: float) -> bool:
+    """Whether there is any within so many seconds, as far as hints tell."""
     try:
         async with asyncio.timeout(seconds):
-            await grew.wait()
+            return await grew.wait()
     except TimeoutError:
-        return  # a hint may be lost: look anyway
+        return False
 
 
 @contextmanager

@@ -99,6 +99,14 @@ async def position(connection: Connection, tenant_id: UUID) -> LogPosition | Non
     return row and convert(dict(row), LogPosition)
 
 
+async def last_numbers(connection: Connection, tenant_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How far the logs of these tenants go."""
+    rows = await connection.fetch(
+        "SELECT tenant_id, seq FROM log_position WHERE tenant_id = ANY($1)", tenant_ids
+    )
+    return {row["tenant_id"]: row["seq"] for row in rows}
+
+
 async def read(
     connection: Connection,
     tenant_id: UUID,
