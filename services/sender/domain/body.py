@@ -5,24 +5,23 @@
            │                           └─ an image that the HTML shows
            └─ an attachment
 
-Only as much of it as there is something for. The words are encoded by `email`; containers and
-files are put together here, since what `email` makes of long or foreign file names differs between
-patch releases of Python, and since a message of 50 MB is not to be copied five times.
+Only as much of it as there is something for. It is encoded by the standard library and put together
+here: what its `EmailMessage` makes of long or foreign file names differs between patch releases of
+Python, it copies a message of 50 MB five times, and it takes most of the time of a short one.
 """
 
 import re
 from base64 import encodebytes
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.quoprimime import body_encode
 
 from services.sender.domain.flowed import flowed, needs_flowing
 from services.sender.domain.headers import BadHeader, header_text, with_parameter
 from services.sender.domain.plain_text import text_of_html
 
-# Base64 and quoted-printable only: the frozen bytes must suit every server, also one without
-# 8BITMIME (RFC 6152), which is not known yet.
-_POLICY = SMTP.clone(cte_type="7bit")
+# As it is, or in base64 or quoted-printable: the frozen bytes must suit every server, also one
+# without 8BITMIME (RFC 6152), which is not known yet.
+_LINE = 78  # RFC 5322 §2.1.1
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _UNSPEAKABLE = re.compile("[\x00\ud800-\udfff]")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}", re.IGNORECASE)
@@ -62,7 +61,7 @@ def body(text: str | None, html: str | None, files: tuple[File, ...], *, boundar
         text = text_of_html(html) if html is not None else ""
     whole = _text(_speakable(text))
     if html is not None:
-        page = _html(html)
+        page = _words("html", html)
         if shown:
             page = _multipart(
                 "related", f"{boundary}r", [page, *(_file(one, "inline") for one in shown)]
@@ -75,23 +74,28 @@ def body(text: str | None, html: str | None, files: tuple[File, ...], *, boundar
 
 
 def _text(text: str) -> bytes:
-    part = EmailMessage(policy=_POLICY)
     if needs_flowing(text):
-        part.set_content(flowed(text), params={"format": "flowed"})
+        return _words("plain", flowed(text), '; format="flowed"')
+    return _words("plain", text)
+
+
+def _words(subtype: str, text: str, parameters: str = "") -> bytes:
+    """A part of words, as it is where any server takes it so, else in the shorter encoding."""
+    data = text.encode("utf-8")
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    if data.isascii() and max(map(len, data.split(b"\n"))) <= _LINE:
+        encoding, body = "7bit", data
     else:
-        part.set_content(text)
-    return _bare(part)
-
-
-def _html(html: str) -> bytes:
-    part = EmailMessage(policy=_POLICY)
-    part.set_content(html, subtype="html")
-    return _bare(part)
-
-
-def _bare(part: EmailMessage) -> bytes:
-    del part["MIME-Version"]  # once, of the whole (RFC 2045 §4)
-    return with_crlf(part.as_bytes(policy=_POLICY))
+        quoted = body_encode(data.decode("latin-1"), _LINE).encode("ascii")
+        in_base64 = encodebytes(data)
+        shorter = len(quoted) <= len(in_base64)
+        encoding, body = ("quoted-printable", quoted) if shorter else ("base64", in_base64)
+    header = (
+        f'Content-Type: text/{subtype}; charset="utf-8"{parameters}\r\n'
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
+    )
+    return header.encode("ascii") + with_crlf(body)
 
 
 def _file(file: File, disposition: str) -> bytes:
