@@ -87,6 +87,8 @@ class Route:
             return {}
         if self.template == "/members/{user_id}":
             return {"json": {"role": "read_only"}}
+        if self.template.endswith("/identities"):
+            return {"json": {"email": "stolen@example.org"}}
         if self.template.endswith("/sharing"):
             return {"json": {"everyone": True}}
         if self.template.startswith(("/messages/{", "/threads/{")):
@@ -103,6 +105,16 @@ class Route:
             is_put_off = self.method == "patch"
             return {"json": {"send_at": "2126-01-01T00:00:00Z"} if is_put_off else {}}
         return {"json": {"path" if self.template.startswith("/mailboxes/{") else "name": "Stolen"}}
+
+    def needed(self) -> dict[str, str]:
+        """What has to be asked for besides, where something has."""
+        return {"q": "business"} if "q" in self.parameters else {}
+
+    def finds_nothing(self, answer: httpx.Response) -> bool:
+        """Of whom the audit log tells may be gone: an empty list is an answer there."""
+        return (
+            self.template == "/audit" and answer.status_code == 200 and answer.json()["items"] == []
+        )
 
     def named(self, *places: str) -> list[str]:
         """The parameters that stand there."""
@@ -275,10 +287,15 @@ async def test_another_tenants_ids_are_not_there_on_any_route(ground: Ground) ->
         for name in (name for name in route.parameters if name.endswith("_id")):
             query = {} if route.parameters[name] == "path" else {name: ground.ids[name]}
             answer = await ground.stranger.request(
-                route.method, route.path(ground.ids), params=query, **route.body()
+                route.method,
+                route.path(ground.ids),
+                params={**route.needed(), **query},
+                **route.body(),
             )
-            assert refusal(answer, (route, name)) == (404, "not_found")
             tried += 1
+            if route.finds_nothing(answer):
+                continue
+            assert refusal(answer, (route, name)) == (404, "not_found")
     assert tried >= 8, "the document names no ids"
     answer = await ground.stranger.post(
         "/submissions", json={"account_id": ground.ids["account_id"], "to": ["a@example.org"]}
@@ -317,10 +334,13 @@ async def test_an_id_that_is_nobodys_is_not_there_on_any_route(ground: Ground) -
                 "x" * 6000,
             ):
                 ids = {**ground.ids, name: strange}
-                query = "" if route.parameters[name] == "path" else f"?{name}={strange}"
+                needed = "".join(f"&{key}={value}" for key, value in route.needed().items())
+                query = "" if route.parameters[name] == "path" else f"?{name}={strange}{needed}"
                 answer = await ground.owner.request(
                     route.method, route.path(ids) + query, **route.body()
                 )
+                if route.finds_nothing(answer):
+                    continue
                 assert refusal(answer, (route, name, strange[:40])) == (404, "not_found")
 
 

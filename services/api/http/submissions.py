@@ -133,6 +133,10 @@ async def list_some(
 ) -> SubmissionPage:
     caller = request.user.caller
     behind = after(cursor)
+    if SubmissionState.OTHER in (states or ()):
+        # The word for those that are not known yet: nobody asks for them.
+        message = "This is not the state of any submission."
+        raise Invalid([FieldProblem(parameter="state", message=message, code="unknown")])
     account = id_of(Kind.ACCOUNT, account_id) if account_id is not None else None
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
         if account and not await accounts.by_id(connection, caller.tenant_id, account):
