@@ -14,6 +14,8 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from services.api.actions.claim_lanes import claim_lanes
+from services.api.actions.forget_account import forget_account
 from services.api.actions.forget_old import trim_log
 from services.api.actions.lose_untold import lose_untold
 from services.api.domain.logbook import EventType
@@ -816,6 +818,51 @@ async def test_two_gateways_share_the_work_and_tell_each_event_in_order(
         account = shown(Kind.ACCOUNT, ground.account_id)
         mine = [event for event in receiver.taken if event["accountid"] == account]
         assert subjects(mine) == [str(n) for n in range(10)]
+
+
+async def test_a_suspended_tenant_is_told_when_it_goes_on(
+    hooked: Api, ann: Person, receiver: Receiver
+) -> None:
+    webhook = await hook(ann, receiver, types=["message.received"])
+    ground = await ann.connects()
+    await hooked.admin.execute("UPDATE api.tenant SET suspended_at = now()")
+    await hooked.hears(ground.page(ground.message("Later")))
+    async with asyncio.timeout(10):
+        while not await hooked.rows("webhook_lane", "1"):
+            await asyncio.sleep(0.02)
+    assert (
+        await claim_lanes(
+            hooked.world.pool,
+            now=hooked.world.clock() + timedelta(days=1),
+            lease=timedelta(),
+            at_once=9,
+            failing=9,
+            of_each=9,
+        )
+        == []
+    )
+    await hooked.admin.execute("UPDATE api.tenant SET suspended_at = NULL")
+    hooked.world.to_deliver.set()
+    assert subjects(await receiver.has(1)) == ["Later"]
+    assert (await look(ann, webhook))["state"] == "active"
+
+
+async def test_what_was_answered_of_an_account_goes_with_it(
+    hooked: Api, ann: Person, receiver: Receiver
+) -> None:
+    webhook = await hook(ann, receiver, types=["message.received"])
+    ground, other = await ann.connects(), await ann.connects()
+    await hooked.hears(ground.page(ground.message()), other.page(other.message()))
+    await receiver.has(2)
+    async with asyncio.timeout(10):
+        while len(await deliveries(ann, webhook)) < 2:
+            await asyncio.sleep(0.02)
+    gone = shown(Kind.ACCOUNT, ground.account_id)
+    assert (await ann.http.delete(f"/accounts/{gone}")).status_code == 204
+    while await forget_account(hooked.world.pool):
+        pass
+    left = [one["account_id"] for one in await deliveries(ann, webhook)]
+    assert left == [shown(Kind.ACCOUNT, other.account_id)]
 
 
 # --- What is said of it ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from services.api.store import (
     accounts,
     audits,
+    deliveries,
     drafts,
     identities,
     intents,
@@ -30,7 +31,13 @@ async def forget_account(pool: Pool) -> bool:
         if found is None:
             return False
         tenant_id, account_id = found
-        for forget in (labels.forget, messages.forget, submissions.forget, log.silence):
+        for forget in (
+            labels.forget,
+            messages.forget,
+            submissions.forget,
+            deliveries.forget_account,
+            log.silence,
+        ):
             if await forget(connection, tenant_id, account_id, _AT_A_TIME):
                 return True
         await mailboxes.forget(connection, tenant_id, account_id)

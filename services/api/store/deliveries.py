@@ -88,3 +88,23 @@ async def forget(connection: Connection, *, before: datetime, limit: int) -> int
         before,
         limit,
     )
+
+
+async def forget_account(
+    connection: Connection, tenant_id: UUID, account_id: UUID, limit: int
+) -> int:
+    """Delete what was answered to events of a deleted account; returns how many rows went."""
+    return await connection.fetchval(
+        """
+        WITH gone AS (
+            DELETE FROM webhook_delivery
+             WHERE tenant_id = $1 AND delivery_id IN (
+                   SELECT delivery_id FROM webhook_delivery
+                    WHERE tenant_id = $1 AND account_id = $2 LIMIT $3)
+            RETURNING 1)
+        SELECT count(*) FROM gone
+        """,
+        tenant_id,
+        account_id,
+        limit,
+    )

@@ -117,8 +117,10 @@ async def claim(
                      WHERE due_at <= $1 AND paused_at IS NULL
                        AND (leased_until IS NULL OR leased_until <= $1)) AS idle
               JOIN webhook USING (tenant_id, webhook_id)
+              JOIN tenant USING (tenant_id)
               LEFT JOIN held USING (tenant_id, webhook_id)
              WHERE webhook.paused_at IS NULL
+               AND tenant.suspended_at IS NULL AND tenant.deleted_at IS NULL
         ), allowed AS (
             SELECT tenant_id, webhook_id, lane, due_at, failing,
                    row_number() OVER (PARTITION BY failing ORDER BY due_at) AS turn
