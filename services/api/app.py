@@ -13,6 +13,7 @@ from services.api.actions.sessions import Issuer
 from services.api.actions.telling import Manner
 from services.api.domain.tokens import KeysUnusable, TokenKeys
 from services.api.http.gateway import gateway
+from services.api.http.malformed import HttpProtocol
 from services.api.settings import Settings
 from services.api.store import webhooks
 from services.api.subscribers import SERVICE, ears
@@ -80,6 +81,7 @@ async def main(stop: asyncio.Event) -> None:
                 port=settings.port,
                 grace_seconds=settings.shutdown_grace_seconds,
                 trusted_proxies=settings.trusted_proxies,
+                http=HttpProtocol,
             ) as port,
         ):
             log.info("serving", host=settings.host, port=port)

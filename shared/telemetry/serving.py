@@ -38,6 +38,7 @@ async def serve(
     lifespan: Literal["on", "off"] = "off",
     grace_seconds: int = 5,
     trusted_proxies: str = "",
+    http: type[asyncio.Protocol] | Literal["auto"] = "auto",
 ) -> AsyncGenerator[int]:
     """Serve an ASGI app while inside; yields the port, which matters when 0 was asked for.
 
@@ -53,6 +54,7 @@ async def serve(
             log_config=None,
             access_log=False,
             lifespan=lifespan,
+            http=http,
             ws="none",
             server_header=False,
             timeout_graceful_shutdown=grace_seconds,

@@ -25,6 +25,7 @@ from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.app import manner_of
 from services.api.domain.tokens import TokenKeys
 from services.api.http.gateway import gateway
+from services.api.http.malformed import HttpProtocol
 from services.api.settings import Settings
 from services.api.subscribers import ears
 from services.api.world import World, utc_now
@@ -280,7 +281,9 @@ async def running_api(
         try:
             async with (
                 ears.open(bus, world),
-                serve(gateway(world), host="127.0.0.1", port=0, grace_seconds=2) as port,
+                serve(
+                    gateway(world), host="127.0.0.1", port=0, grace_seconds=2, http=HttpProtocol
+                ) as port,
             ):
                 yield Api(
                     world=world,

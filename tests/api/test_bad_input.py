@@ -396,3 +396,15 @@ async def test_the_document_describes_problems_and_both_forms_of_the_log(
     (line,) = (line for line in stream["example"].split("\n") if line.startswith("data: "))
     assert json.loads(line.removeprefix("data: ")) == example
     assert f"id: {example['cursor']}\nevent: {example['type']}\n" in stream["example"]
+
+
+async def test_what_is_no_http_request_is_a_problem_too(api: Api) -> None:
+    for said in (b"GARBAGE / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: a\x01b\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(said)
+        answer = await reader.read()
+        writer.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400")
+        assert b"application/problem+json" in head
+        assert json.loads(body)["code"] == "malformed_request"

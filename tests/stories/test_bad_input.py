@@ -514,6 +514,9 @@ async def test_a_token_that_is_wrong_opens_no_route(stack: Stack, ground: Ground
             answer = await client.get(
                 "/accounts", headers={"Authorization": header.encode("latin-1")}
             )
+            if about == "control characters":  # which no HTTP header has
+                assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+                continue
             assert refusal(answer, about) == (401, "token_invalid")
             assert answer.headers["www-authenticate"] == "Bearer"
         # Without any, no route says a word, whatever else is wrong, but signing in and images,
