@@ -199,3 +199,41 @@ async def test_a_tenant_has_a_name(api: Api, ada: Person) -> None:
     async with member(api, ada) as (grace, _):
         assert (await grace.patch("/tenant", json={"name": "x"})).status_code == 403
         assert (await grace.get("/tenant")).json()["name"] == "Society"
+
+
+async def test_whatever_table_there_is_the_service_can_count_and_empty_it(api: Api) -> None:
+    rows = await api.admin.fetch(
+        """
+        SELECT relname AS table,
+               has_table_privilege('api', oid, 'SELECT')
+               AND (has_table_privilege('api', oid, 'DELETE') OR relname = 'audit_log') AS granted,
+               EXISTS (SELECT 1 FROM pg_policy
+                        WHERE polrelid = pg_class.oid AND polcmd = '*'
+                          AND 'api'::regrole = ANY (polroles)
+                          AND pg_get_expr(polqual, polrelid) = 'true') AS seen
+          FROM pg_class
+         WHERE relnamespace = 'api'::regnamespace AND relkind = 'r'
+           AND EXISTS (SELECT 1 FROM pg_attribute
+                        WHERE attrelid = pg_class.oid AND attname = 'tenant_id')
+        """
+    )
+    assert len(rows) > 20
+    assert [row["table"] for row in rows if not row["granted"]] == []
+    assert [row["table"] for row in rows if not row["seen"]] == []
+
+
+async def test_what_is_a_members_alone_goes_with_them(api: Api) -> None:
+    rows = await api.admin.fetch(
+        """
+        SELECT relname AS table FROM pg_class
+         WHERE relnamespace = 'api'::regnamespace AND relkind = 'r'
+           AND 2 = (SELECT count(*) FROM pg_attribute
+                     WHERE attrelid = pg_class.oid AND attname IN ('tenant_id', 'person_id'))
+           AND NOT EXISTS (SELECT 1 FROM pg_constraint
+                            WHERE conrelid = pg_class.oid AND confdeltype = 'c'
+                              AND confrelid IN ('api.membership'::regclass, 'api.person'::regclass))
+        """
+    )
+    # Who belongs; what they did; that they went; and what a day ends.
+    expected = {"membership", "audit_log", "deletion", "idempotency_key"}
+    assert {row["table"] for row in rows} == expected
