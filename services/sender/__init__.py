@@ -1,13 +1,13 @@
 """sender: the hand. Submits mail to the accounts' servers and learns its fate.
 
-Hears:    SentCopyFiled
-Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission
+Hears:    SentCopyFiled, ReportReceived, MessageSought
+Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission, ChangeSuppression
 Tells:    SubmissionChanged, SendingChanged
-Commands: FileSentCopy
+Commands: FileSentCopy, SeekMessage
 Asks:     ReadUpload
-Answers:  CountSenderRemains, ReadSubmissionMime, PreviewSubmission, TrySmtp
+Answers:  CountSenderRemains, ReadSubmissionMime, PreviewSubmission, TrySmtp, ListSuppressions
 Owns:     account, submission, letter, recipient, attempt, mime_piece, pace, submission_server,
-          outbox
+          suppression, outbox
 Speaks:   SMTP submission (RFC 5321, RFC 6409)
 
 A submission is a row with frozen bytes. Its fate is kept per recipient and its state follows

@@ -1,10 +1,14 @@
 """What sender hears, obeys and answers: each of it one action."""
 
 from services.sender.actions.change_submission import NotYetKnown, change_submission
+from services.sender.actions.change_suppression import change_suppression
 from services.sender.actions.connect_account import connect_account
 from services.sender.actions.count_remains import count_remains
 from services.sender.actions.freeze_submission import AccountUnknown, freeze_submission
+from services.sender.actions.list_suppressions import list_suppressions
 from services.sender.actions.note_filed_copies import note_filed_copies
+from services.sender.actions.note_reports import note_reports
+from services.sender.actions.note_traces import note_traces
 from services.sender.actions.preview_message import preview_message
 from services.sender.actions.read_mime import read_mime
 from services.sender.actions.remove_account import remove_account
@@ -16,12 +20,17 @@ from shared.contracts.account import ConnectSender, RemoveSender
 from shared.contracts.remains import CountSenderRemains, Remains
 from shared.contracts.submission import (
     ChangeSubmission,
+    ChangeSuppression,
+    ListSuppressions,
+    MessageSought,
     PreviewSubmission,
     ReadSubmissionMime,
+    ReportReceived,
     SendMessage,
     SentCopyFiled,
     SubmissionMime,
     SubmissionPreview,
+    SuppressionsAnswer,
 )
 from shared.contracts.trying import TryAnswer, TrySmtp
 
@@ -71,6 +80,32 @@ async def on_sent_copies_filed(events: list[SentCopyFiled], world: World) -> Non
     """Copies are in Sent."""
     await note_filed_copies(events, world.pool)
     world.relay.wake()
+
+
+@ears.hear(ReportReceived)
+async def on_reports_received(events: list[ReportReceived], world: World) -> None:
+    """Something bounced, was read, or was complained of."""
+    await note_reports(events, world.pool)
+    world.relay.wake()
+
+
+@ears.hear(MessageSought)
+async def on_messages_sought(events: list[MessageSought], world: World) -> None:
+    """What shows that messages were sent."""
+    await note_traces(events, world.pool)
+    world.relay.wake()
+
+
+@ears.obey(ChangeSuppression)
+async def obey_change_suppression(command: ChangeSuppression, world: World) -> None:
+    """Send nothing to an address any more, or again."""
+    await change_suppression(command, world.pool)
+
+
+@ears.answer(ListSuppressions)
+async def answer_list_suppressions(query: ListSuppressions, world: World) -> SuppressionsAnswer:
+    """Whom the caller's tenant sends nothing to."""
+    return await list_suppressions(query, world.request_pool)
 
 
 @ears.answer(CountSenderRemains)

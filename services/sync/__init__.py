@@ -1,10 +1,11 @@
 """sync, the ear: keeps our copy of each mailbox equal to the server's.
 
 Obeys:   ConnectSync, RemoveSync, RetellAccount, AuditMailbox, PauseSync, ResumeSync,
-         CheckSync, CarryIntent, FileSentCopy, KeepDraft
+         CheckSync, CarryIntent, FileSentCopy, KeepDraft, SeekMessage
 Tells:   AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
          MailboxRenumbered, MailboxAudited, MessagesSynced, MessagesFilled, MessagesRetold,
-         MessagesChanged, MessagesVanished, IntentSettled, SentCopyFiled
+         MessagesChanged, MessagesVanished, IntentSettled, SentCopyFiled, ReportReceived,
+         MessageSought
 Answers: CountSyncRemains, FetchPart, ReadContent, ReadProofs, ReadStanding, ListQuarantine, TryImap
 Asks:    ReadSubmissionMime, PreviewSubmission
 Hints:   AccountAsked, SlotWanted

@@ -16,6 +16,7 @@ from services.sync.actions.read_content import read_content
 from services.sync.actions.read_proofs import read_proofs
 from services.sync.actions.read_standing import read_standing
 from services.sync.actions.remove_account import remove_account
+from services.sync.actions.seek_message import seek_message
 from services.sync.actions.switch_account import switch_account
 from services.sync.actions.take_intent import take_intent
 from services.sync.actions.try_server import try_server
@@ -41,7 +42,7 @@ from shared.contracts.standing import (
     ResumeSync,
     StandingAnswer,
 )
-from shared.contracts.submission import FileSentCopy
+from shared.contracts.submission import FileSentCopy, SeekMessage
 from shared.contracts.trying import TryAnswer, TryImap
 
 ears: Ears[World] = Ears("sync")
@@ -154,6 +155,13 @@ async def obey_file_sent_copy(command: FileSentCopy, world: World) -> None:
     """See to it that a sent message is in Sent."""
     await file_sent_copy_later(command, world.pool)
     world.copy_asked.set()
+
+
+@ears.obey(SeekMessage)
+async def obey_seek_message(command: SeekMessage, world: World) -> None:
+    """Look for what shows that a message was sent."""
+    await seek_message(command, world.pool)
+    world.relay.wake()
 
 
 @ears.answer(ReadContent)

@@ -75,6 +75,8 @@ FACTS = (
     Fact(account.SendingChanged, "sender", ("api",)),
     Fact(submission.SubmissionChanged, "sender", ("api",)),
     Fact(submission.SentCopyFiled, "sync", ("sender",)),
+    Fact(submission.ReportReceived, "sync", ("sender",)),
+    Fact(submission.MessageSought, "sync", ("sender",)),
 )
 
 ORDERS = (
@@ -88,9 +90,11 @@ ORDERS = (
     Order(intent.CarryIntent, ("api",), "sync"),
     Order(draft.KeepDraft, ("api",), "sync"),
     Order(submission.FileSentCopy, ("sender",), "sync"),
+    Order(submission.SeekMessage, ("sender",), "sync"),
     Order(account.ConnectSender, ("api",), "sender"),
     Order(account.RemoveSender, ("api",), "sender"),
     Order(submission.SendMessage, ("api",), "sender"),
+    Order(submission.ChangeSuppression, ("api",), "sender"),
     Order(submission.ChangeSubmission, ("api",), "sender"),
 )
 
@@ -109,6 +113,7 @@ QUESTIONS = (
     Question(remains.CountSyncRemains, remains.Remains, ("api",), "sync"),
     Question(remains.CountSenderRemains, remains.Remains, ("api",), "sender"),
     Question(remains.CountIndexerRemains, remains.Remains, ("api",), "indexer"),
+    Question(submission.ListSuppressions, submission.SuppressionsAnswer, ("api",), "sender"),
     Question(submission.ReadSubmissionMime, submission.SubmissionMime, ("sync",), "sender"),
     Question(submission.PreviewSubmission, submission.SubmissionPreview, ("api", "sync"), "sender"),
     Question(submission.ReadUpload, submission.UploadPiece, ("sender",), "api"),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from shared.contracts.content import Priority
+from shared.contracts.content import Priority, Report
 from shared.contracts.envelope import Command, Event, OpenEnum, Problem, Query
 from shared.contracts.mail import Address
 
@@ -34,7 +34,7 @@ def may_be_given(name: str) -> bool:
 
 
 class SubmissionState(OpenEnum):
-    """How far a submission is; the last six are not left by themselves."""
+    """How far a submission is; from `accepted` on it is not left but for what is heard of it."""
 
     HELD = "held"  # may still be undone
     SCHEDULED = "scheduled"
@@ -46,6 +46,8 @@ class SubmissionState(OpenEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"  # handed over, but nobody said whether it was taken
     CANCELED = "canceled"
+    BOUNCED = "bounced"  # taken, and sent back afterwards for somebody
+    COMPLAINED = "complained"  # taken, and somebody called it unwanted
     OTHER = "other"
 
 
@@ -58,6 +60,8 @@ class Fate(OpenEnum):
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
     CANCELED = "canceled"
+    BOUNCED = "bounced"  # taken, and a report says that it came back
+    COMPLAINED = "complained"  # it arrived, and was called unwanted
     OTHER = "other"
 
 
@@ -114,6 +118,7 @@ class SendMessage(Command, frozen=True, kw_only=True):
     undo_until: datetime | None = None  # held so long, and may be undone
     send_at: datetime | None = None
     expires_at: datetime | None = None  # who has not got it by then does not get it
+    ignore_suppressions: bool = False  # send also to who is on the tenant's list
 
 
 class SubmissionAction(OpenEnum):
@@ -262,3 +267,100 @@ class UploadPiece(Struct, frozen=True, kw_only=True):
 
     data: bytes | None = None
     problem: Problem | None = None
+
+
+class ReportReceived(Event, frozen=True, kw_only=True):
+    """Mail came that reports on a message sent before: it bounced, was read, or was complained of.
+
+    Anybody can write such mail; it counts for no more than what it names can be held against.
+    """
+
+    channel: ClassVar[str] = "mail.report.received"
+
+    account_id: UUID  # where it came
+    message_id: UUID  # of the report
+    received_at: datetime
+    report: Report
+
+
+class SeekMessage(Command, frozen=True, kw_only=True):
+    """Look in what is kept of the tenant's mail for traces of a message that may have been sent."""
+
+    channel: ClassVar[str] = "sync.message.seek"
+
+    account_id: UUID
+    submission_id: UUID
+    message_id: str  # the Message-ID header, without angle brackets
+
+
+class TraceKind(OpenEnum):
+    """What shows that a message was sent."""
+
+    SENT_COPY = "sent_copy"  # the server filed it in Sent
+    COPY = "copy"  # it is in a mailbox that we keep
+    REPLY = "reply"  # somebody answers it
+    REPORT = "report"  # a server or a mail program speaks of it
+    OTHER = "other"
+
+
+class Trace(Struct, frozen=True, kw_only=True):
+    """One message that shows it."""
+
+    kind: TraceKind
+    account_id: UUID
+    message_id: UUID
+
+
+class MessageSought(Event, frozen=True, kw_only=True):
+    """What was found of a message that may have been sent. Nothing found proves nothing."""
+
+    channel: ClassVar[str] = "mail.message.sought"
+
+    account_id: UUID
+    submission_id: UUID
+    traces: tuple[Trace, ...] = ()
+
+
+class SuppressionReason(OpenEnum):
+    """Why nothing is sent to an address."""
+
+    BOUNCED = "bounced"  # a server said that there is no such address
+    COMPLAINED = "complained"  # its owner called a message unwanted
+    MANUAL = "manual"  # somebody of the tenant wants it so
+    OTHER = "other"
+
+
+class Suppression(Struct, frozen=True, kw_only=True):
+    """An address that a tenant sends nothing to, and why."""
+
+    email: str
+    reason: SuppressionReason
+    said: str | None = None  # in the words of the report, or of who wants it
+    submission_id: UUID | None = None  # which came back
+    created_at: datetime
+
+
+class ChangeSuppression(Command, frozen=True, kw_only=True):
+    """Send nothing to this address any more, or send to it again."""
+
+    channel: ClassVar[str] = "sender.suppression.change"
+
+    email: str
+    suppressed: bool
+    said: str | None = None
+
+
+class ListSuppressions(Query, frozen=True, kw_only=True):
+    """The addresses that the caller's tenant sends nothing to, in their order."""
+
+    channel: ClassVar[str] = "query.suppressions.list"
+
+    email: str | None = None  # this one only
+    after: str | None = None
+    limit: int = 50
+
+
+class SuppressionsAnswer(Struct, frozen=True, kw_only=True):
+    """Some of them."""
+
+    suppressions: tuple[Suppression, ...] = ()

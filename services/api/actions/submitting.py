@@ -28,6 +28,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     digest: bytes  # of the whole request
     idempotency_key: str | None = None
     undo_until: datetime | None = None
+    ignore_suppressions: bool = False
     send_at: datetime | None = None
     expires_at: datetime | None = None
 
@@ -60,6 +61,7 @@ async def submit(
     command = structs.replace(
         message,
         undo_until=outgoing.undo_until,
+        ignore_suppressions=outgoing.ignore_suppressions,
         send_at=outgoing.send_at,
         expires_at=outgoing.expires_at,
     )

@@ -71,6 +71,8 @@ class EventType(StrEnum):
     SUBMISSION_FAILED = "submission.failed"
     SUBMISSION_UNCERTAIN = "submission.uncertain"
     SUBMISSION_CANCELED = "submission.canceled"
+    SUBMISSION_BOUNCED = "submission.bounced"
+    SUBMISSION_COMPLAINED = "submission.complained"
     SUBMISSION_OTHER = "submission.other"
 
 

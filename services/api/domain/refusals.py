@@ -34,6 +34,7 @@ Refused
 ├── ExpiresBefore       a message that would be sent when its time is over
 ├── PreviewUnavailable  what a message would be cannot be said now
 ├── NobodyToSendTo      a draft without recipients
+├── SendingUnavailable  what sender knows cannot be said now
 ├── CursorInvalid       a cursor we did not give
 ├── CursorExpired       a cursor older than what the log still keeps
 ├── LogRestarted        a cursor of the log as it was before a restore
@@ -286,6 +287,12 @@ class NobodyToSendTo(Refused):
     """The draft is for nobody yet."""
 
     code = "no_recipients"
+
+
+class SendingUnavailable(Refused):
+    """Whom nothing is sent to cannot be said at the moment."""
+
+    code = "sending_unavailable"
 
 
 class CursorInvalid(Refused):

@@ -80,6 +80,7 @@ from services.api.http.standing import (
     Resting,
     Total,
 )
+from services.api.http.suppressions import NewSuppression, ShownSuppression, SuppressionPage
 from services.api.http.tenant import (
     AskedDeletion,
     AskedDeletions,
@@ -97,6 +98,7 @@ from shared.contracts.account import AccountState, Security, SendingState
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import MailboxRole
 from shared.contracts.search import Condition, TotalKind
+from shared.contracts.submission import SuppressionReason
 from shared.contracts.trying import TryStage
 
 _NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -160,6 +162,7 @@ _INVITATION = ShownInvitation(
 BODIES: dict[type[Body], dict[str, Any]] = {
     **webhook_examples.BODIES,
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
+    NewSuppression: {"email": "bob@example.org", "comment": "Has left"},
     MessageBatch: {
         "query": {"mailbox_id": _MAILBOX, "unread": True},
         "change": {"keywords": {"seen": True}},
@@ -492,6 +495,18 @@ ANSWERS: tuple[Struct, ...] = (
         ],
     ),
     Thread(id=_THREAD, items=[LISTED], is_cut=False),
+    SuppressionPage(
+        items=[
+            ShownSuppression(
+                email="bob@example.org",
+                reason=SuppressionReason.BOUNCED,
+                said="550 5.1.1 There is no such user here",
+                submission_id=shown(Kind.SUBMISSION, UUID("01936d36-3b9c-7e21-8f4a-6c0d1e2b5a75")),
+                created_at=_NOON,
+            )
+        ],
+        next_cursor=None,
+    ),
     Upload(
         id=shown(Kind.UPLOAD, UUID("01936d35-7a20-7f14-8c6b-5d2e9f3a1b48")),
         name="programme.pdf",

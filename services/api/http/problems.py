@@ -51,6 +51,7 @@ STATUS = {
     "expires_before": 409,
     "preview_unavailable": 503,
     "no_recipients": 422,
+    "sending_unavailable": 503,
     "cursor_invalid": 400,
     "cursor_expired": 410,
     "log_restarted": 410,

@@ -30,7 +30,7 @@ _LONGEST_UNDO_SECONDS = 3600
 
 
 class Sending(Body):
-    """When a message is to go."""
+    """When a message is to go, and to whom all the same."""
 
     send_at: Annotated[
         AwareDatetime | None, Field(description="Not before this moment (RFC 3339).")
@@ -43,6 +43,10 @@ class Sending(Body):
         AwareDatetime | None,
         Field(description="Whoever has not got it by then does not get it."),
     ] = None
+
+    ignore_suppressions: Annotated[
+        bool, Field(description="Send also to addresses that nothing is sent to.")
+    ] = False
 
     @model_validator(mode="after")
     def _in_time(self) -> Self:
@@ -102,6 +106,7 @@ def outgoing_of(
         undo_until=datetime.now(UTC) + timedelta(seconds=undo) if undo else None,
         send_at=sending.send_at,
         expires_at=sending.expires_at,
+        ignore_suppressions=sending.ignore_suppressions,
     )
 
 

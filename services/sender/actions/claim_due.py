@@ -8,7 +8,12 @@ from uuid import UUID
 from services.sender import store
 from services.sender.domain import pace
 from services.sender.domain.pace import Limits
-from services.sender.domain.submission import Submission, after_claim
+from services.sender.domain.submission import (
+    Submission,
+    after_claim,
+    after_refusal_of_all,
+    after_suppression,
+)
 from services.sender.domain.turns import Sender
 from shared.bus import tell
 from shared.db import Connection, Pool, in_transaction
@@ -52,7 +57,10 @@ async def claim_due(
             return Claimed((), exhausted)
         now = datetime.now(UTC)
         too_soon = await _too_soon(connection, claimed, limits, now) if limits else {}
-        begun = [after_claim(one, now=now) for one in claimed if one.submission_id not in too_soon]
+        going = await _without_suppressed(
+            connection, [one for one in claimed if one.submission_id not in too_soon]
+        )
+        begun = [after_claim(one, now=now) for one in going]
         await store.begin(connection, begun)
         accounts = await store.accounts(connection, {one.account_id for one in begun})
         mimes = await store.short_mimes(connection, begun)
@@ -70,6 +78,30 @@ async def claim_due(
         )
 
     return await in_transaction(pool, work)
+
+
+async def _without_suppressed(
+    connection: Connection, claimed: Sequence[Submission]
+) -> list[Submission]:
+    """Those that are left when nothing is sent to whom the tenant sends nothing.
+
+    A submission that goes to nobody else has failed, and is told so.
+    """
+    suppressed = await store.suppressed(connection, claimed)
+    if not suppressed:
+        return list(claimed)
+    going: list[Submission] = []
+    ended: list[Submission] = []
+    for one in claimed:
+        after = after_suppression(one, suppressed.get(one.submission_id, frozenset()))
+        if after.open_recipients:
+            going.append(after)
+        else:
+            ended.append(after_refusal_of_all(after, reason="suppressed"))
+    await store.put_fates(connection, going)
+    await store.put_states(connection, ended)
+    await tell(connection, *(one.told() for one in ended))
+    return going
 
 
 async def _too_soon(

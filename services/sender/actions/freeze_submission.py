@@ -58,6 +58,7 @@ async def freeze_submission(command: SendMessage, freezing: Freezing) -> bool:
         submission,
         store.pieces_of(mime),
         date_is_ours=command.raw is None,
+        ignores_suppressions=command.ignore_suppressions,
         letter=command if gathers else None,
     )
     if not await freezing.do(frozen):

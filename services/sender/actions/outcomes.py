@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.sender import store
+from services.sender.actions.filing import to_file
 from services.sender.domain.fate import Answer
 from services.sender.domain.rest import rests_until, state_of_trouble
 from services.sender.domain.submission import Submission, after_attempt
@@ -13,7 +14,6 @@ from services.sender.store import Account, Ended, Mark
 from shared.bus import tell
 from shared.contracts.account import SendingChanged, SendingState
 from shared.contracts.envelope import Told
-from shared.contracts.submission import FileSentCopy
 from shared.db import Connection, Grouping, Pool
 
 
@@ -66,7 +66,7 @@ async def _write(connection: Connection, outcomes: Sequence[Outcome]) -> list[Su
         ended.append(Ended(after, outcome.took, outcome.phase))
         told.append(after.told())
         if after.reached_somebody and not before.reached_somebody:
-            told.append(_to_file(after, now))
+            told.append(to_file(after, now))
     after = {one.submission.submission_id: one.submission for one in ended}
     await store.put_states(connection, list(after.values()))
     await store.put_attempts(connection, ended)
@@ -87,17 +87,6 @@ def _after(before: Submission, outcome: Outcome, now: datetime) -> Submission:
         server_said=outcome.words,
         now=now,
         jitter=random.random(),  # noqa: S311 - spreads load, keeps no secret
-    )
-
-
-def _to_file(after: Submission, now: datetime) -> FileSentCopy:
-    return FileSentCopy(
-        tenant_id=after.tenant_id,
-        account_id=after.account_id,
-        submission_id=after.submission_id,
-        message_id=after.message_id,
-        size_bytes=after.size_bytes,
-        sent_at=now,
     )
 
 

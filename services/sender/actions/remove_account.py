@@ -16,6 +16,7 @@ async def remove_account(command: RemoveSender, pool: Pool) -> None:
 
     async def bury(connection: Connection) -> None:
         await store.bury_account(connection, command.tenant_id, command.account_id)
+        await store.forget_what_is_no_messages(connection, command.tenant_id, command.account_id)
 
     await in_transaction(pool, bury)
     await _sweep(command.tenant_id, command.account_id, pool)

@@ -15,7 +15,7 @@ def state_of(fates: Collection[Fate]) -> SubmissionState:
     """The state of a submission follows from what became of each recipient.
 
     As long as somebody may still get it, it is on its way; doubt about anybody outweighs
-    what is known about others.
+    what is known about others, and what was heard later outweighs what was said at first.
     """
     known = set(fates)
     if Fate.DEFERRED in known:
@@ -24,6 +24,10 @@ def state_of(fates: Collection[Fate]) -> SubmissionState:
         return SubmissionState.QUEUED
     if Fate.UNCERTAIN in known:
         return SubmissionState.UNCERTAIN
+    if Fate.COMPLAINED in known:
+        return SubmissionState.COMPLAINED
+    if Fate.BOUNCED in known:
+        return SubmissionState.BOUNCED
     if known == {Fate.ACCEPTED}:
         return SubmissionState.ACCEPTED
     if Fate.ACCEPTED in known:

@@ -1,6 +1,6 @@
 """A submission, and how it comes from one state to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +20,8 @@ SETTLED_STATES = frozenset(
         SubmissionState.FAILED,
         SubmissionState.UNCERTAIN,
         SubmissionState.CANCELED,
+        SubmissionState.BOUNCED,
+        SubmissionState.COMPLAINED,
     }
 )
 # States in which it is known when something happens next.
@@ -126,6 +128,28 @@ def after_claim(submission: Submission, *, now: datetime) -> Submission:
         state=SubmissionState.SENDING,
         attempts=submission.attempts + 1,
         first_attempt_at=submission.first_attempt_at or now,
+    )
+
+
+def after_suppression(submission: Submission, emails: Collection[str]) -> Submission:
+    """The tenant sends nothing to some of these addresses: for them it ends before it begins."""
+    recipients = tuple(
+        replace(one, fate=Fate.REFUSED, server_said="suppressed")
+        if one.fate in OPEN_FATES and one.email.lower() in emails
+        else one
+        for one in submission.recipients
+    )
+    return replace(submission, recipients=recipients)
+
+
+def after_refusal_of_all(submission: Submission, *, reason: str) -> Submission:
+    """There is nobody left to send it to."""
+    return replace(
+        submission,
+        revision=submission.revision + 1,
+        state=state_of([one.fate for one in submission.recipients]),
+        due_at=None,
+        reason=reason,
     )
 
 

@@ -79,6 +79,22 @@ async def bury_account(connection: Connection, tenant_id: UUID, account_id: UUID
     )
 
 
+async def forget_what_is_no_messages(
+    connection: Connection, tenant_id: UUID, account_id: UUID
+) -> None:
+    """How fast a removed account might send; and whom its tenant shuns, when it sends no more."""
+    await connection.execute(
+        "DELETE FROM pace WHERE tenant_id = $1 AND account_id = $2", tenant_id, account_id
+    )
+    await connection.execute(
+        """
+        DELETE FROM suppression WHERE tenant_id = $1 AND NOT EXISTS (
+               SELECT FROM account WHERE tenant_id = $1 AND removed_at IS NULL)
+        """,
+        tenant_id,
+    )
+
+
 async def account_is_removed(
     connection: Connection, tenant_id: UUID, account_id: UUID
 ) -> bool | None:

@@ -20,6 +20,7 @@ class Frozen:
     submission: Submission
     pieces: Sequence[bytes]
     date_is_ours: bool
+    ignores_suppressions: bool
     letter: SendMessage | None
 
     @property
@@ -35,16 +36,18 @@ async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> s
         INSERT INTO submission
                (submission_id, tenant_id, account_id, state, revision, message_id_header,
                 sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                server_said, settled_at, expires_at, date_is_ours)
+                server_said, settled_at, expires_at, date_is_ours, ignores_suppressions)
         SELECT submission_id, tenant_id, account_id, state, revision, message_id_header,
                sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-               server_said, CASE WHEN settled THEN now() END, expires_at, date_is_ours
+               server_said, CASE WHEN settled THEN now() END, expires_at, date_is_ours,
+               ignores_suppressions
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
                       $7::text[], $8::bigint[], $9::integer[], $10::boolean[], $11::timestamptz[],
-                      $12::text[], $13::text[], $14::boolean[], $15::timestamptz[], $16::boolean[])
+                      $12::text[], $13::text[], $14::boolean[], $15::timestamptz[], $16::boolean[],
+                      $17::boolean[])
             AS frozen (submission_id, tenant_id, account_id, state, revision, message_id_header,
                        sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                       server_said, settled, expires_at, date_is_ours)
+                       server_said, settled, expires_at, date_is_ours, ignores_suppressions)
         ON CONFLICT (submission_id) DO NOTHING RETURNING submission_id
         """,
         list(each),
@@ -63,6 +66,7 @@ async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> s
         [one.submission.is_settled for one in each.values()],
         [one.submission.expires_at for one in each.values()],
         [one.date_is_ours for one in each.values()],
+        [one.ignores_suppressions for one in each.values()],
     )
     new = {row["submission_id"] for row in rows}
     people = [
@@ -165,7 +169,9 @@ async def put_states(connection: Connection, submissions: Sequence[Submission]) 
            SET state = came.state, revision = came.revision, due_at = came.due_at,
                reason = came.reason, server_said = came.server_said, slot_at = NULL,
                stage = 'waiting', lease_owner = NULL, lease_until = NULL,
-               settled_at = CASE WHEN came.settled THEN coalesce(submission.settled_at, now()) END
+               settled_at = CASE WHEN came.settled THEN coalesce(submission.settled_at, now()) END,
+               seek_at = CASE WHEN came.state = 'uncertain'
+                              THEN coalesce(submission.seek_at, now()) END
           FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[],
                       $6::text[], $7::boolean[])
             AS came (submission_id, state, revision, due_at, reason, server_said, settled)
@@ -179,6 +185,11 @@ async def put_states(connection: Connection, submissions: Sequence[Submission]) 
         [one.server_said for one in submissions],
         [one.is_settled for one in submissions],
     )
+    await put_fates(connection, submissions)
+
+
+async def put_fates(connection: Connection, submissions: Sequence[Submission]) -> None:
+    """Write what became of their recipients."""
     people = [(one.submission_id, person) for one in submissions for person in one.recipients]
     await connection.execute(
         """

@@ -11,6 +11,7 @@ from services.sender import store
 from services.sender.actions.gather_letters import gather_letters
 from services.sender.actions.purge_mime import purge_mime
 from services.sender.actions.remove_account import sweep_removed_accounts
+from services.sender.actions.seek_traces import seek_traces
 from services.sender.actions.settle_interrupted import settle_interrupted
 from services.sender.domain.turns import Sender
 from services.sender.metrics import (
@@ -30,6 +31,7 @@ _SETTLE_EVERY_SECONDS = 5.0
 _TIDY_EVERY_SECONDS = 60.0
 _COUNT_EVERY_SECONDS = 15.0
 _PART_EVERY_SECONDS = 1.0
+_SEEK_EVERY_SECONDS = 2.0
 _AWAY_SECONDS = 1.0
 
 
@@ -43,6 +45,7 @@ async def work(world: World, stop: asyncio.Event) -> None:
                 (lease_seconds / 4, sending.keep_leases),
                 (min(_SETTLE_EVERY_SECONDS, lease_seconds), _settle),
                 (_PART_EVERY_SECONDS, sending.part_from_idle),
+                (_SEEK_EVERY_SECONDS, _seek),
                 (_TIDY_EVERY_SECONDS, _tidy),
                 (_COUNT_EVERY_SECONDS, _count),
             )
@@ -99,6 +102,11 @@ async def _settle(world: World) -> None:
         world.have_due(
             Sender(one.tenant_id, one.account_id) for one in settled if one.due_at is not None
         )
+        world.relay.wake()
+
+
+async def _seek(world: World) -> None:
+    if await seek_traces(world.pool):
         world.relay.wake()
 
 

@@ -26,6 +26,8 @@ async def file_sent_copies(
         appended = False
         if not await session.search_message_id(copy.message_id):
             raw = await _mime(copy, bus)
+            async with pool.acquire() as connection:
+                await sent_copies.put_appending(connection, copy.submission_id)
             await session.append(sent.raw_name, raw, flags=["\\Seen"], date=copy.sent_at)
             appended = True
         async with pool.acquire() as connection, connection.transaction():

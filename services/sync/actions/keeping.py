@@ -30,7 +30,11 @@ from shared.contracts.mail import (
     State,
     SyncedMessage,
 )
+from shared.contracts.submission import ReportReceived
 from shared.db import Connection
+
+# Told apart before it is read: hardly any message is a report.
+_REPORT = b'"report":{'
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -203,6 +207,7 @@ async def keep(
         connection, lease.tenant_id, lease.account_id, mailbox.mailbox_id, revision, new
     )
     await _tell_new(connection, lease, mailbox, revision, fresh, new)
+    await _tell_reports(connection, lease, fresh, new)
     await tell_changes(
         connection,
         lease,
@@ -256,4 +261,25 @@ async def _tell_new(
             await tell(
                 connection,
                 contract(tenant_id=lease.tenant_id, account_id=lease.account_id, messages=page),
+            )
+
+
+async def _tell_reports(
+    connection: Connection, lease: Lease, fresh: Sequence[Understood], new: Sequence[NewMessage]
+) -> None:
+    """What news report on messages sent before."""
+    for one, kept in zip(fresh, new, strict=True):
+        if kept.arrival is not Came.NEW or _REPORT not in one.content_json:
+            continue
+        report = one.content.report
+        if report is not None and report.about is not None:
+            await tell(
+                connection,
+                ReportReceived(
+                    tenant_id=lease.tenant_id,
+                    account_id=lease.account_id,
+                    message_id=kept.message_id,
+                    received_at=kept.received_at,
+                    report=report,
+                ),
             )

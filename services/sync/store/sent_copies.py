@@ -62,10 +62,21 @@ async def due(connection: Connection, replica_id: UUID) -> dict[UUID, list[SentC
     return found
 
 
-async def put_filed(connection: Connection, submission_id: UUID) -> None:
-    """The copy is in Sent."""
+async def put_appending(connection: Connection, submission_id: UUID) -> None:
+    """From now on a copy in Sent may be ours."""
     await connection.execute(
-        "UPDATE sent_copy SET filed_at = now(), trouble = NULL WHERE submission_id = $1",
+        "UPDATE sent_copy SET appended = true WHERE submission_id = $1", submission_id
+    )
+
+
+async def put_filed(connection: Connection, submission_id: UUID) -> None:
+    """The copy is in Sent; where we did not begin to append one, the server filed it."""
+    await connection.execute(
+        """
+        UPDATE sent_copy
+           SET filed_at = now(), trouble = NULL, appended = coalesce(appended, false)
+         WHERE submission_id = $1
+        """,
         submission_id,
     )
 
