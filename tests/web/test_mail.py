@@ -30,22 +30,25 @@ def letter(subject: str, *, text: str = "Shall we?", html: str | None = None) ->
     return message.as_bytes().replace(b"\n", b"\r\n")
 
 
-async def connect(
-    page: Page, dovecot: Dovecot, letters: Sequence[bytes], postfix: Postfix | None = None
-) -> str:
-    """A new person with a new mailbox in which this is, looking at its inbox."""
-    user = dovecot.new_user()
-    dovecot.append(user, "INBOX", letters)
-    await sign_up(page)
+async def fill_in(page: Page, user: str, dovecot: Dovecot, postfix: Postfix) -> None:
+    """What the form asks for, of the servers here."""
     await page.get_by_label("E-mail address").fill(user)
     await page.get_by_label("Password of the mail account").fill(PASSWORD)
-    smtp_port = postfix.submission_port if postfix else 1
-    for group, port in (("Incoming", dovecot.imap_port), ("Outgoing", smtp_port)):
+    ports = {"Incoming": dovecot.imap_port, "Outgoing": postfix.submission_port}
+    for group, port in ports.items():
         fields = page.get_by_role("group", name=group)
         await fields.get_by_label("Server").fill("127.0.0.1")
         await fields.get_by_label("Security").select_option("none")
         await fields.get_by_label("Port").fill(str(port))
-    await page.get_by_role("button", name="Connect").click()
+
+
+async def connect(page: Page, dovecot: Dovecot, postfix: Postfix, letters: Sequence[bytes]) -> str:
+    """A new person with a new mailbox in which this is, looking at its inbox."""
+    user = dovecot.new_user()
+    dovecot.append(user, "INBOX", letters)
+    await sign_up(page)
+    await fill_in(page, user, dovecot, postfix)
+    await page.get_by_role("button", name="Connect", exact=True).click()
     await expect(row(page, "")).to_have_count(len(letters))
     return user
 
@@ -54,10 +57,12 @@ def row(page: Page, subject: str) -> Locator:
     return page.locator(".row", has_text=subject)
 
 
-async def test_somebody_new_reads_archives_undoes_and_finds(page: Page, dovecot: Dovecot) -> None:
+async def test_somebody_new_reads_archives_undoes_and_finds(
+    page: Page, dovecot: Dovecot, postfix: Postfix
+) -> None:
     html = "<p>Shall we try the <b>ramen</b>?</p><script>parent.stolen = 1</script>"
     letters = [letter("Lunch on Friday", html=html), letter("Invoice", text="It is due.")]
-    user = await connect(page, dovecot, letters)
+    user = await connect(page, dovecot, postfix, letters)
 
     await page.get_by_role("link", name="Lunch on Friday").click()
     await expect(page.get_by_role("heading", name="Lunch on Friday")).to_be_visible()
@@ -83,10 +88,23 @@ async def test_somebody_new_reads_archives_undoes_and_finds(page: Page, dovecot:
     await expect(row(page, "It came by itself")).to_have_count(1)
 
 
+async def test_a_server_that_does_not_work_is_said_before_the_account_is_connected(
+    page: Page, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    await sign_up(page)
+    await fill_in(page, dovecot.new_user(), dovecot, postfix)
+    await page.get_by_label("Password of the mail account").fill("wrong")
+    await page.get_by_role("button", name="Connect", exact=True).click()
+    await expect(page.get_by_text("Incoming mail does not work yet")).to_be_visible()
+    await page.get_by_label("Password of the mail account").fill(PASSWORD)
+    await page.get_by_role("button", name="Connect", exact=True).click()
+    await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
 async def test_a_message_is_written_and_arrives(
     page: Page, dovecot: Dovecot, postfix: Postfix
 ) -> None:
-    await connect(page, dovecot, [letter("Lunch on Friday")], postfix)
+    await connect(page, dovecot, postfix, [letter("Lunch on Friday")])
     other = dovecot.new_user()
     await page.get_by_role("button", name="New message").click()
     await page.get_by_label("To", exact=True).fill(f"Bob <{other}>,")
@@ -110,13 +128,13 @@ async def test_a_message_is_written_and_arrives(
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_every_screen_can_be_used_by_everybody(
-    page: Page, dovecot: Dovecot, colours: str
+    page: Page, dovecot: Dovecot, postfix: Postfix, colours: str
 ) -> None:
     await page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
     await page.goto("/sign-in")
     await page.get_by_role("button", name="Sign in").wait_for()
     await accessible(page)
-    await connect(page, dovecot, [letter("Lunch on Friday", html="<p>Shall we?</p>")])
+    await connect(page, dovecot, postfix, [letter("Lunch on Friday", html="<p>Shall we?</p>")])
     await accessible(page)
     await page.get_by_role("link", name="Lunch on Friday").click()
     await page.get_by_role("heading", name="Lunch on Friday").wait_for()

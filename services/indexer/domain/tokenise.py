@@ -6,7 +6,7 @@ is one word as a whole and several by its parts; so is a hyphenated word, whose 
 without hyphens: `e-mail` is found as `e-mail`, `e mail` and `email`.
 
 Whoever changes these rules raises WORDS_VERSION: then every message is read again, from what is
-kept of it (docs/decisions/0024-words-are-read-again-in-place.md).
+kept of it (docs/decisions/0029-words-are-read-again-in-place.md).
 """
 
 import re

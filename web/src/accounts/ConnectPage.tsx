@@ -5,7 +5,7 @@ import { type SubmitEvent, useId, useState } from "react";
 import { api, must, type Schemas } from "../api/client";
 import { ApiProblem } from "../api/problem";
 import { accountsQuery } from "../session/session";
-import { useSay } from "../strings/use";
+import { type Say, useSay } from "../strings/use";
 
 type Security = Schemas["Security"];
 
@@ -41,29 +41,39 @@ export function ConnectPage() {
     };
   };
 
+  const servers = (password: string) => ({
+    imap: { ...server("imap"), password, verify_certificate: true },
+    smtp: { ...server("smtp"), password, verify_certificate: true },
+  });
   const connecting = useMutation({
-    mutationFn: ({ name, password }: { name: string; password: string }) =>
-      must(
-        api.POST("/api/v1/accounts", {
-          body: {
-            name: name || email,
-            email,
-            imap: { ...server("imap"), password, verify_certificate: true },
-            smtp: { ...server("smtp"), password, verify_certificate: true },
-          },
-        }),
-      ),
-    onSuccess: async () => {
+    mutationFn: async ({ name, password, anyway }: Given): Promise<string[]> => {
+      const wrong = anyway ? [] : await whatIsWrong(servers(password), say);
+      if (!wrong.length)
+        await must(
+          api.POST("/api/v1/accounts", {
+            body: { name: name || email, email, ...servers(password) },
+          }),
+        );
+      return wrong;
+    },
+    onSuccess: async (wrong) => {
+      if (wrong.length) return;
       await queries.invalidateQueries({ queryKey: accountsQuery.queryKey });
       await navigate({ to: "/mail/$scope", params: { scope: "inbox" }, search: {} });
     },
   });
   const problem = connecting.error instanceof ApiProblem ? connecting.error : null;
 
+  const wrong = connecting.data ?? [];
+
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    connecting.mutate({ name: textOf(form, "name"), password: textOf(form, "password") });
+    connecting.mutate({
+      name: textOf(form, "name"),
+      password: textOf(form, "password"),
+      anyway: wrong.length > 0,
+    });
   };
 
   return (
@@ -72,7 +82,7 @@ export function ConnectPage() {
         <h1>{say("connect.title")}</h1>
         <p className="soft">{say("connect.intro")}</p>
       </div>
-      <form className="card" onSubmit={submit}>
+      <form className="card" onSubmit={submit} onChange={() => connecting.reset()}>
         <div className="field">
           <label htmlFor={`${id}e`}>{say("connect.email")}</label>
           <input
@@ -109,12 +119,40 @@ export function ConnectPage() {
             {connecting.error.message}
           </p>
         )}
+        {wrong.map((one) => (
+          <p className="note bad" role="alert" key={one}>
+            {one}
+          </p>
+        ))}
         <button type="submit" className="button first" disabled={connecting.isPending}>
-          {say("connect.submit")}
+          {say(
+            connecting.isPending
+              ? "connect.testing"
+              : wrong.length
+                ? "connect.anyway"
+                : "connect.submit",
+          )}
         </button>
       </form>
     </main>
   );
+}
+
+interface Given {
+  name: string;
+  password: string;
+  anyway: boolean;
+}
+
+/** What stands in the way of each server, in its own words where it had some. */
+async function whatIsWrong(body: Schemas["ServersToTest"], say: Say): Promise<string[]> {
+  const tested = await must(api.POST("/api/v1/accounts:test", { body }));
+  return (["imap", "smtp"] as const).flatMap((kind) => {
+    const one = tested[kind];
+    if (!one || one.ok) return [];
+    const detail = [one.detail, one.server_said].filter(Boolean).join(" ");
+    return [say(`connect.wrong.${kind}`, { detail: detail || (one.reason ?? "") })];
+  });
 }
 
 const textOf = (form: FormData, name: string): string => {

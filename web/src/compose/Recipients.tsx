@@ -1,7 +1,8 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { useId, useState } from "react";
 
-import type { Person } from "../api/client";
+import { api, must, type Person } from "../api/client";
 import { written } from "../mail/people";
 import { useSay } from "../strings/use";
 import { people } from "./recipients";
@@ -19,6 +20,32 @@ export function Recipients({ label, chosen, onChange, focus = false }: Props) {
   const id = useId();
   const [text, setText] = useState("");
   const [wrong, setWrong] = useState("");
+
+  const { data: known = [] } = useQuery({
+    queryKey: ["people", text.trim()],
+    queryFn: async ({ signal }) =>
+      (
+        await must(
+          api.GET("/api/v1/suggestions/people", {
+            params: { query: { prefix: text.trim(), limit: 6 } },
+            signal,
+          }),
+        )
+      ).items,
+    enabled: text.trim().length > 0,
+    staleTime: 60_000,
+    placeholderData: keepPreviousData,
+  });
+  const offered = text.trim()
+    ? known.filter((one) => !chosen.some((other) => other.email === one.email))
+    : [];
+  const [marked, setMarked] = useState(-1);
+  const choose = (person: Person) => {
+    onChange([...chosen, { name: person.name, email: person.email }]);
+    setText("");
+    setWrong("");
+    setMarked(-1);
+  };
 
   const take = (given: string) => {
     const { found, left } = people(given);
@@ -47,6 +74,11 @@ export function Recipients({ label, chosen, onChange, focus = false }: Props) {
           <input
             id={id}
             type="text"
+            role="combobox"
+            aria-autocomplete="list"
+            aria-expanded={offered.length > 0}
+            aria-controls={`${id}l`}
+            aria-activedescendant={offered[marked] ? `${id}l${marked}` : undefined}
             inputMode="email"
             autoComplete="off"
             spellCheck={false}
@@ -59,6 +91,7 @@ export function Recipients({ label, chosen, onChange, focus = false }: Props) {
             onChange={(event) => {
               setText(event.target.value);
               setWrong("");
+              setMarked(-1);
             }}
             onBlur={() => take(text)}
             onPaste={(event) => {
@@ -69,7 +102,15 @@ export function Recipients({ label, chosen, onChange, focus = false }: Props) {
               }
             }}
             onKeyDown={(event) => {
-              if (["Enter", ",", ";"].includes(event.key) && text.trim()) {
+              const person = offered[marked];
+              if (person && (event.key === "Enter" || event.key === "Tab")) {
+                event.preventDefault();
+                choose(person);
+              } else if (offered.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+                event.preventDefault();
+                const by = event.key === "ArrowDown" ? 1 : -1;
+                setMarked((marked + by + offered.length) % offered.length);
+              } else if (["Enter", ",", ";"].includes(event.key) && text.trim()) {
                 event.preventDefault();
                 take(text);
               } else if (event.key === "Backspace" && !text && chosen.length) {
@@ -77,6 +118,29 @@ export function Recipients({ label, chosen, onChange, focus = false }: Props) {
               }
             }}
           />
+          <ul
+            className="offered menu"
+            id={`${id}l`}
+            role="listbox"
+            aria-label={say("compose.suggestions")}
+            hidden={offered.length === 0}
+          >
+            {offered.map((one, at) => (
+              <li
+                key={one.email}
+                id={`${id}l${at}`}
+                role="option"
+                aria-selected={at === marked}
+                // Before the field is left, which would take what is written in it.
+                onMouseDown={(event) => {
+                  event.preventDefault();
+                  choose(one);
+                }}
+              >
+                <bdi>{written(one)}</bdi>
+              </li>
+            ))}
+          </ul>
         </li>
       </ul>
       {wrong && (

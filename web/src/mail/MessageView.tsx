@@ -1,12 +1,12 @@
 /** One message, read: who wrote it, what can be trusted, what it says, what is attached. */
 
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { DropdownMenu } from "radix-ui";
 import { Download, EllipsisVertical, Forward, Paperclip, Reply, ReplyAll } from "lucide-react";
 import { useState } from "react";
 import { FormattedDate, FormattedNumber } from "react-intl";
 
-import type { Message, OpenMessage, Schemas } from "../api/client";
+import { api, type Message, must, type OpenMessage, type Schemas } from "../api/client";
 import { compose } from "../compose/drafts";
 import { useSay } from "../strings/use";
 import { Dialog } from "../ui/Dialog";
@@ -25,6 +25,15 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
   const { data: first } = useQuery(messageQuery(message.id, false));
   const read = data ?? first;
   const sender = nameOf(message.from) ?? say("list.nobody");
+  const queries = useQueryClient();
+  const allowing = useMutation({
+    mutationFn: () =>
+      must(api.POST("/api/v1/image-senders", { body: { sender: message.from?.email ?? "" } })),
+    onSuccess: () => {
+      setImages(true); // of this one at once; of others when they are opened
+      return queries.invalidateQueries({ queryKey: ["message"] });
+    },
+  });
   const name = (one: Schemas["Person"]) =>
     own.has(one.email.toLowerCase()) ? say("read.me") : (nameOf(one) ?? "");
 
@@ -104,12 +113,17 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
       )}
       {read && <Trust read={read} />}
       {read?.invitation && <InvitationCard invitation={read.invitation} />}
-      {read && !images && read.remote_images.count > 0 && (
+      {read && !images && !read.remote_images.shown && read.remote_images.count > 0 && (
         <p className="note">
           {say("read.images", { count: read.remote_images.count })}
           <button type="button" className="button" onClick={() => setImages(true)}>
             {say("read.showImages")}
           </button>
+          {message.from && (
+            <button type="button" className="button" onClick={() => allowing.mutate()}>
+              {say("read.alwaysImages", { sender: message.from.email })}
+            </button>
+          )}
         </p>
       )}
       {read && read.remote_images.trackers.length > 0 && (
