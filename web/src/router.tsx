@@ -8,6 +8,7 @@ import {
   lazyRouteComponent,
   Navigate,
   Outlet,
+  useParams,
 } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
@@ -117,20 +118,13 @@ const mail = createRoute({
   component: function Mail() {
     const { scope } = mail.useParams();
     const { q } = mail.useSearch();
-    return <Mailing scope={scope} query={q} messageId={undefined} />;
-  },
-});
-
-const message = createRoute({
-  getParentRoute: () => root,
-  path: "/mail/$scope/$messageId",
-  validateSearch: asked,
-  component: function OpenMail() {
-    const { scope, messageId } = message.useParams();
-    const { q } = message.useSearch();
+    // The same page with and without a message: who types a search goes on typing.
+    const { messageId } = useParams({ strict: false });
     return <Mailing scope={scope} query={q} messageId={messageId} />;
   },
 });
+
+const message = createRoute({ getParentRoute: () => mail, path: "$messageId" });
 
 function Mailing(props: { scope: string; query: string | undefined; messageId: string | undefined }) {
   return (
@@ -147,7 +141,7 @@ function Mailing(props: { scope: string; query: string | undefined; messageId: s
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, signIn, signUp, connect, settings, mail, message]),
+  routeTree: root.addChildren([home, signIn, signUp, connect, settings, mail.addChildren([message])]),
   defaultPreload: false,
   defaultErrorComponent: Broken,
 });
