@@ -58,7 +58,6 @@ class Stream:
     discard: DiscardPolicy = DiscardPolicy.NEW  # a full stream refuses; rows wait in the outbox
     max_age_seconds: float = 0.0
     is_bucket: bool = False  # each subject keeps its last message, read directly
-    storage: StorageType = StorageType.FILE
 
     def config(self) -> StreamConfig:
         mebibytes = int(os.environ.get(f"BUS_{self.name}_MAX_MEBIBYTES", self.max_mebibytes))
@@ -69,7 +68,7 @@ class Stream:
             discard=self.discard,
             max_bytes=mebibytes * _MIB,
             max_age=self.max_age_seconds,
-            storage=self.storage,
+            storage=StorageType.FILE,
             compression=StoreCompression.NONE if self.is_bucket else StoreCompression.S2,
             max_msgs_per_subject=1 if self.is_bucket else -1,
             duplicate_window=120.0,
@@ -101,8 +100,9 @@ STREAMS = (
         64,
         DiscardPolicy.OLD,
         _DAY_SECONDS,
+        # In files, though what was counted may be forgotten: a stream in memory is gone itself when
+        # NATS starts anew, and only the next deploy would make it again.
         is_bucket=True,
-        storage=StorageType.MEMORY,  # what was counted may be forgotten when NATS starts anew
     ),
 )
 _BY_TOKEN = {stream.first_token: stream.name for stream in STREAMS}

@@ -225,7 +225,7 @@ async def test_a_body_made_to_take_long_takes_nobodys_time(
         ("GET", "/%ff%fe", "not_found"),
         ("PUT", "/api/v1/accounts", "method_not_allowed"),
         ("TRACE", "/api/v1/accounts", "method_not_allowed"),
-        ("BREW", "/api/v1/accounts", "method_not_allowed"),
+        ("BREW", "/api/v1/accounts", "malformed_request"),
         ("GET", "/api/v1/auth/login", "method_not_allowed"),
         ("GET", "/api/v1/events?limit=1&limit=x", "validation_failed"),
         ("GET", "/api/v1/events?wait=%ff", "validation_failed"),

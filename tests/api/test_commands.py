@@ -22,6 +22,7 @@ async def command(api: Api, *words: str, typed: str = "") -> tuple[int, str]:
             **api.platform.environment("api"),
             "API_JWT_KEYS_FILE": "unused",
             "API_SEAL_KEYS_DIR": "unused",
+            "API_OWN_KEYS_DIR": "unused",
         },
     )
     said, _ = await process.communicate(typed.encode())

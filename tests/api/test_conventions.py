@@ -197,3 +197,22 @@ async def test_every_post_of_somebody_signed_in_is_documented_as_repeatable(api:
         "/webhooks",
         "/webhooks/{webhook_id}:rotate-secret",
     }
+
+
+async def test_the_line_on_which_heads_were_asked_for_stays_open(api: Api, ada: Person) -> None:
+    request = (
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n"
+        f"Authorization: {ada.http.headers['authorization']}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    for method, path, status in (
+        ("HEAD", "/api/v1/accounts", b"200"),
+        ("HEAD", "/api/v1/accounts:test", b"405"),
+        ("HEAD", "/api/v1/openapi.json", b"200"),
+        ("HEAD", "/nothing", b"404"),
+    ):
+        writer.write(request.format(method=method, path=path).encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.split()[1] == status, (method, path)
+        assert b"connection: close" not in head.lower()
+    writer.close()

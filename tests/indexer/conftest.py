@@ -100,10 +100,10 @@ class Indexer:
         assert answer.problem is None, answer.problem
         return [found.message_id for found in answer.found]
 
-    async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+    async def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that is known of messages."""
         return {
-            kind: [tuple(row) for row in rows] for kind, rows in (await self.kept("true")).items()
+            kind: [dict(row) for row in rows] for kind, rows in (await self.kept("true")).items()
         }
 
     async def kept(self, where: str, *values: Any) -> dict[str, list[asyncpg.Record]]:

@@ -100,8 +100,12 @@ async def test_a_wiped_memory_told_again_under_live_traffic_equals_one_that_lost
     assert told_again == also_told_again
 
     def readable(rows):
-        # Without what only a retell leaves behind: as of when it named a row (the last column).
-        return [row[:-1] for row in rows["document"] if row[0] in sync.mail]
+        # Without what only a retell leaves behind: as of when it named a row.
+        return [
+            {name: value for name, value in row.items() if name != "alive_as_of"}
+            for row in rows["document"]
+            if row["message_id"] in sync.mail
+        ]
 
     assert readable(told_again) == readable(lost_nothing)
     assert len(readable(told_again)) == len(sync.mail)

@@ -84,6 +84,13 @@ async def test_a_phrase_is_words_next_to_each_other_in_one_place(indexer):
     assert await indexer.finds('budget -"annual budget"') == [apart.message_id, across.message_id]
 
 
+async def test_a_word_is_found_where_it_is_written_with_and_without_its_hyphen(indexer):
+    both = a_message("x", "An email is an e-mail, and an e-mail an email; E-Mail!")
+    await indexer.hears(a_page(both))
+    for query in ("email", "e-mail", '"an email"', '"an e-mail"', '"e mail and"'):
+        assert await indexer.finds(query) == [both.message_id], query
+
+
 async def test_words_can_be_begun_negated_and_grouped(indexer):
     invoice = a_message("Invoice 42", "please pay", minutes=2)
     invoicing = a_message("Invoicing rules", "please read", minutes=1)

@@ -44,7 +44,7 @@ async def test_the_rows_of_a_removed_account_go_in_steps_and_those_of_others_sta
         steps += 1
     assert steps == 3
     for rows in (await indexer.rows()).values():
-        assert [row[0] for row in rows] == [stays.message_id]
+        assert [row["message_id"] for row in rows] == [stays.message_id]
     assert await indexer.admin.fetchval("SELECT count(*) FROM indexer.retelling") == 0
     assert await indexer.finds("lunch", accounts=[other]) == [stays.message_id]
 

@@ -67,7 +67,18 @@ PROMISED = {
 # Every label there is. A new one is added here by somebody who has thought of how many values
 # it has.
 LABELS = {
-    *("method", "route", "status", "result", "service", "consumer", "state", "fate", "told"),
+    *(
+        "method",
+        "route",
+        "status",
+        "result",
+        "service",
+        "consumer",
+        "state",
+        "fate",
+        "told",
+        "limit",
+    ),
     *("le", "app_name", "handler", "broker", "destination", "error_type", "exception_type"),
     *("generation", "implementation", "major", "minor", "patchlevel", "version"),
 }

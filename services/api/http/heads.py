@@ -26,10 +26,15 @@ class Heads:
             return
 
         async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                await send(message)
-            elif not message.get("more_body"):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if message["type"] != "http.response.start":
+                if message.get("more_body"):
+                    return
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            # Whoever writes it has to know why a body of that length does not come, or takes the
+            # answer for one that was cut off, and hangs up.
+            scope["method"] = "HEAD"
+            await send(message)
+            scope["method"] = "GET"
 
         scope["method"] = "GET"
         scope[_ASKED] = True

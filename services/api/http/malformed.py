@@ -1,24 +1,12 @@
 """What is no HTTP request is answered with a problem, too; no route and no layer ever sees it."""
 
 import msgspec
+from uuid_utils.compat import uuid7
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.api.http.problems import PROBLEM_JSON, Problem, phrase
 
 _STATUS = 400
-_BODY = msgspec.json.encode(
-    Problem(
-        type="urn:postbus:problem:malformed_request",
-        title=phrase(_STATUS),
-        status=_STATUS,
-        detail="This is not an HTTP request.",
-        code="malformed_request",
-    )
-)
-_ANSWER = (
-    f"HTTP/1.1 {_STATUS} {phrase(_STATUS)}\r\nContent-Type: {PROBLEM_JSON}\r\n"
-    f"Content-Length: {len(_BODY)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-).encode() + _BODY
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -26,5 +14,24 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read, and hang up: where the next request begins is unknown."""
-        self.transport.write(_ANSWER)
+        self.transport.write(_answer(str(uuid7())))
         self.transport.close()
+
+
+def _answer(request_id: str) -> bytes:
+    body = msgspec.json.encode(
+        Problem(
+            type="urn:postbus:problem:malformed_request",
+            title=phrase(_STATUS),
+            status=_STATUS,
+            detail="This is not an HTTP request.",
+            code="malformed_request",
+            request_id=request_id,
+        )
+    )
+    head = (
+        f"HTTP/1.1 {_STATUS} {phrase(_STATUS)}\r\nContent-Type: {PROBLEM_JSON}\r\n"
+        f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\n"
+        "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body

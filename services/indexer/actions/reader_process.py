@@ -35,13 +35,18 @@ def words_of(asked: Asked) -> Answer:
 def serve() -> None:
     """What is asked comes in, what was read goes out, until the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides when it ends
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # and nobody is told who is gone
     os.nice(_NICE)
     decoder = msgspec.msgpack.Decoder(Asked)
     come, go = sys.stdin.buffer, sys.stdout.buffer
     gc.freeze()
     gc.disable()  # nothing here refers to itself
     while head := come.read(LENGTH_BYTES):
-        asked = decoder.decode(come.read(int.from_bytes(head)))
+        length = int.from_bytes(head)
+        encoded = come.read(length)
+        if len(encoded) < length:
+            return  # who asked is gone
+        asked = decoder.decode(encoded)
         answer = msgspec.msgpack.encode(words_of(asked))
         go.write(len(answer).to_bytes(LENGTH_BYTES))
         go.write(answer)

@@ -269,6 +269,7 @@ def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[lis
     of weight and position (PostgreSQL's tsvectorrecv).
     """
     places: dict[str, bytes] = {}
+    mixed: set[str] = set()  # words of one text and wholes of it: `email`, `e-mail`
     position = 1
     for section, reading in sections:
         at = _PLACES[WEIGHT.get(section, _PEOPLE_WEIGHT)][position : position + len(reading.words)]
@@ -283,8 +284,13 @@ def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[lis
                 places.setdefault(word, b"")
             for index, whole in reading.wholes:
                 place = at[index] if index < len(at) else b""
-                places[prefix + whole] = places.get(prefix + whole, b"") + place
+                lexeme = prefix + whole
+                if lexeme in places:
+                    mixed.add(lexeme)
+                places[lexeme] = places.get(lexeme, b"") + place
         position += len(reading.words) + 1  # no phrase reaches from one section into the next
+    for lexeme in mixed:
+        places[lexeme] = _in_order(places[lexeme])
     whole = position <= MAX_POSITION
     if max(map(len, places.values()), default=0) > 2 * _POSITIONS:
         whole = False
@@ -297,6 +303,13 @@ def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[lis
     if not whole:
         lexemes.append(_mark(PARTIAL))
     return lexemes, whole
+
+
+def _in_order(places: bytes) -> bytes:
+    """Each place once, and in order, as PostgreSQL wants them."""
+    at = (places[start : start + 2] for start in range(0, len(places), 2))
+    by_position = {int.from_bytes(place) & MAX_POSITION: place for place in at}
+    return b"".join(by_position[position] for position in sorted(by_position))
 
 
 def _mark(lexeme: str) -> bytes:
