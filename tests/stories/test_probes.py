@@ -78,6 +78,7 @@ LABELS = {
         "fate",
         "told",
         "limit",
+        "reason",
     ),
     *("le", "app_name", "handler", "broker", "destination", "error_type", "exception_type"),
     *("generation", "implementation", "major", "minor", "patchlevel", "version"),

@@ -447,6 +447,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List drafts, those first that were changed last */
+        get: operations["ApiV1DraftsListSome"];
+        put?: never;
+        /**
+         * Begin a message
+         * @description What it answers is quoted now, and what it passes on is fetched now; it can be edited.
+         */
+        post: operations["ApiV1DraftsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drafts/{draft_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One draft */
+        get: operations["ApiV1DraftsDraftIdGetOne"];
+        /**
+         * Save all of a draft
+         * @description Cheap, and changes nothing when nothing is different: save as often as you like.
+         */
+        put: operations["ApiV1DraftsDraftIdSave"];
+        post?: never;
+        /**
+         * Throw a draft away
+         * @description Its copy in the account's mailbox for drafts goes, too.
+         */
+        delete: operations["ApiV1DraftsDraftIdRemove"];
+        options?: never;
+        head?: never;
+        /** Save a part of a draft */
+        patch: operations["ApiV1DraftsDraftIdChange"];
+        trace?: never;
+    };
+    "/api/v1/drafts/{draft_id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a draft
+         * @description The draft becomes a submission, and is no draft any more.
+         */
+        post: operations["ApiV1DraftsDraftIdSendSend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1148,6 +1215,32 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/suppressions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the addresses that nothing is sent to
+         * @description An address comes here when a report says that there is none such, when its owner complains of
+         *     a message, or by hand. A submission may say `ignore_suppressions`.
+         */
+        get: operations["ApiV1SuppressionsListSome"];
+        put?: never;
+        /**
+         * Send nothing to an address any more
+         * @description Of what waits to be sent, too, from a moment later on.
+         */
+        post: operations["ApiV1SuppressionsAdd"];
+        /** Send to an address again */
+        delete: operations["ApiV1SuppressionsRemove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1923,6 +2016,26 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "submission.bounced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * submission.bounced
+         * @description What became of a submission so far.
+         */
+        post: operations["told_submission_bounced"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "submission.canceled": {
         parameters: {
             query?: never;
@@ -1937,6 +2050,26 @@ export interface webhooks {
          * @description What became of a submission so far.
          */
         post: operations["told_submission_canceled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "submission.complained": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * submission.complained
+         * @description What became of a submission so far.
+         */
+        post: operations["told_submission_complained"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2448,6 +2581,100 @@ export interface components {
             smtp?: components["schemas"]["ServerChange"] | null;
         };
         /**
+         * ChangedDraft
+         * @description What is to be different about a draft; what is left out stays.
+         */
+        ChangedDraft: {
+            /** @default [] */
+            attachments?: components["schemas"]["NewAttachment"][];
+            /**
+             * @description Never in the header.
+             * @default []
+             */
+            bcc?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+            /** @default [] */
+            cc?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+            /**
+             * @description Its words below yours and its files with yours, or all of it attached.
+             * @default inline
+             * @enum {string}
+             */
+            forward_as?: "inline" | "attachment";
+            /** @description A message that this passes on. */
+            forward_of?: string | null;
+            /** @description In place of an identity: one of their addresses, with any name. */
+            from?: (string | {
+                email: string;
+                name?: string;
+            }) | null;
+            /** @description `X-…`, `List-…` and some others. */
+            headers?: {
+                [key: string]: string;
+            };
+            html?: string | null;
+            /** @description Who writes; unset: the account's default identity. */
+            identity_id?: string | null;
+            /** @description A message that this answers. */
+            in_reply_to?: string | null;
+            priority?: ("high" | "low") | null;
+            /**
+             * @description Put what is answered below.
+             * @default false
+             */
+            quote?: boolean;
+            /**
+             * @description Ask to be told that it was read.
+             * @default false
+             */
+            read_receipt?: boolean;
+            /**
+             * @description Without recipients: answer everybody, not the sender only.
+             * @default false
+             */
+            reply_all?: boolean;
+            /** @default [] */
+            reply_to?: (string | {
+                email: string;
+                name?: string;
+            })[];
+            /**
+             * @description End with the identity's signature.
+             * @default false
+             */
+            signature?: boolean;
+            subject?: string | null;
+            text?: string | null;
+            /** @default [] */
+            to?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+        };
+        /**
          * ChangedIdentity
          * @description What is to be different about an identity; what is left out stays.
          */
@@ -2630,6 +2857,24 @@ export interface components {
          */
         Density: "comfortable" | "compact" | "cosy";
         /**
+         * DraftAttachment
+         * @description A file that goes with a draft.
+         */
+        DraftAttachment: {
+            content_id: string | null;
+            inline: boolean;
+            name: string | null;
+            upload_id: string;
+        };
+        /**
+         * DraftPage
+         * @description Some drafts, those first that were changed last. `next_cursor` is null at the end.
+         */
+        DraftPage: {
+            items: components["schemas"]["ShownDraft"][];
+            next_cursor?: string | null;
+        };
+        /**
          * Event
          * @description Something that happened. `id` stays the same however often it is delivered.
          */
@@ -2654,7 +2899,7 @@ export interface components {
          * @description What the log can say. docs/api-events.md tells of each.
          * @enum {string}
          */
-        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.other";
+        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.bounced" | "submission.complained" | "submission.other";
         /**
          * Events
          * @description Some of the log, in order. Ask on from `next_cursor`, also when there is nothing new.
@@ -2677,7 +2922,7 @@ export interface components {
          * @description What became of the message for one recipient.
          * @enum {unknown}
          */
-        Fate: "accepted" | "canceled" | "deferred" | "other" | "refused" | "uncertain" | "waiting";
+        Fate: "accepted" | "bounced" | "canceled" | "complained" | "deferred" | "other" | "refused" | "uncertain" | "waiting";
         /**
          * FieldProblem
          * @description What is wrong with one part of a request.
@@ -3240,6 +3485,104 @@ export interface components {
             upload_id?: string | null;
         };
         /**
+         * NewDraft
+         * @description A message that is begun: anew, as an answer, or from a draft made elsewhere.
+         */
+        NewDraft: {
+            /** @description Unless it is read from a message. */
+            account_id?: string | null;
+            /** @default [] */
+            attachments?: components["schemas"]["NewAttachment"][];
+            /**
+             * @description Never in the header.
+             * @default []
+             */
+            bcc?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+            /** @default [] */
+            cc?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+            /**
+             * @description Its words below yours and its files with yours, or all of it attached.
+             * @default inline
+             * @enum {string}
+             */
+            forward_as?: "inline" | "attachment";
+            /** @description A message that this passes on. */
+            forward_of?: string | null;
+            /** @description In place of an identity: one of their addresses, with any name. */
+            from?: (string | {
+                email: string;
+                name?: string;
+            }) | null;
+            /** @description `X-…`, `List-…` and some others. */
+            headers?: {
+                [key: string]: string;
+            };
+            html?: string | null;
+            /** @description Who writes; unset: the account's default identity. */
+            identity_id?: string | null;
+            /** @description A message that this answers. */
+            in_reply_to?: string | null;
+            /** @description A message in a mailbox for drafts, to be written on here instead. */
+            message_id?: string | null;
+            priority?: ("high" | "low") | null;
+            /**
+             * @description Put what is answered below.
+             * @default false
+             */
+            quote?: boolean;
+            /**
+             * @description Ask to be told that it was read.
+             * @default false
+             */
+            read_receipt?: boolean;
+            /**
+             * @description Without recipients: answer everybody, not the sender only.
+             * @default false
+             */
+            reply_all?: boolean;
+            /** @default [] */
+            reply_to?: (string | {
+                email: string;
+                name?: string;
+            })[];
+            /**
+             * @description End with the identity's signature.
+             * @default false
+             */
+            signature?: boolean;
+            subject?: string | null;
+            text?: string | null;
+            /** @default [] */
+            to?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+        };
+        /**
          * NewIdentity
          * @description An address to write from.
          */
@@ -3373,6 +3716,11 @@ export interface components {
             html?: string | null;
             /** @description Who writes; unset: the account's default identity. */
             identity_id?: string | null;
+            /**
+             * @description Send also to addresses that nothing is sent to.
+             * @default false
+             */
+            ignore_suppressions?: boolean;
             /** @description A message that this answers. */
             in_reply_to?: string | null;
             priority?: ("high" | "low") | null;
@@ -3425,6 +3773,15 @@ export interface components {
              * @default 0
              */
             undo_seconds?: number;
+        };
+        /**
+         * NewSuppression
+         * @description An address to which nothing is to be sent any more.
+         */
+        NewSuppression: {
+            /** @description Why, for those who read the list. */
+            comment?: string | null;
+            email: string;
         };
         /**
          * NewToken
@@ -3752,6 +4109,100 @@ export interface components {
             overlap_hours?: number;
         };
         /**
+         * SavedDraft
+         * @description A message as far as it is written. Nothing is quoted or fetched when it is saved.
+         */
+        SavedDraft: {
+            /** @default [] */
+            attachments?: components["schemas"]["NewAttachment"][];
+            /**
+             * @description Never in the header.
+             * @default []
+             */
+            bcc?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+            /** @default [] */
+            cc?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+            /**
+             * @description Its words below yours and its files with yours, or all of it attached.
+             * @default inline
+             * @enum {string}
+             */
+            forward_as?: "inline" | "attachment";
+            /** @description A message that this passes on. */
+            forward_of?: string | null;
+            /** @description In place of an identity: one of their addresses, with any name. */
+            from?: (string | {
+                email: string;
+                name?: string;
+            }) | null;
+            /** @description `X-…`, `List-…` and some others. */
+            headers?: {
+                [key: string]: string;
+            };
+            html?: string | null;
+            /** @description Who writes; unset: the account's default identity. */
+            identity_id?: string | null;
+            /** @description A message that this answers. */
+            in_reply_to?: string | null;
+            priority?: ("high" | "low") | null;
+            /**
+             * @description Put what is answered below.
+             * @default false
+             */
+            quote?: boolean;
+            /**
+             * @description Ask to be told that it was read.
+             * @default false
+             */
+            read_receipt?: boolean;
+            /**
+             * @description Without recipients: answer everybody, not the sender only.
+             * @default false
+             */
+            reply_all?: boolean;
+            /** @default [] */
+            reply_to?: (string | {
+                email: string;
+                name?: string;
+            })[];
+            /**
+             * @description End with the identity's signature.
+             * @default false
+             */
+            signature?: boolean;
+            subject?: string | null;
+            text?: string | null;
+            /** @default [] */
+            to?: (string | {
+                email: string;
+                name?: string;
+            } | {
+                group: string;
+                members: (string | {
+                    email: string;
+                    name?: string;
+                })[];
+            })[];
+        };
+        /**
          * SavedSearch
          * @description A search that you keep under a name.
          */
@@ -3850,6 +4301,26 @@ export interface components {
          * @enum {unknown}
          */
         SendingState: "auth_failed" | "other" | "ready" | "unreachable";
+        /**
+         * SentDraft
+         * @description When a draft is to go.
+         */
+        SentDraft: {
+            /** @description Whoever has not got it by then does not get it. */
+            expires_at?: string | null;
+            /**
+             * @description Send also to addresses that nothing is sent to.
+             * @default false
+             */
+            ignore_suppressions?: boolean;
+            /** @description Not before this moment (RFC 3339). */
+            send_at?: string | null;
+            /**
+             * @description Held so long, and can be canceled.
+             * @default 0
+             */
+            undo_seconds?: number;
+        };
         /**
          * Server
          * @description A server of an account. Passwords are never shown: nobody here has them.
@@ -4036,6 +4507,38 @@ export interface components {
             type: string;
         };
         /**
+         * ShownDraft
+         * @description A message as far as it is written.
+         */
+        ShownDraft: {
+            account_id: string;
+            attachments: components["schemas"]["DraftAttachment"][];
+            bcc: components["schemas"]["Person"][];
+            cc: components["schemas"]["Person"][];
+            cc_groups: components["schemas"]["ShownGroup"][];
+            /** Format: date-time */
+            created_at: string;
+            forward_of: string | null;
+            from: components["schemas"]["Person"] | null;
+            headers: {
+                [key: string]: string;
+            };
+            html: string | null;
+            id: string;
+            identity_id: string | null;
+            in_reply_to: string | null;
+            priority: components["schemas"]["Priority"] | null;
+            read_receipt: boolean;
+            reply_to: components["schemas"]["Person"][];
+            subject: string;
+            text: string | null;
+            to: components["schemas"]["Person"][];
+            to_groups: components["schemas"]["ShownGroup"][];
+            /** Format: date-time */
+            updated_at: string;
+            version: number;
+        };
+        /**
          * ShownGroup
          * @description People under one name.
          */
@@ -4145,6 +4648,18 @@ export interface components {
             id: string;
             /** Format: date-time */
             used_at: string;
+        };
+        /**
+         * ShownSuppression
+         * @description An address that nothing is sent to. `said` is the report's words, or the comment.
+         */
+        ShownSuppression: {
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            reason: components["schemas"]["SuppressionReason"];
+            said: string | null;
+            submission_id: string | null;
         };
         /**
          * ShownWebhook
@@ -4260,10 +4775,10 @@ export interface components {
         };
         /**
          * SubmissionState
-         * @description How far a submission is; the last six are not left by themselves.
+         * @description How far a submission is; from `accepted` on it is not left but for what is heard of it.
          * @enum {unknown}
          */
-        SubmissionState: "accepted" | "canceled" | "deferred" | "failed" | "held" | "other" | "partially_accepted" | "queued" | "scheduled" | "sending" | "uncertain";
+        SubmissionState: "accepted" | "bounced" | "canceled" | "complained" | "deferred" | "failed" | "held" | "other" | "partially_accepted" | "queued" | "scheduled" | "sending" | "uncertain";
         /**
          * SuggestedPeople
          * @description Those you write with most first.
@@ -4283,6 +4798,20 @@ export interface components {
             received: number;
             sent: number;
         };
+        /**
+         * SuppressionPage
+         * @description Some of the list, by address. `next_cursor` is null at the end.
+         */
+        SuppressionPage: {
+            items: components["schemas"]["ShownSuppression"][];
+            next_cursor?: string | null;
+        };
+        /**
+         * SuppressionReason
+         * @description Why nothing is sent to an address.
+         * @enum {unknown}
+         */
+        SuppressionReason: "bounced" | "complained" | "manual" | "other";
         /**
          * Tenant
          * @description The tenant that a session or token speaks for.
@@ -6484,10 +7013,7 @@ export interface operations {
     ApiV1AccountsAccountIdTestTestOne: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path: {
                 account_id: string;
             };
@@ -6543,24 +7069,6 @@ export interface operations {
             };
             /** @description Not Found: `not_found`. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict: `idempotency_key_in_use`. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity: `idempotency_key_reused`. */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7933,6 +8441,1003 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: `proof_unavailable`, `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DraftsListSome: {
+        parameters: {
+            query?: {
+                /** @description Of this account only. */
+                account_id?: string | null;
+                /** @description How many at most. 50 unless told. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave out to begin. */
+                cursor?: string | null;
+                /** @description Of each entry only these, comma-separated: `id,subject`. Everything unless told. */
+                fields?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *           "attachments": [],
+                     *           "bcc": [],
+                     *           "cc": [],
+                     *           "cc_groups": [],
+                     *           "created_at": "2026-11-20T12:00:00Z",
+                     *           "forward_of": null,
+                     *           "from": null,
+                     *           "headers": {},
+                     *           "html": null,
+                     *           "id": "drf_01jdpkeagmfhm8pftekme6mqvj",
+                     *           "identity_id": "idn_01jdpkc7r2fdasv31wfsd9ybb1",
+                     *           "in_reply_to": null,
+                     *           "priority": null,
+                     *           "read_receipt": false,
+                     *           "reply_to": [],
+                     *           "subject": "Lunch on Friday",
+                     *           "text": "Shall we?",
+                     *           "to": [
+                     *             {
+                     *               "email": "grace@example.org",
+                     *               "name": "Grace Hopper"
+                     *             }
+                     *           ],
+                     *           "to_groups": [],
+                     *           "updated_at": "2026-11-20T12:00:00Z",
+                     *           "version": 3
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DraftPage"];
+                };
+            };
+            /** @description Bad Request: `cursor_invalid`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DraftsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "in_reply_to": "msg_01jdpk21drfx18mv3hwfcw9d90",
+                 *       "quote": true,
+                 *       "reply_all": true,
+                 *       "text": "Gladly!"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewDraft"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *       "attachments": [],
+                     *       "bcc": [],
+                     *       "cc": [],
+                     *       "cc_groups": [],
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "forward_of": null,
+                     *       "from": null,
+                     *       "headers": {},
+                     *       "html": null,
+                     *       "id": "drf_01jdpkeagmfhm8pftekme6mqvj",
+                     *       "identity_id": "idn_01jdpkc7r2fdasv31wfsd9ybb1",
+                     *       "in_reply_to": null,
+                     *       "priority": null,
+                     *       "read_receipt": false,
+                     *       "reply_to": [],
+                     *       "subject": "Lunch on Friday",
+                     *       "text": "Shall we?",
+                     *       "to": [
+                     *         {
+                     *           "email": "grace@example.org",
+                     *           "name": "Grace Hopper"
+                     *         }
+                     *       ],
+                     *       "to_groups": [],
+                     *       "updated_at": "2026-11-20T12:00:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownDraft"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `idempotency_key_in_use`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gone: `message_gone`. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`, `message_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`, `idempotency_key_reused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `uploads_full`, `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad Gateway: `attachment_unreadable`. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `content_unavailable`, `attachment_unavailable`, `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DraftsDraftIdGetOne: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                draft_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *       "attachments": [],
+                     *       "bcc": [],
+                     *       "cc": [],
+                     *       "cc_groups": [],
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "forward_of": null,
+                     *       "from": null,
+                     *       "headers": {},
+                     *       "html": null,
+                     *       "id": "drf_01jdpkeagmfhm8pftekme6mqvj",
+                     *       "identity_id": "idn_01jdpkc7r2fdasv31wfsd9ybb1",
+                     *       "in_reply_to": null,
+                     *       "priority": null,
+                     *       "read_receipt": false,
+                     *       "reply_to": [],
+                     *       "subject": "Lunch on Friday",
+                     *       "text": "Shall we?",
+                     *       "to": [
+                     *         {
+                     *           "email": "grace@example.org",
+                     *           "name": "Grace Hopper"
+                     *         }
+                     *       ],
+                     *       "to_groups": [],
+                     *       "updated_at": "2026-11-20T12:00:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownDraft"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DraftsDraftIdSave: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The draft's ETag: nothing is done when it was changed since (RFC 9110). */
+                "If-Match"?: string | null;
+            };
+            path: {
+                draft_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "subject": "Lunch on Friday",
+                 *       "text": "Shall we?",
+                 *       "to": [
+                 *         "grace@example.org"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["SavedDraft"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *       "attachments": [],
+                     *       "bcc": [],
+                     *       "cc": [],
+                     *       "cc_groups": [],
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "forward_of": null,
+                     *       "from": null,
+                     *       "headers": {},
+                     *       "html": null,
+                     *       "id": "drf_01jdpkeagmfhm8pftekme6mqvj",
+                     *       "identity_id": "idn_01jdpkc7r2fdasv31wfsd9ybb1",
+                     *       "in_reply_to": null,
+                     *       "priority": null,
+                     *       "read_receipt": false,
+                     *       "reply_to": [],
+                     *       "subject": "Lunch on Friday",
+                     *       "text": "Shall we?",
+                     *       "to": [
+                     *         {
+                     *           "email": "grace@example.org",
+                     *           "name": "Grace Hopper"
+                     *         }
+                     *       ],
+                     *       "to_groups": [],
+                     *       "updated_at": "2026-11-20T12:00:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownDraft"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed: `changed_meanwhile`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DraftsDraftIdRemove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The draft's ETag: nothing is done when it was changed since (RFC 9110). */
+                "If-Match"?: string | null;
+            };
+            path: {
+                draft_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed: `changed_meanwhile`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DraftsDraftIdChange: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The draft's ETag: nothing is done when it was changed since (RFC 9110). */
+                "If-Match"?: string | null;
+            };
+            path: {
+                draft_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "text": "Shall we? I would be"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangedDraft"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *       "attachments": [],
+                     *       "bcc": [],
+                     *       "cc": [],
+                     *       "cc_groups": [],
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "forward_of": null,
+                     *       "from": null,
+                     *       "headers": {},
+                     *       "html": null,
+                     *       "id": "drf_01jdpkeagmfhm8pftekme6mqvj",
+                     *       "identity_id": "idn_01jdpkc7r2fdasv31wfsd9ybb1",
+                     *       "in_reply_to": null,
+                     *       "priority": null,
+                     *       "read_receipt": false,
+                     *       "reply_to": [],
+                     *       "subject": "Lunch on Friday",
+                     *       "text": "Shall we?",
+                     *       "to": [
+                     *         {
+                     *           "email": "grace@example.org",
+                     *           "name": "Grace Hopper"
+                     *         }
+                     *       ],
+                     *       "to_groups": [],
+                     *       "updated_at": "2026-11-20T12:00:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownDraft"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed: `changed_meanwhile`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DraftsDraftIdSendSend: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The draft's ETag: nothing is done when it was changed since (RFC 9110). */
+                "If-Match"?: string | null;
+                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                draft_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "undo_seconds": 10
+                 *     }
+                 */
+                "application/json": components["schemas"]["SentDraft"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *       "attempts": 1,
+                     *       "bcc": [],
+                     *       "cc": [],
+                     *       "cc_groups": [],
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "expires_at": null,
+                     *       "filed": true,
+                     *       "forward_of": null,
+                     *       "from": {
+                     *         "email": "ada@example.org",
+                     *         "name": "Ada Lovelace"
+                     *       },
+                     *       "id": "sub_01jdpk6kmgf8av4ze8y7g6n4t5",
+                     *       "in_reply_to": null,
+                     *       "message_id": "01936d33.4e90@example.org",
+                     *       "next_attempt_at": null,
+                     *       "reason": null,
+                     *       "recipients": [
+                     *         {
+                     *           "code": 250,
+                     *           "email": "grace@example.org",
+                     *           "enhanced_code": "2.0.0",
+                     *           "fate": "accepted",
+                     *           "server_said": "Ok: queued as 4F2A"
+                     *         }
+                     *       ],
+                     *       "server_said": null,
+                     *       "size_bytes": 1840,
+                     *       "state": "accepted",
+                     *       "subject": "Lunch on Friday",
+                     *       "to": [
+                     *         {
+                     *           "email": "grace@example.org",
+                     *           "name": "Grace Hopper"
+                     *         }
+                     *       ],
+                     *       "to_groups": [],
+                     *       "updated_at": "2026-11-20T12:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Submission"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `idempotency_key_in_use`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed: `changed_meanwhile`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`, `message_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`, `idempotency_key_reused`, `no_recipients`, `sender_not_allowed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -14060,6 +15565,303 @@ export interface operations {
             };
         };
     };
+    ApiV1SuppressionsListSome: {
+        parameters: {
+            query?: {
+                /** @description This address only. */
+                email?: string | null;
+                /** @description How many at most. 50 unless told. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave out to begin. */
+                cursor?: string | null;
+                /** @description Of each entry only these, comma-separated: `id,subject`. Everything unless told. */
+                fields?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-11-20T12:00:00Z",
+                     *           "email": "bob@example.org",
+                     *           "reason": "bounced",
+                     *           "said": "550 5.1.1 There is no such user here",
+                     *           "submission_id": "sub_01jdpkcewwfrgryjkc1mf2ppkn"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SuppressionPage"];
+                };
+            };
+            /** @description Bad Request: `cursor_invalid`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `sending_unavailable`, `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1SuppressionsAdd: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "comment": "Has left",
+                 *       "email": "bob@example.org"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewSuppression"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `idempotency_key_in_use`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`, `idempotency_key_reused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1SuppressionsRemove: {
+        parameters: {
+            query: {
+                /** @description The address, as it is listed. */
+                email: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1TenantRead: {
         parameters: {
             query?: never;
@@ -16460,10 +18262,7 @@ export interface operations {
     ApiV1WebhooksWebhookIdRotateSecretRotate: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path: {
                 webhook_id: string;
             };
@@ -16548,15 +18347,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: `idempotency_key_in_use`. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Request Entity Too Large: `body_too_large`. */
             413: {
                 headers: {
@@ -16566,7 +18356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity: `validation_failed`, `idempotency_key_reused`. */
+            /** @description Unprocessable Entity: `validation_failed`. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -17865,6 +19655,54 @@ export interface operations {
             };
         };
     };
+    told_submission_bounced: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accountid": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "cursor": "1-42",
+                 *       "data": {
+                 *         "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *         "attempts": 1,
+                 *         "id": "sub_01jdpk6kmgf8av4ze8y7g6n4t5",
+                 *         "message_id": "01936d33.4e90@example.org",
+                 *         "reason": null,
+                 *         "server_said": null,
+                 *         "state": "bounced"
+                 *       },
+                 *       "datacontenttype": "application/json",
+                 *       "id": "evt_2p9713dz66bszjj6cx676k6x8z",
+                 *       "source": "/tenants/ten_01jdpjs2t0fp9srqq4mbvv3m39/accounts/acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "specversion": "1.0",
+                 *       "tenantid": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                 *       "time": "2026-11-20T12:00:00Z",
+                 *       "type": "submission.bounced"
+                 *     }
+                 */
+                "application/cloudevents+json": components["schemas"]["CloudEvent"] & {
+                    data?: components["schemas"]["SubmissionData"];
+                    /** @constant */
+                    type?: "submission.bounced";
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken; tell the next. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     told_submission_canceled: {
         parameters: {
             query?: never;
@@ -17900,6 +19738,54 @@ export interface operations {
                     data?: components["schemas"]["SubmissionData"];
                     /** @constant */
                     type?: "submission.canceled";
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken; tell the next. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    told_submission_complained: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accountid": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "cursor": "1-42",
+                 *       "data": {
+                 *         "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *         "attempts": 1,
+                 *         "id": "sub_01jdpk6kmgf8av4ze8y7g6n4t5",
+                 *         "message_id": "01936d33.4e90@example.org",
+                 *         "reason": null,
+                 *         "server_said": null,
+                 *         "state": "complained"
+                 *       },
+                 *       "datacontenttype": "application/json",
+                 *       "id": "evt_2p9713dz66bszjj6cx676k6x8z",
+                 *       "source": "/tenants/ten_01jdpjs2t0fp9srqq4mbvv3m39/accounts/acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "specversion": "1.0",
+                 *       "tenantid": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                 *       "time": "2026-11-20T12:00:00Z",
+                 *       "type": "submission.complained"
+                 *     }
+                 */
+                "application/cloudevents+json": components["schemas"]["CloudEvent"] & {
+                    data?: components["schemas"]["SubmissionData"];
+                    /** @constant */
+                    type?: "submission.complained";
                 };
             };
         };

@@ -57,6 +57,8 @@ const TYPES = [
   "submission.failed",
   "submission.uncertain",
   "submission.canceled",
+  "submission.bounced",
+  "submission.complained",
 ];
 const GATHERED_MILLISECONDS = 300;
 

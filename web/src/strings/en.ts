@@ -181,6 +181,8 @@ export const en = {
   "fate.deferred": "Waiting to be tried again",
   "fate.failed": "Failed",
   "fate.uncertain": "Perhaps sent: the connection was lost at the last moment",
+  "fate.bounced": "Came back",
+  "fate.complained": "Reported as unwanted",
   "fate.canceled": "Canceled",
   "fate.queued": "On its way",
   "fate.sending": "On its way",
