@@ -22,12 +22,13 @@ import { useMemo, useState } from "react";
 import { api, type Account, type Mailbox, type Message, must } from "../api/client";
 import { ComposerDock } from "../compose/ComposerDock";
 import { compose } from "../compose/drafts";
-import { useLive } from "../live/live";
+import { reached, useLive } from "../live/live";
 import { SearchBox } from "../search/SearchBox";
 import { useSay } from "../strings/use";
 import { IconButton } from "../ui/Icon";
 import { KeyboardHelp } from "../ui/KeyboardHelp";
 import { useShortcuts } from "../ui/shortcuts";
+import { useStore } from "../ui/store";
 import { undoNewest } from "../ui/toasts";
 import { NARROW, useMedia } from "../ui/useMedia";
 import { useChange } from "./changes";
@@ -48,6 +49,7 @@ interface Props {
 
 export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   useLive();
+  const isReached = useStore(reached);
   const say = useSay();
   const queries = useQueryClient();
   const navigate = useNavigate();
@@ -284,6 +286,11 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
             </DropdownMenu.Content>
           </DropdownMenu.Root>
         </div>
+        {!isReached && (
+          <p className="note" role="status">
+            {say("app.offline")}
+          </p>
+        )}
         <States accounts={accounts} />
         <MessageList
           list={list}

@@ -105,7 +105,6 @@ export function MessageList(props: Props) {
                 toPeople={props.toPeople}
                 open={item.index === openAt}
                 selected={selection.ids.has(row.message.id)}
-                selecting={selection.ids.size > 0}
                 onSelect={(toHere) => selection.toggle(row, rows, toHere)}
                 onFlag={(flagged) => change(messagesOf(row), { kind: "marks", flagged })}
                 dragged={() => dragged(item.index)}

@@ -20,7 +20,6 @@ interface Props {
   query: string | undefined;
   open: boolean;
   selected: boolean;
-  selecting: boolean;
   onSelect: (toHere: boolean) => void;
   onFlag: (flagged: boolean) => void;
   dragged: () => Message[];

@@ -7,7 +7,6 @@ import type { Row } from "./messages";
 export interface Selection {
   ids: ReadonlySet<string>;
   toggle: (row: Row, rows: readonly Row[], toHere?: boolean) => void;
-  all: (rows: readonly Row[]) => void;
   clear: () => void;
 }
 
@@ -36,7 +35,6 @@ export function useSelection(): Selection {
   return {
     ids,
     toggle,
-    all: useCallback((rows) => setIds(new Set(rows.map((one) => one.message.id))), []),
     clear: useCallback(() => setIds(NONE), []),
   };
 }
