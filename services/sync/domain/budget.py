@@ -8,7 +8,8 @@ next day, while new mail comes as ever.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-_MB = 1_000_000
+from shared.dial.providers import Profile, provider_of_host
+
 #: Of a day's bytes a first copy may use this much; the rest is for new mail, for messages that
 #: are opened, and for the owner's other devices, which the provider counts with ours.
 _FILL_SHARE = 0.8
@@ -31,28 +32,6 @@ class Used:
     commands: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Profile:
-    """What a provider is known to allow one account."""
-
-    suffixes: frozenset[str]
-    connections: int | None = None
-    bytes_per_day: int | None = None
-
-
-_PROFILES = (
-    # support.google.com/a/answer/1071518: 2,500 MB a day by IMAP; .../mail/answer/7126229:
-    # 15 connections, the owner's devices among them.
-    _Profile(frozenset({"gmail.com", "googlemail.com"}), 15, 2500 * _MB),
-    # Exchange: MaxConnectionsPerUser is 16, ImapMaxConcurrency 20 in Microsoft 365; bytes are
-    # not counted, but time, and it says when it has had enough.
-    _Profile(frozenset({"outlook.com", "office365.com", "hotmail.com", "live.com"}), 16),
-    # Not published. Observed to refuse at five, the owner's devices among them.
-    _Profile(frozenset({"yahoo.com", "yahoo.co.jp", "aol.com", "verizon.net"}), 3),
-    _Profile(frozenset({"mail.me.com", "icloud.com"}), 3),
-)
-
-
 def budget_of(
     host: str, *, connections: int, bytes_per_day: int | None = None, learnt: int | None = None
 ) -> Budget:
@@ -62,15 +41,16 @@ def budget_of(
     anybody allows count, with `learnt`, what the server itself was found to allow; of bytes the
     operator's word replaces the provider's, and 0 is no limit.
     """
-    profile = _profile_of(host)
-    allowed = [connections]
-    if profile is not None and profile.connections is not None:
-        allowed.append(profile.connections)
-    if learnt is not None:
-        allowed.append(learnt)
-    if bytes_per_day is None and profile is not None:
+    provider = provider_of_host(host)
+    profile = Profile() if provider is None else provider.profile
+    allowed = [each for each in (connections, profile.connections, learnt) if each is not None]
+    if bytes_per_day is None:
         bytes_per_day = profile.bytes_per_day
-    return Budget(connections=max(1, min(allowed)), bytes_per_day=bytes_per_day or None)
+    return Budget(
+        connections=max(1, min(allowed)),
+        bytes_per_day=bytes_per_day or None,
+        commands_per_day=profile.commands_per_day,
+    )
 
 
 def may_fill(used: Used, budget: Budget, now: datetime) -> datetime | None:
@@ -88,9 +68,3 @@ def renews_at(now: datetime) -> datetime:
     """When the next day's budget begins: midnight UTC, whatever day the provider counts by."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today + timedelta(days=1)
-
-
-def _profile_of(host: str) -> _Profile | None:
-    labels = host.lower().rstrip(".").split(".")
-    names = {".".join(labels[first:]) for first in range(len(labels))}
-    return next((profile for profile in _PROFILES if profile.suffixes & names), None)

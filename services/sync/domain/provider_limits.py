@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.dial.providers import Quirk, provider_of_host
+
 _DAY_SECONDS = 24 * 3600.0
 
 
@@ -50,7 +52,7 @@ def limit_of(code: str | None, text: str, host: str) -> Limit | None:
     if code in _OF_CREDENTIALS or _ABOUT_CREDENTIALS.search(text):
         return None
     for phrase in _PHRASES:
-        if phrase.pattern.search(text) and (phrase.hosts is None or _is_of(host, phrase.hosts)):
+        if phrase.pattern.search(text) and (phrase.of is None or _is_of(host, phrase.of)):
             return _limit(phrase.kind, phrase.scope, text, host)
     if code is None and (written := _CODE_IN_TEXT.search(text)):
         code = written[1].upper()
@@ -63,7 +65,7 @@ def limit_of(code: str | None, text: str, host: str) -> Limit | None:
 
 
 def _limit(kind: LimitKind, scope: Scope, text: str, host: str) -> Limit:
-    if scope is Scope.HOST and kind is LimitKind.BUSY and _is_of(host, _FLEETS):
+    if scope is Scope.HOST and kind is LimitKind.BUSY and _is_fleet(host):
         scope = Scope.ACCOUNT
     return Limit(kind=kind, scope=scope, retry_after_seconds=_asked_seconds(text))
 
@@ -78,22 +80,19 @@ def _asked_seconds(text: str) -> float | None:
     return min(int(asked[1]) * seconds, _DAY_SECONDS)
 
 
-def _is_of(host: str, suffixes: frozenset[str]) -> bool:
-    labels = host.lower().rstrip(".").split(".")
-    return any(".".join(labels[first:]) in suffixes for first in range(len(labels)))
+def _is_of(host: str, names: frozenset[str]) -> bool:
+    provider = provider_of_host(host)
+    return provider is not None and provider.name in names
 
 
-_GMAIL = frozenset({"gmail.com", "googlemail.com", "google.com"})
-_YAHOO = frozenset({"yahoo.com", "yahoo.co.jp", "aol.com", "verizon.net", "att.net"})
-_MICROSOFT = frozenset({"outlook.com", "office365.com", "office.com", "hotmail.com", "live.com"})
-# Many machines behind one name: what one of them says to one account tells nothing of the rest.
-_FLEETS = (
-    _GMAIL
-    | _YAHOO
-    | _MICROSOFT
-    | frozenset({"icloud.com", "me.com", "fastmail.com", "messagingengine.com"})
-    | frozenset({"gmx.net", "gmx.com", "web.de", "yandex.com", "yandex.ru", "zoho.com", "zoho.eu"})
-)
+def _is_fleet(host: str) -> bool:
+    provider = provider_of_host(host)
+    return provider is not None and provider.has(Quirk.FLEET)
+
+
+# Names of providers, as shared/dial/providers.toml has them.
+_GMAIL = frozenset({"google"})
+_YAHOO = frozenset({"yahoo", "aol", "att", "yahoo-japan"})
 
 # RFC 5530 §3: these judge who we are, whatever the sentence behind them says.
 _OF_CREDENTIALS = frozenset(
@@ -125,7 +124,7 @@ class _Phrase:
     pattern: re.Pattern[str]
     kind: LimitKind
     scope: Scope = Scope.ACCOUNT
-    hosts: frozenset[str] | None = None  # only there; None: wherever it is said
+    of: frozenset[str] | None = None  # only these providers; None: whoever says it
 
 
 def _said(text: str) -> re.Pattern[str]:
@@ -183,10 +182,10 @@ _PHRASES = (
             LimitKind.BUSY, Scope.HOST),
     # Yahoo and AOL, of one account's store: `NO [UNAVAILABLE] UID FETCH Server error - Please try
     # again later`, `… Service is temporarily not available`.
-    _Phrase(_said(r"server error"), LimitKind.BUSY, hosts=_YAHOO),
+    _Phrase(_said(r"server error"), LimitKind.BUSY, of=_YAHOO),
     # Gmail: `NO System Error (Failure)`, `NO Lookup failed …`, `NO Temporary System Problem`.
     _Phrase(_said(r"system error|lookup failed|temporary system problem|internal error"),
-            LimitKind.BUSY, hosts=_GMAIL),
+            LimitKind.BUSY, of=_GMAIL),
     # iCloud, GMX and web.de, Fastmail, Arcor: the account's store is moved or repaired.
     _Phrase(_said(r"^(?!.*(?:authentication|log-?in) failed)(?:"
                   r".*(?:account|mailbox|service|system) (?:is |are )?(?:temporarily|currently)"
