@@ -119,7 +119,7 @@ function gathering(queries: QueryClient): Stale {
       for (const key of keys) waiting.add(key);
       timer ||= window.setTimeout(() => {
         timer = 0;
-        for (const key of waiting) void queries.invalidateQueries({ queryKey: [key] });
+        for (const key of waiting) void askAnew(queries, key);
         waiting.clear();
       }, GATHERED_MILLISECONDS);
     },
@@ -127,11 +127,22 @@ function gathering(queries: QueryClient): Stale {
   };
 }
 
+/** A first answer that is on its way may be older than what was told: it is asked for once more. */
+async function askAnew(queries: QueryClient, key: string): Promise<void> {
+  const first = queries.getQueryCache().findAll({
+    queryKey: [key],
+    fetchStatus: "fetching",
+    predicate: (query) => query.state.data === undefined,
+  });
+  await Promise.allSettled(first.map((query) => query.fetch()));
+  await queries.invalidateQueries({ queryKey: [key] });
+}
+
 function take(queries: QueryClient, event: LogEvent, stale: Stale): void {
   const [thing] = event.type.split(".");
   switch (event.type) {
     case "message.received":
-      received(queries, event.data as unknown as Received);
+      if (!received(queries, event.data as unknown as Received)) stale.add("messages");
       stale.add("mailboxes");
       return;
     case "message.updated":
@@ -156,7 +167,8 @@ function take(queries: QueryClient, event: LogEvent, stale: Stale): void {
       return;
     default:
       if (thing === "account") stale.add("accounts", "mailboxes");
-      else if (thing === "mailbox") stale.add("mailboxes");
+      // What a list is of depends on the roles of mailboxes; and one can be told after its mail.
+      else if (thing === "mailbox") stale.add("mailboxes", "messages");
       else if (thing === "submission") stale.add("submissions");
   }
 }
@@ -164,7 +176,10 @@ function take(queries: QueryClient, event: LogEvent, stale: Stale): void {
 const boxOf = (queries: QueryClient, id: string | null): Mailbox | undefined =>
   queries.getQueryData(mailboxesQuery.queryKey)?.find((one) => one.id === id);
 
-function received(queries: QueryClient, told: Received): void {
+/** Whether it could be said which lists show it. */
+function received(queries: QueryClient, told: Received): boolean {
+  const box = boxOf(queries, told.mailbox_id);
+  if (!box) return false;
   const message: Message = {
     ...told,
     to: [],
@@ -174,7 +189,8 @@ function received(queries: QueryClient, told: Received): void {
     attachment_count: told.has_attachments ? 1 : 0,
     pending: false,
   };
-  insert(queries, message, boxOf(queries, told.mailbox_id));
+  insert(queries, message, box);
+  return true;
 }
 
 function updated(queries: QueryClient, told: Told): void {
