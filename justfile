@@ -30,12 +30,12 @@ status: install
 # Run every check and every test that takes seconds
 [group('check')]
 test *PYTEST: check servers
-    @exec {{ python }} -m pytest -n 2 -m "not long and not interop" "$@"
+    @exec {{ python }} -m pytest -n 2 --reruns 1 -raR -m "not long and not interop" "$@"
 
 # Run the tests that take minutes, too
 [group('check')]
 test-all *PYTEST: check servers
-    @exec {{ python }} -m pytest -n 2 -m "not interop" "$@"
+    @exec {{ python }} -m pytest -n 2 --reruns 1 -raR -m "not interop" "$@"
 
 # Tell the stories of tests/interop to every server, and write docs/standards.md's table
 [group('check')]

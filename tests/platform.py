@@ -54,7 +54,10 @@ class Platform:
         }
 
     async def empty(self) -> None:
-        """Forget every row and every message, but no table, stream or consumer."""
+        """Forget every row and every message, but no table, stream or consumer.
+
+        Truncating costs as much for a table that is empty, and most are.
+        """
         admin = await asyncpg.connect(self.admin_database_url)
         try:
             tables = await admin.fetch(
@@ -64,9 +67,18 @@ class Platform:
                 """,
                 list(SERVICES),
             )
-            if tables:
-                names = ", ".join(row["name"] for row in tables)
-                await admin.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+            look = " UNION ALL ".join(
+                f"(SELECT '{name}' AS name FROM {name} LIMIT 1)" for (name,) in tables
+            )
+            if filled := [name for (name,) in (await admin.fetch(look) if tables else ())]:
+                await admin.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+            await admin.execute(
+                """
+                SELECT setval(format('%I.%I', schemaname, sequencename), start_value, false)
+                  FROM pg_sequences WHERE schemaname = ANY($1) AND last_value IS NOT NULL
+                """,
+                list(SERVICES),
+            )
         finally:
             await admin.close()
         async with self.admin_bus() as client:

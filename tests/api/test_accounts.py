@@ -179,7 +179,8 @@ async def test_a_deleted_account_is_gone_at_once_and_then_its_mail(
     for table in ("message", "mailbox", "submission"):
         assert await api.rows(table, "1") == [], table
     (tombstone,) = await api.rows("account", "1")
-    assert "ada" not in str({**tombstone}).lower()
+    words = [value.lower() for value in tombstone.values() if isinstance(value, str)]
+    assert not [word for word in words if "ada" in word]
 
     events = await ada.events()
     assert events[-1]["type"] == "account.deleted"

@@ -40,7 +40,7 @@ from tests.platform import Platform
 from tests.sender.scripted import ScriptedServer
 
 PASSWORD = "correct-horse-battery"
-SOON_SECONDS = 20.0
+SOON_SECONDS = 60.0
 _PIECE_BYTES = 256 * 1024
 BOB = Address("Bob", "bob@example.org")
 EVE = Address("", "eve@example.net")

@@ -201,8 +201,8 @@ async def test_a_message_waits_for_its_files_and_can_be_canceled_meanwhile(bench
         assert (await bench.until(waiting, SubmissionState.QUEUED)).size_bytes == 0
         answer = await bench.changes(canceled, SubmissionAction.CANCEL)
         assert answer.state is CANCELED
+        await bench.until_row("SELECT attempts > 0 FROM letter WHERE submission_id = $1", waiting)
         bench.api_is_there = True
-        await bench.until_row("SELECT attempts > 0 FROM letter")
         await bench.rows.execute("UPDATE letter SET due_at = now()")
         await bench.until(waiting, ACCEPTED)
     assert len(bench.server.messages) == 1

@@ -43,14 +43,20 @@ async def test_a_deleted_tenant_is_gone_from_every_service_and_nobody_else_is(
         assert answer.status_code == 202, answer.text
         proof = answer.json()["proof"].removeprefix("/api/v1")
 
+        left: list[Any] = []
+
         async def gone() -> dict[str, Any] | None:
             async with stack.client() as anybody:
                 answer = await anybody.get(proof)
                 assert answer.status_code in (200, 503), answer.text
                 said = answer.json()
+                left.append(said)
                 return said if answer.status_code == 200 and said["done"] else None
 
-        said = await until("nothing is left", gone)
+        try:
+            said = await until("nothing is left", gone)
+        except AssertionError:
+            raise AssertionError(f"this is left: {left[-1]}") from None
         assert said["rows"] == {"api": 0, "sync": 0, "sender": 0, "indexer": 0}
         assert said["dead_letters"] == 0
         assert (await ada.get("/me")).status_code == 401

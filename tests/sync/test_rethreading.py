@@ -130,7 +130,11 @@ def threads(sync: Sync) -> Threads:
 @pytest.fixture
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of three messages, and no replica does one by itself."""
-    monkeypatch.setattr("services.sync.workers.chores._POLL_SECONDS", 3600.0)
+
+    async def left_alone(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("services.sync.workers.chores.rethread_account", left_alone)
     monkeypatch.setattr("services.sync.actions.rethread_account._MESSAGES", 3)
 
 
@@ -246,6 +250,7 @@ async def test_a_replica_that_ends_in_the_middle_leaves_the_rest_to_the_next(
     assert stale is not None
     with pytest.raises(LeaseLost):
         await rethread_account(stale, sync.database)
+    monkeypatch.setattr("services.sync.workers.chores.rethread_account", rethread_account)
     monkeypatch.setattr("services.sync.workers.chores._POLL_SECONDS", 0.05)
     async with sync.running():
         await threads.done()
