@@ -2,7 +2,8 @@
 
 The one step that a superuser must do. It is what a managed PostgreSQL gives anyway: a database
 and a role that owns it and may create roles. Run it as often as you like; it sets the password
-anew. DATABASE_SUPERUSER_URL says where and as whom, DATABASE_ADMIN_URL what is to be.
+anew. DATABASE_SUPERUSER_URL says where and as whom, DATABASE_ADMIN_URL what is to be; their
+passwords may be beside them (DATABASE_ADMIN_PASSWORD) or in files (DATABASE_ADMIN_PASSWORD_FILE).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from shared.db.migrate import Login, MigrationError
+from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
 
 async def own_database(superuser_url: str, admin_url: str) -> None:
@@ -36,16 +38,18 @@ async def own_database(superuser_url: str, admin_url: str) -> None:
 
 def main() -> int:
     try:
-        asyncio.run(
-            own_database(os.environ["DATABASE_SUPERUSER_URL"], os.environ["DATABASE_ADMIN_URL"])
-        )
+        asyncio.run(own_database(_address("DATABASE_SUPERUSER"), _address("DATABASE_ADMIN")))
     except KeyError as missing:
         print(f"own_database: {missing.args[0]} is not set", file=sys.stderr)
         return 2
-    except (MigrationError, asyncpg.PostgresError, OSError) as error:
+    except (SecretFileUnreadable, MigrationError, asyncpg.PostgresError, OSError) as error:
         print(f"own_database: {error or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
+
+
+def _address(use: str) -> str:
+    return with_password(os.environ[f"{use}_URL"], secret(f"{use}_PASSWORD"))
 
 
 if __name__ == "__main__":

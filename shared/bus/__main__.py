@@ -9,13 +9,18 @@ from pathlib import Path
 import nats
 import nats.errors
 
+from shared.bus.connection import trusting
 from shared.bus.dead import dead_letters, replay
 from shared.bus.nats_config import USERS, nats_config
 from shared.bus.topology import OlderThanServers, apply
+from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
 
 def main() -> int:
-    """Settings come from the environment: BUS_ADMIN_URL, NATS_<USER>_PASSWORD."""
+    """Settings come from the environment: BUS_ADMIN_URL, BUS_CA_FILE, NATS_<USER>_PASSWORD.
+
+    A password may be in a file (`NATS_<USER>_PASSWORD_FILE`).
+    """
     parser = argparse.ArgumentParser(prog="python -m shared.bus")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("apply", help="create and update streams and consumers")
@@ -30,16 +35,25 @@ def main() -> int:
     config.add_argument("--http-port", type=int)
     config.add_argument("--http-host", default="127.0.0.1")
     config.add_argument("--store", type=Path, required=True)
+    config.add_argument("--certificate", type=Path, help="then clients must speak TLS")
+    config.add_argument("--key", type=Path)
     arguments = parser.parse_args()
     try:
         if arguments.command == "nats-config":
             _write_config(arguments)
             return 0
-        return asyncio.run(_talk(arguments, os.environ["BUS_ADMIN_URL"]))
+        url = with_password(os.environ["BUS_ADMIN_URL"], secret("NATS_ADMIN_PASSWORD"))
+        return asyncio.run(_talk(arguments, url))
     except KeyError as missing:
         print(f"bus: {missing.args[0]} is not set", file=sys.stderr)
         return 2
-    except (OlderThanServers, nats.errors.Error, OSError, TimeoutError) as error:
+    except (
+        SecretFileUnreadable,
+        OlderThanServers,
+        nats.errors.Error,
+        OSError,
+        TimeoutError,
+    ) as error:
         print(f"bus: {error or type(error).__name__}", file=sys.stderr)
         return 1
 
@@ -49,7 +63,9 @@ def _write_config(arguments: argparse.Namespace) -> None:
         host=arguments.host,
         port=arguments.port,
         store=arguments.store,
-        passwords={user: os.environ[f"NATS_{user.upper()}_PASSWORD"] for user in USERS},
+        passwords={user: _password(user) for user in USERS},
+        certificate=arguments.certificate,
+        key=arguments.key,
         http_port=arguments.http_port,
         http_host=arguments.http_host,
     )
@@ -58,8 +74,22 @@ def _write_config(arguments: argparse.Namespace) -> None:
         out.write(text)
 
 
+def _password(user: str) -> str:
+    name = f"NATS_{user.upper()}_PASSWORD"
+    password = secret(name)
+    if password is None:
+        raise KeyError(name)
+    return password
+
+
 async def _talk(arguments: argparse.Namespace, url: str) -> int:
-    client = await nats.connect(url, allow_reconnect=False, connect_timeout=5)
+    authority = os.environ.get("BUS_CA_FILE")
+    client = await nats.connect(
+        url,
+        allow_reconnect=False,
+        connect_timeout=5,
+        tls=trusting(Path(authority)) if authority else None,
+    )
     try:
         js = client.jetstream(timeout=10.0)
         match arguments.command:

@@ -1,9 +1,11 @@
 """A service's connection to NATS, as the user that may tell and hear what its card says."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 import nats.aio.client
@@ -11,13 +13,15 @@ import nats.errors
 import structlog
 from faststream.nats import NatsBroker
 from faststream.nats.prometheus import NatsPrometheusMiddleware
+from faststream.security import BaseSecurity
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from prometheus_client import REGISTRY
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 from shared.contracts.envelope import Hint, Query, decode, encode
+from shared.telemetry.secret_files import completed
 
 log = structlog.get_logger()
 
@@ -35,6 +39,13 @@ class BusSettings(BaseSettings):
     """Where NATS is, as whom to come, and how much to take at a time."""
 
     bus_url: SecretStr = Field(description="NATS address with the service's user and password.")
+    bus_password: SecretStr | None = Field(
+        default=None, description="The user's password, where the address holds none."
+    )
+    bus_ca_file: Path | None = Field(
+        default=None,
+        description="The authority that NATS's certificate must come from; then TLS is spoken.",
+    )
     bus_batch_messages: int = Field(
         default=16, ge=1, le=500, description="Messages taken from a stream at a time."
     )
@@ -44,6 +55,11 @@ class BusSettings(BaseSettings):
     bus_queries_at_once: int = Field(
         default=32, ge=1, description="Questions of one kind answered at a time."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _come_with_password(cls, given: Any) -> Any:
+        return completed(given, bus_url="bus_password")
 
 
 class NoAnswer(Exception):
@@ -95,8 +111,10 @@ class Bus:
 @asynccontextmanager
 async def open_bus(settings: BusSettings, *, service: str) -> AsyncGenerator[Bus]:
     """Connect, waiting until NATS is there; reconnects by itself for ever after."""
+    tls = trusting(settings.bus_ca_file)
     broker = NatsBroker(
         settings.bus_url.get_secret_value(),
+        security=BaseSecurity(ssl_context=tls) if tls else None,
         name=service,
         inbox_prefix=f"_INBOX.{service}".encode(),
         max_reconnect_attempts=-1,
@@ -113,7 +131,7 @@ async def open_bus(settings: BusSettings, *, service: str) -> AsyncGenerator[Bus
         logger=None,
         graceful_timeout=10,
     )
-    connection = await _when_there(broker, settings, service)
+    connection = await _when_there(broker, settings, service, tls)
     bus = Bus(broker, connection, service, settings)
     try:
         yield bus
@@ -125,7 +143,14 @@ async def open_bus(settings: BusSettings, *, service: str) -> AsyncGenerator[Bus
             log.warning("bus closed without draining", error=str(error))
 
 
-async def _when_there(broker: NatsBroker, settings: BusSettings, service: str) -> Client:
+def trusting(authority: Path | None) -> ssl.SSLContext | None:
+    """TLS that believes this authority alone; None where the bus speaks without."""
+    return ssl.create_default_context(cafile=authority) if authority else None
+
+
+async def _when_there(
+    broker: NatsBroker, settings: BusSettings, service: str, tls: ssl.SSLContext | None
+) -> Client:
     # FastStream's own connect would wait inside nats-py without a word; so we look first.
     said: str | None = None
     while True:
@@ -135,6 +160,7 @@ async def _when_there(broker: NatsBroker, settings: BusSettings, service: str) -
                 allow_reconnect=False,
                 connect_timeout=2,
                 inbox_prefix=f"_INBOX.{service}".encode(),
+                tls=tls,
             )
             await probe.close()
             return await broker.connect()

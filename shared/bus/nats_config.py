@@ -65,8 +65,13 @@ def nats_config(
     passwords: dict[str, str],
     http_port: int | None = None,
     http_host: str = "127.0.0.1",
+    certificate: Path | None = None,
+    key: Path | None = None,
 ) -> str:
-    """A complete configuration file; NATS reads JSON as a form of its own syntax."""
+    """A complete configuration file; NATS reads JSON as a form of its own syntax.
+
+    With a certificate and its key nobody comes in without TLS.
+    """
     users: list[dict[str, Any]] = []
     for user in USERS:
         entry: dict[str, Any] = {"user": user, "password": passwords[user]}
@@ -87,6 +92,8 @@ def nats_config(
         },
         "authorization": {"users": users},
     }
+    if certificate is not None and key is not None:
+        config["tls"] = {"cert_file": str(certificate), "key_file": str(key), "timeout": 5}
     if http_port is not None:
         config["http"] = f"{http_host}:{http_port}"
     return json.dumps(config, indent=2) + "\n"

@@ -8,19 +8,23 @@ import asyncpg
 
 from shared.contracts.catalogue import SERVICES
 from shared.db.migrate import Login, MigrationError, migrate
+from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
 
 def main() -> int:
-    """Settings come from the environment: DATABASE_ADMIN_URL and the services' own addresses."""
+    """Settings come from the environment: DATABASE_ADMIN_URL and the services' own addresses.
+
+    Passwords may be beside an address (`API_DATABASE_PASSWORD`), or in files (`…_PASSWORD_FILE`).
+    """
     if sys.argv[1:] != ["migrate"]:
         print("usage: python -m shared.db migrate", file=sys.stderr)
         return 2
     try:
-        admin = os.environ["DATABASE_ADMIN_URL"]
+        admin = address("DATABASE_ADMIN")
         logins = {
             service: (
-                Login.of(os.environ[f"{service.upper()}_DATABASE_URL"]),
-                Login.of(os.environ[f"{service.upper()}_REQUEST_DATABASE_URL"]),
+                Login.of(address(f"{service.upper()}_DATABASE")),
+                Login.of(address(f"{service.upper()}_REQUEST_DATABASE")),
             )
             for service in SERVICES
         }
@@ -28,11 +32,16 @@ def main() -> int:
     except KeyError as missing:
         print(f"migrate: {missing.args[0]} is not set", file=sys.stderr)
         return 2
-    except (MigrationError, asyncpg.PostgresError, OSError) as error:
+    except (SecretFileUnreadable, MigrationError, asyncpg.PostgresError, OSError) as error:
         print(f"migrate: {error}", file=sys.stderr)
         return 1
     print(f"migrate: {len(applied)} applied")
     return 0
+
+
+def address(use: str) -> str:
+    """The database's address for a use, with its password."""
+    return with_password(os.environ[f"{use}_URL"], secret(f"{use}_PASSWORD"))
 
 
 if __name__ == "__main__":

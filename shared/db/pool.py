@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
+
+from shared.telemetry.secret_files import completed
 
 log = structlog.get_logger()
 
@@ -31,6 +33,12 @@ class DatabaseSettings(BaseSettings):
     request_database_url: SecretStr = Field(
         description="PostgreSQL address for what acts for a caller, role <service>_request."
     )
+    database_password: SecretStr | None = Field(
+        default=None, description="Its password, where the address holds none."
+    )
+    request_database_password: SecretStr | None = Field(
+        default=None, description="The same of the address for what acts for a caller."
+    )
     database_pool_size: int = Field(default=10, ge=2, description="Connections for own work.")
     request_database_pool_size: int = Field(
         default=10, ge=1, description="Connections for what acts for a caller."
@@ -41,6 +49,15 @@ class DatabaseSettings(BaseSettings):
     database_idle_transaction_seconds: float = Field(
         default=30.0, gt=0, description="A transaction that does nothing for longer is ended."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _come_with_passwords(cls, given: Any) -> Any:
+        return completed(
+            given,
+            database_url="database_password",
+            request_database_url="request_database_password",
+        )
 
 
 @asynccontextmanager

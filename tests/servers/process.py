@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -68,6 +68,15 @@ def answers(port: int) -> bool:
         return False
 
 
+def listens(port: int) -> bool:
+    """Whether a server takes connections at the port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 class ServerProcess:
     """One server and everything it forks: they live and end in one process group."""
 
@@ -101,8 +110,13 @@ class ServerProcess:
         *,
         environment: Mapping[str, str] | None = None,
         talks: bool = False,
+        silent_ports: Sequence[int] = (),
+        user: str | None = None,
     ) -> None:
-        """Start the server; one that `talks` is given orders on stdin and answers on stdout."""
+        """Start the server; one that `talks` is given orders on stdin and answers on stdout.
+
+        At `silent_ports` the client speaks first: that they take a connection is enough.
+        """
         with (self.directory / "output").open("ab") as output:
             process = subprocess.Popen(
                 command,
@@ -111,10 +125,14 @@ class ServerProcess:
                 stderr=output,
                 env=environment,
                 start_new_session=True,
+                user=user,
             )
         self._process = process
         deadline = time.monotonic() + 30
-        while not all(answers(port) for port in greeting_ports):
+        while not (
+            all(answers(port) for port in greeting_ports)
+            and all(listens(port) for port in silent_ports)
+        ):
             if process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise ServerFailed(f"{self.name} did not start:\n{self.words()}")

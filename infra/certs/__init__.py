@@ -1,0 +1,1 @@
+"""Certificates: those between the containers, and the one that the world sees."""
