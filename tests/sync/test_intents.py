@@ -207,6 +207,48 @@ async def test_a_copy_is_a_message_of_its_own(sync: Sync, dovecot: Dovecot, user
     assert subjects(dovecot, user) == {"one"}
 
 
+async def test_copies_are_taken_back_but_for_one_that_went_elsewhere_since(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "INBOX", [raw("one"), raw("two")])
+    dovecot.append(user, "Archive", [raw("old")])
+    async with sync.running():
+        wishes = await connected(sync, user, dovecot)
+        ids = await sync.until_listed(3)
+        await sync.until_state("live")
+        archive, trash = mailbox_id(sync, "Archive"), mailbox_id(sync, "Trash")
+        copy = await wishes.wants(Copy(mailbox_id=archive), ids["one"], ids["two"])
+        assert (await wishes.until_settled(copy)).outcome is Outcome.DONE
+        copies = await sync.until_listed(3, "Archive")
+        await wishes.gets(Move(mailbox_id=trash), copies["two"])
+        undo = await wishes.wants(None, undoes=copy)
+        assert (await wishes.until_settled(undo)).outcome is Outcome.DONE
+        again = await wishes.gets(None, undoes=undo)
+        assert await sync.until_listed(1, "Archive") == {"old": ids["old"]}
+    assert (again.outcome, again.reason) == (Outcome.REFUSED, "already_carried_out")
+    assert subjects(dovecot, user) == {"one", "two"}
+    assert subjects(dovecot, user, "Archive") == {"old"}
+    assert subjects(dovecot, user, "Trash") == {"two"}
+    assert sync.listener.gone == {copies["one"]}
+
+
+async def test_a_copy_that_is_taken_back_stays_marked_where_nothing_is_removed_by_uid(
+    sync: Sync, without_uidplus: Dovecot
+) -> None:
+    user = without_uidplus.new_user()
+    without_uidplus.append(user, "INBOX", [raw("one")])
+    async with sync.running():
+        wishes = await connected(sync, user, without_uidplus)
+        ids = await sync.until_listed(1)
+        await sync.until_state("live")
+        copy = await wishes.wants(Copy(mailbox_id=mailbox_id(sync, "Archive")), ids["one"])
+        assert (await wishes.until_settled(copy)).outcome is Outcome.DONE
+        undo = await wishes.gets(None, undoes=copy)
+    assert (undo.outcome, undo.reason) == (Outcome.DONE, "left_marked_deleted")
+    assert "\\Deleted" in flags_of(without_uidplus, user, "one", "Archive")
+    assert flags_of(without_uidplus, user, "one") == set()
+
+
 @pytest.mark.parametrize("capability", ["", "IMAP4rev1 UIDPLUS LITERAL+ IDLE"])
 async def test_a_flag_that_somebody_else_changed_meanwhile_stays_as_they_left_it(
     sync: Sync, capability: str

@@ -66,7 +66,7 @@ class Wishes:
                 None,
             )
 
-        return await until("the intent is settled", check, seconds=30)
+        return await until("the intent is settled", check)
 
     async def gets(self, change: MessageChange | None, *ids: UUID, **more: Any) -> IntentSettled:
         return await self.until_settled(await self.wants(change, *ids, **more))

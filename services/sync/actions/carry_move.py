@@ -45,8 +45,7 @@ async def carry_move(
         landed = await session.move(uids, target.raw_name)
     else:
         if left := sorted(set(uids) - landed.uids.keys()):
-            copied = await session.copy(left, target.raw_name)
-            landed = Landed(copied.uidvalidity, {**landed.uids, **copied.uids})
+            landed = landed.and_then(await session.copy(left, target.raw_name))
         # What the server did not say it copied may be gone; where it says nothing, all were.
         reason = await remove(session, sorted(set(uids) & landed.uids.keys()) or uids)
     known = landed.uids if landed.uidvalidity == target.uidvalidity is not None else {}

@@ -1,16 +1,10 @@
 """Take what a person wants done on a server, to be carried out in its turn."""
 
 from services.sync.actions.settling import settle
+from services.sync.domain.intents import has_copied, is_final
 from services.sync.store import intents
-from shared.contracts.intent import CarryIntent, Copy, Destroy, Outcome
+from shared.contracts.intent import CarryIntent, Outcome
 from shared.db import Connection, Pool, in_transaction
-
-
-def is_final(command: CarryIntent) -> bool:
-    """Whether nothing takes back what this does."""
-    return command.mailbox is not None or any(
-        isinstance(step.change, Destroy | Copy) for step in command.steps
-    )
 
 
 async def take_intent(command: CarryIntent, pool: Pool) -> bool:
@@ -32,9 +26,13 @@ async def take_intent(command: CarryIntent, pool: Pool) -> bool:
             return False
         if command.steps or command.mailbox is not None:
             return True
-        # Nothing takes it back: it made no difference, or it is final.
         begun = await intents.command(connection, command.account_id, command.undoes)
-        if begun is None or is_final(begun):
+        if begun is not None and has_copied(begun):
+            return True  # its copies go
+        first = begun and begun.undoes
+        brought_back = first and await intents.copies(connection, command.account_id, first)
+        # Nothing takes it back: it made no difference, or it is final, or took copies away.
+        if begun is None or is_final(begun) or brought_back:
             await settle(connection, command, Outcome.REFUSED, reason="already_carried_out")
         else:
             await settle(connection, command, Outcome.DONE)

@@ -21,6 +21,11 @@ class Landed:
     uidvalidity: int | None = None
     uids: dict[int, int] = field(default_factory=dict[int, int])  # old UID → new UID
 
+    def and_then(self, later: Landed) -> Landed:
+        """Both, of which the later one says where the mailbox stands, if it says anything."""
+        validity = self.uidvalidity if later.uidvalidity is None else later.uidvalidity
+        return Landed(validity, {**self.uids, **later.uids})
+
 
 async def copy(wire: Wire, uids: Sequence[int], mailbox: MailboxName) -> Landed:
     """Copy these messages; those that are gone are passed over by the server."""

@@ -37,8 +37,17 @@ class Where(Struct, frozen=True, kw_only=True):
     match_key: bytes | None
 
 
+class Copies(Struct, frozen=True, kw_only=True):
+    """Messages that an intent put into a mailbox beside those that it was about."""
+
+    mailbox_id: UUID
+    uidvalidity: int
+    uids: tuple[int, ...]
+
+
 _command = msgspec.json.Decoder(CarryIntent)
 _progress = msgspec.json.Decoder(dict[str, int])
+_copies = msgspec.json.Decoder(dict[str, Copies])
 
 
 def _intent(row: asyncpg.Record) -> Intent:
@@ -151,6 +160,23 @@ async def put_progress(connection: Connection, intent_id: UUID, progress: dict[s
     )
 
 
+async def put_copies(connection: Connection, intent_id: UUID, key: str, copies: Copies) -> None:
+    """Note what was copied, under the key of those that it was copied from."""
+    await connection.execute(
+        "UPDATE intent SET copies = copies || $2 WHERE intent_id = $1",
+        intent_id,
+        msgspec.json.encode({key: copies}).decode(),
+    )
+
+
+async def copies(connection: Connection, account_id: UUID, intent_id: UUID) -> list[Copies]:
+    """What an intent copied, as far as the server said."""
+    noted = await connection.fetchval(
+        "SELECT copies FROM intent WHERE intent_id = $1 AND account_id = $2", intent_id, account_id
+    )
+    return list(_copies.decode(noted).values()) if noted else []
+
+
 async def settle(connection: Connection, intent_ids: Sequence[UUID]) -> set[UUID]:
     """These have come to their end; those of them that had not before."""
     rows = await connection.fetch(
@@ -194,26 +220,37 @@ async def where(
 ) -> dict[UUID, Where]:
     """Those of these messages that there are."""
     rows = await connection.fetch(
-        """
-        SELECT message_id, mailbox_id, uid, revision, keywords, labels, thread_id, match_key
-          FROM message WHERE account_id = $1 AND message_id = ANY($2)
-        """,
+        f"SELECT {_WHERE} FROM message WHERE account_id = $1 AND message_id = ANY($2)",  # noqa: S608
         account_id,
         list(message_ids),
     )
-    return {
-        row["message_id"]: Where(
-            message_id=row["message_id"],
-            mailbox_id=row["mailbox_id"],
-            uid=row["uid"],
-            revision=row["revision"],
-            keywords=frozenset(row["keywords"]),
-            labels=frozenset(row["labels"]),
-            thread_id=row["thread_id"],
-            match_key=row["match_key"],
-        )
-        for row in rows
-    }
+    return {row["message_id"]: _where(row) for row in rows}
+
+
+async def there(connection: Connection, copies: Copies) -> list[Where]:
+    """Those of these copies that are where they were put."""
+    rows = await connection.fetch(
+        f"SELECT {_WHERE} FROM message WHERE mailbox_id = $1 AND uid = ANY($2)",  # noqa: S608
+        copies.mailbox_id,
+        list(copies.uids),
+    )
+    return [_where(row) for row in rows]
+
+
+_WHERE = "message_id, mailbox_id, uid, revision, keywords, labels, thread_id, match_key"
+
+
+def _where(row: asyncpg.Record) -> Where:
+    return Where(
+        message_id=row["message_id"],
+        mailbox_id=row["mailbox_id"],
+        uid=row["uid"],
+        revision=row["revision"],
+        keywords=frozenset(row["keywords"]),
+        labels=frozenset(row["labels"]),
+        thread_id=row["thread_id"],
+        match_key=row["match_key"],
+    )
 
 
 async def vanished(

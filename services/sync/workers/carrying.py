@@ -13,12 +13,13 @@ from services.sync.actions.carry_move import can_move, carry_copy, carry_move
 from services.sync.actions.carry_removal import carry_removal
 from services.sync.actions.find_landed import find_landed
 from services.sync.actions.settle_intent import settle_intent
+from services.sync.domain.intents import has_copied
 from services.sync.imap.errors import ImapError, NoSuchMailbox, Refused, Unavailable
 from services.sync.imap.session import Session
 from services.sync.imap.transfer import Landed
 from services.sync.metrics import INTENTS
 from services.sync.store import intents, leases, mailboxes
-from services.sync.store.intents import Intent, Where
+from services.sync.store.intents import Copies, Intent, Where
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
 from services.sync.world import World
@@ -105,6 +106,8 @@ class Carrier:
             for n, step in enumerate(command.steps):
                 left = _without(step, exempt)
                 reason = await self._step(intent, n, left, session, look, exempt) or reason
+            if command.undoes is not None:
+                reason = await self._take_copies_back(command, session) or reason
         except (_Impossible, NoSuch) as impossible:
             outcome = Outcome.REFUSED
             reason = impossible.reason if isinstance(impossible, _Impossible) else "mailbox_gone"
@@ -219,7 +222,10 @@ class Carrier:
                 landed = await self._landed(intent, n, target, rows, session)
                 if left := [row for row in rows if row.uid not in landed.uids]:
                     await self._open(intent.command, mailbox, session)
-                    await carry_copy(target, left, session)
+                    landed = landed.and_then(await carry_copy(target, left, session))
+                await self._note_copies(
+                    intent, _group_key(n, target, rows), target, landed, session
+                )
                 await look(target)
                 return None
             case Move():
@@ -241,7 +247,7 @@ class Carrier:
 
         That is what is above the UIDNEXT noted before the first try, and is one of these.
         """
-        key = f"{n}:{target.mailbox_id}:{rows[0].mailbox_id}"
+        key = _group_key(n, target, rows)
         noted = intent.progress.get(key)
         if noted is not None:
             return await find_landed(target, rows, noted, session)
@@ -253,6 +259,48 @@ class Carrier:
             await leases.hold(connection, self._lease)
             await intents.put_progress(connection, intent.command.intent_id, progress)
         return Landed()
+
+    async def _note_copies(
+        self, intent: Intent, key: str, target: Mailbox, landed: Landed, session: Session
+    ) -> None:
+        """Remember what undoing would remove. On Gmail a copy is the message itself."""
+        if landed.uidvalidity is None or not landed.uids or "X-GM-EXT-1" in session.capabilities:
+            return
+        copies = Copies(
+            mailbox_id=target.mailbox_id,
+            uidvalidity=landed.uidvalidity,
+            uids=tuple(sorted(landed.uids.values())),
+        )
+        async with self._pool.acquire() as connection, connection.transaction():
+            await leases.hold(connection, self._lease)
+            await intents.put_copies(connection, intent.command.intent_id, key, copies)
+
+    async def _take_copies_back(self, command: CarryIntent, session: Session) -> str | None:
+        """Remove what the undone intent copied and is still there; what is to be said of it."""
+        assert command.undoes is not None
+        account_id = self._lease.account_id
+        async with self._pool.acquire() as connection:
+            undone = await intents.command(connection, account_id, command.undoes)
+            noted = await intents.copies(connection, account_id, command.undoes)
+        if undone is None or not has_copied(undone):
+            return None
+        if not noted:  # the server did not say where they are, or has no copies
+            raise _Impossible("already_carried_out")
+        reason: str | None = None
+        for copies in noted:
+            mailbox = await self._mailbox(copies.mailbox_id)
+            if mailbox.uidvalidity != copies.uidvalidity:
+                raise _Impossible("mailbox_renumbered")
+            async with self._pool.acquire() as connection:
+                rows = await intents.there(connection, copies)
+            if not rows:
+                continue
+            await self._open(command, mailbox, session)
+            removed = await carry_removal(self._lease, mailbox, rows, session, self._pool)
+            if any(one.outcome is Outcome.REFUSED for one in removed.exempt):
+                raise _Impossible("not_removed")
+            reason = removed.reason or reason
+        return reason
 
     async def _not_in(self, target: Mailbox, rows: Sequence[Where]) -> list[Exempt]:
         """Those of these that did not get there, as far as two looks can tell."""
@@ -302,6 +350,11 @@ class Carrier:
     async def _where(self, message_ids: Sequence[UUID]) -> dict[UUID, Where]:
         async with self._pool.acquire() as connection:
             return await intents.where(connection, self._lease.account_id, message_ids)
+
+
+def _group_key(n: int, target: Mailbox, rows: Sequence[Where]) -> str:
+    """What names a step's messages of one mailbox."""
+    return f"{n}:{target.mailbox_id}:{rows[0].mailbox_id}"
 
 
 def _without(step: Step, exempt: Sequence[Exempt]) -> Step:
