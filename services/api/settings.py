@@ -122,6 +122,9 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     account_tests_per_minute: int = Field(
         default=20, ge=1, description="Tests of mail servers that one person asks for."
     )
+    discoveries_per_minute: int = Field(
+        default=30, ge=1, description="Searches for the servers of an address by one person."
+    )
     sends_per_hour: int = Field(
         default=50, ge=1, description="Messages that one person may send in an hour."
     )
@@ -166,6 +169,17 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
     )
     image_fetches: int = Field(
         default=16, ge=1, description="Remote images that are fetched at a time."
+    )
+    discovery_seconds: float = Field(
+        default=8.0, gt=0, description="Time to find the mail servers of an address."
+    )
+    discoveries: int = Field(
+        default=32, ge=1, description="Addresses whose servers are looked for at a time."
+    )
+    discovery_name_servers: str = Field(
+        default="",
+        description="Name servers asked for MX and SRV records, comma-separated, with a port where"
+        " it is not 53; empty: those of the machine.",
     )
     event_poll_seconds: float = Field(
         default=5.0, gt=0, description="The log is looked at this often, also without a hint."

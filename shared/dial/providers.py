@@ -157,5 +157,6 @@ def _by_host() -> dict[str, Provider]:
     named = {name: provider for provider in providers() for name in provider.hosts}
     for provider in providers():
         for server in (*provider.imap, *provider.smtp):
-            named.setdefault(server.host, provider)
+            if server.username is not UsernameForm.OTHER:  # one's own machine, where a bridge runs
+                named.setdefault(server.host, provider)
     return named

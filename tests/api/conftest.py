@@ -244,6 +244,7 @@ async def running_api(
             "registrations_per_minute": 10_000,
             "client_sign_ins_per_minute": 10_000,
             "client_requests_per_minute": 1_000_000,
+            "discovery_seconds": 0.5,
             "event_poll_seconds": 30.0,
             "event_heartbeat_seconds": 0.2,
             "request_body_max_bytes": 1024 * 1024,

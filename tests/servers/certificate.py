@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -10,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(directory: Path) -> tuple[Path, Path]:
-    """Certificate and key for localhost, as PEM files; a client may trust the certificate."""
+def self_signed(directory: Path, names: Sequence[str] = ("localhost",)) -> tuple[Path, Path]:
+    """Certificate and key for these names, as PEM files; a client may trust the certificate."""
     certificate_file, key_file = directory / "tls.crt", directory / "tls.key"
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -27,7 +28,7 @@ def self_signed(directory: Path) -> tuple[Path, Path]:
         .add_extension(
             x509.SubjectAlternativeName(
                 [
-                    x509.DNSName("localhost"),
+                    *(x509.DNSName(each) for each in names),
                     x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
                 ]
             ),

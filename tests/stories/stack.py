@@ -129,6 +129,8 @@ async def running_stack(home: Path | None = None, **settings: str) -> AsyncGener
                 "API_SEARCHES_PER_MINUTE": "100000",
                 "API_SENDS_PER_HOUR": "100000",
                 "API_ACCOUNT_TESTS_PER_MINUTE": "100000",
+                "API_DISCOVERIES_PER_MINUTE": "100000",
+                "API_DISCOVERY_SECONDS": "0.5",
                 "SYNC_POLL_SECONDS": "5",  # what a test waits for in mailboxes without IDLE
             }
             | settings,

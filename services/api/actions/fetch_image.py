@@ -68,6 +68,7 @@ async def _followed(url: str, limits: ImageLimits) -> Got:
             raise NotGot("nowhere to go")
         got = await get(
             address,
+            agent="Postbus (image proxy)",
             accept=ACCEPTED,
             policy=limits.policy,
             dial_seconds=limits.dial_seconds,

@@ -1,21 +1,19 @@
 """Request bodies: judged by pydantic, and everything that is wrong with one is said at once."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Annotated, Any, Self
 
-import idna
 import msgspec
 from litestar import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from services.api.domain import addresses
+from services.api.domain.hosts import host_of
 from services.api.http import wording
 from services.api.http.problems import FieldProblem, Invalid, Malformed
 
 _MOST_ERRORS = 100
 _MOST_VALUES = 20_000
-_LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 class ApiRequest(Request[Any, Any, Any]):
@@ -95,33 +93,11 @@ def _line(text: str) -> str:
     return text
 
 
-def _host(text: str) -> str:
-    """A host as we resolve it: an address, or a name in its ASCII form (RFC 5890)."""
-    host = text.strip().lower().removesuffix(".")
-    bare = host.removeprefix("[").removesuffix("]")
-    try:
-        return str(ip_address(bare))
-    except ValueError:
-        pass
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise ValueError("This is not a host name or IP address.") from None
-    labels = host.split(".")
-    if len(host) > 253 or not all(
-        0 < len(label) <= 63 and set(label) <= _LABEL and label.strip("-") == label
-        for label in labels
-    ):
-        raise ValueError("This is not a host name or IP address.")
-    return host
-
-
 Line = Annotated[str, AfterValidator(_line)]
 Name = Annotated[
     str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_line)
 ]
-Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_host)]
+Host = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(host_of)]
 EmailAddress = Annotated[
     str, StringConstraints(min_length=1, max_length=320), AfterValidator(addresses.address_spec)
 ]

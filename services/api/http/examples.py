@@ -7,7 +7,12 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.api.domain.rights import Role, Scope
-from services.api.http import examples_of_messages, examples_of_sending, webhook_examples
+from services.api.http import (
+    discovery_examples,
+    examples_of_messages,
+    examples_of_sending,
+    webhook_examples,
+)
 from services.api.http.account_tests import AccountTest, ServersToTest, TestedServer
 from services.api.http.accounts import (
     Accounts,
@@ -161,6 +166,7 @@ _INVITATION = ShownInvitation(
 
 BODIES: dict[type[Body], dict[str, Any]] = {
     **webhook_examples.BODIES,
+    **discovery_examples.BODIES,
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
     NewSuppression: {"email": "bob@example.org", "comment": "Has left"},
     MessageBatch: {
@@ -272,6 +278,7 @@ _SAVED_SEARCH = SavedSearch(
 
 ANSWERS: tuple[Struct, ...] = (
     *webhook_examples.ANSWERS,
+    *discovery_examples.ANSWERS,
     _SHOWN_JOB,
     Jobs(jobs=[_SHOWN_JOB]),
     OpenedSession(

@@ -18,6 +18,7 @@ from services.api.http import (
     changing,
     changing_mailboxes,
     changing_submissions,
+    discovery,
     drafts,
     events,
     identities,
@@ -80,6 +81,7 @@ def application(world: World) -> Litestar:
             accounts.router(),
             identities.router(),
             *account_tests.routers(),
+            discovery.router(),
             standing.router(),
             mailboxes.router(),
             messages.router(),
@@ -140,6 +142,7 @@ def application(world: World) -> Litestar:
                 if world.settings.webmail_dir
                 else None,
                 "image_limits": images.limits(world.settings),
+                "discovery_means": discovery.means(world.settings),
                 "policies": Policies(world.settings),
             }
         ),

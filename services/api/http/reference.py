@@ -104,6 +104,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/accounts/{account_id}:resume"): ("not_found",),
     ("post", "/accounts/{account_id}:check"): ("not_found",),
     ("post", "/accounts:test"): ("test_unavailable",),
+    ("post", "/discover"): (),
     ("post", "/accounts/{account_id}:test"): ("not_found", "test_unavailable"),
     ("get", "/accounts/{account_id}/standing"): ("not_found", "sync_unavailable"),
     ("get", "/accounts/{account_id}/quarantine"): (

@@ -1,4 +1,4 @@
-"""One GET (RFC 9110 §9.3.1) of an address that a stranger wrote, and nothing said about who asks.
+"""One request (RFC 9110 §9.3) to an address that a stranger wrote, and nothing said about who asks.
 
 No cookie, no referrer, no credential goes out, and none is kept. The name is resolved, checked and
 connected to by `dial`; a redirect is handed back and not followed, so that whoever follows it comes
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import h11
+from msgspec import Struct
 
 from services.api.domain.web_address import WebAddress
 from services.api.web.lines import connected
 from shared.dial import DialError, Policy
 
-_AGENT = "Postbus (image proxy)"
 _READ_BYTES = 64 * 1024
 _HEADER_BYTES = 32 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -34,25 +34,50 @@ class Got:
     body: bytes
 
 
+class Document(Struct, frozen=True, kw_only=True):
+    """What is sent along, where something is."""
+
+    media_type: str
+    content: bytes
+
+
 async def get(
-    address: WebAddress, *, accept: str, policy: Policy, dial_seconds: float, most_bytes: int
+    address: WebAddress,
+    *,
+    agent: str,
+    accept: str,
+    policy: Policy,
+    dial_seconds: float,
+    most_bytes: int,
+    posting: Document | None = None,
 ) -> Got:
-    """Ask once. Raises NotGot; how long all of it may take is the caller's to say."""
+    """Ask once, by POST where a document is sent along. Raises NotGot; how long all of it may take
+    is the caller's to say.
+    """
+    headers = [
+        ("Host", address.authority),
+        ("User-Agent", agent),
+        ("Accept", accept),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
+    if posting is not None:
+        headers += [
+            ("Content-Type", posting.media_type),
+            ("Content-Length", str(len(posting.content))),
+        ]
     try:
         async with connected(address, policy, dial_seconds) as (reader, writer):
             peer = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADER_BYTES)
             request = h11.Request(
-                method="GET",
+                method="GET" if posting is None else "POST",
                 target=address.target,
-                headers=[
-                    ("Host", address.authority),
-                    ("User-Agent", _AGENT),
-                    ("Accept", accept),
-                    ("Accept-Encoding", "identity"),
-                    ("Connection", "close"),
-                ],
+                headers=headers,
             )
-            writer.write((peer.send(request) or b"") + (peer.send(h11.EndOfMessage()) or b""))
+            said = peer.send(request) or b""
+            if posting is not None:
+                said += peer.send(h11.Data(posting.content)) or b""
+            writer.write(said + (peer.send(h11.EndOfMessage()) or b""))
             return await _answer(peer, reader, most_bytes)
     except (DialError, h11.ProtocolError, OSError, EOFError) as error:  # ssl.SSLError is an OSError
         raise NotGot(repr(error)) from error

@@ -13,12 +13,21 @@ Line: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 async def connect(address: WebAddress, policy: Policy, dial_seconds: float) -> Line:
     """A line to this address, over TLS where it says so. Raises DialError, OSError, EOFError."""
-    sock = await dial(address.host, address.port, policy=policy, timeout=dial_seconds)
+    return await connect_to(
+        address.host, address.port, tls=address.tls, policy=policy, dial_seconds=dial_seconds
+    )
+
+
+async def connect_to(
+    host: str, port: int, *, tls: bool, policy: Policy, dial_seconds: float
+) -> Line:
+    """A line to this port of a host; for TLS its certificate has to vouch for the name."""
+    sock = await dial(host, port, policy=policy, timeout=dial_seconds)
     try:
         return await asyncio.open_connection(
             sock=sock,
-            ssl=tls_context() if address.tls else None,
-            server_hostname=address.host if address.tls else None,
+            ssl=tls_context() if tls else None,
+            server_hostname=host if tls else None,
         )
     except BaseException:  # also when cancelled, no socket stays open; nothing is swallowed
         sock.close()

@@ -122,3 +122,7 @@ def test_a_server_is_known_by_its_name(host: str, name: str) -> None:
     provider = provider_of_host(host)
     assert provider is not None
     assert provider.name == name
+
+
+def test_ones_own_machine_is_nobodys() -> None:
+    assert provider_of_host("127.0.0.1") is None

@@ -447,6 +447,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the mail servers of an address
+         * @description Looks into a table of large providers, the settings that the domain publishes (autoconfig, autodiscover), its MX and SRV records, and at usual host names; says who found what, how far it is believed, how to sign in, and what has to be done first. No credential is asked for or sent. The `server` of a candidate, with a password, can be tested by `POST /accounts:test` and connected by `POST /accounts`.
+         */
+        post: operations["ApiV1DiscoverDiscover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drafts": {
         parameters: {
             query?: never;
@@ -2447,6 +2467,19 @@ export interface components {
             items: components["schemas"]["ShownAccount"][];
         };
         /**
+         * AddressDoubt
+         * @description What the DNS says against an address.
+         * @enum {unknown}
+         */
+        AddressDoubt: "domain_not_found" | "domain_takes_no_mail";
+        /**
+         * AddressToDiscover
+         * @description Whose servers are looked for.
+         */
+        AddressToDiscover: {
+            email: string;
+        };
+        /**
          * ApiToken
          * @description An API token, as it is known afterwards: never what proves it.
          */
@@ -2487,6 +2520,21 @@ export interface components {
          */
         AskedDeletions: {
             items: components["schemas"]["AskedDeletion"][];
+        };
+        /**
+         * AskedResult
+         * @description What came of asking a source.
+         * @enum {unknown}
+         */
+        AskedResult: "failed" | "found" | "nothing" | "timed_out";
+        /**
+         * AskedSource
+         * @description Who was asked, and what came of it.
+         */
+        AskedSource: {
+            milliseconds: number;
+            result: components["schemas"]["AskedResult"];
+            source: components["schemas"]["DiscoverySource"];
         };
         /**
          * Attendee
@@ -2813,6 +2861,12 @@ export interface components {
             value?: string | null;
         };
         /**
+         * Confidence
+         * @description How far a candidate is believed.
+         * @enum {unknown}
+         */
+        Confidence: "high" | "low" | "medium";
+        /**
          * Connections
          * @description Connections to the account's mail server.
          */
@@ -2856,6 +2910,34 @@ export interface components {
          * @enum {unknown}
          */
         Density: "comfortable" | "compact" | "cosy";
+        /**
+         * DiscoveredServer
+         * @description As `imap` or `smtp` of an account has it; the password is to be added.
+         */
+        DiscoveredServer: {
+            host: string;
+            port: number;
+            security: components["schemas"]["Security"];
+            username: string | null;
+        };
+        /**
+         * Discovery
+         * @description What was found for an address: candidates, best first.
+         */
+        Discovery: {
+            asked: components["schemas"]["AskedSource"][];
+            email: string;
+            imap: components["schemas"]["ServerCandidate"][];
+            provider: components["schemas"]["KnownProvider"] | null;
+            smtp: components["schemas"]["ServerCandidate"][];
+            warning: components["schemas"]["AddressDoubt"] | null;
+        };
+        /**
+         * DiscoverySource
+         * @description Who says where the servers are, the most reliable first.
+         * @enum {unknown}
+         */
+        DiscoverySource: "autoconfig" | "autodiscover" | "mx" | "providers" | "srv" | "well_known";
         /**
          * DraftAttachment
          * @description A file that goes with a draft.
@@ -2932,6 +3014,16 @@ export interface components {
             message: string;
             parameter?: string | null;
             pointer?: string | null;
+        };
+        /**
+         * FirstStep
+         * @description Something that must be done before, by the person or by who administers their account.
+         */
+        FirstStep: {
+            kind: components["schemas"]["StepKind"];
+            link: string | null;
+            only_for: components["schemas"]["SignIn"] | null;
+            text: string;
         };
         /**
          * ForgottenPassword
@@ -3159,6 +3251,17 @@ export interface components {
             forwarded?: boolean | null;
             junk?: boolean | null;
             seen?: boolean | null;
+        };
+        /**
+         * KnownProvider
+         * @description A provider that is known here. Without any `sign_in` it lets no programs in.
+         */
+        KnownProvider: {
+            first: components["schemas"]["FirstStep"][];
+            name: string;
+            oauth2: string | null;
+            sign_in: components["schemas"]["SignIn"][];
+            title: string;
         };
         /**
          * Labels
@@ -4333,6 +4436,22 @@ export interface components {
             verify_certificate: boolean;
         };
         /**
+         * ServerCandidate
+         * @description A server that may be the one.
+         */
+        ServerCandidate: {
+            also: components["schemas"]["DiscoverySource"][];
+            answered: boolean | null;
+            confidence: components["schemas"]["Confidence"];
+            first: components["schemas"]["FirstStep"][];
+            oauth2: string | null;
+            provider: string | null;
+            server: components["schemas"]["DiscoveredServer"];
+            sign_in: components["schemas"]["SignIn"][];
+            source: components["schemas"]["DiscoverySource"];
+            to_confirm: boolean;
+        };
+        /**
          * ServerChange
          * @description What is to be different about a server. A new place or name needs the password again.
          */
@@ -4688,6 +4807,12 @@ export interface components {
             url: string;
         };
         /**
+         * SignIn
+         * @description How a program may prove whose mail it asks for.
+         * @enum {unknown}
+         */
+        SignIn: "app_password" | "oauth2" | "password";
+        /**
          * Skip
          * @description What to give up: the event that each account is stuck at; or all up to `until`, a cursor
          *     or `latest`. Of one account, where it is named.
@@ -4711,6 +4836,12 @@ export interface components {
             /** @default true */
             verify_certificate?: boolean;
         };
+        /**
+         * StepKind
+         * @description What a person, or who rules over their account, has to do first.
+         * @enum {unknown}
+         */
+        StepKind: "admin_consent" | "app_password" | "bridge" | "enable_imap" | "mail_password" | "no_imap" | "note" | "plan" | "two_step";
         /**
          * Submission
          * @description A message on its way out, and how far it came.
@@ -8441,6 +8572,179 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: `proof_unavailable`, `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1DiscoverDiscover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddressToDiscover"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "asked": [
+                     *         {
+                     *           "milliseconds": 21,
+                     *           "result": "found",
+                     *           "source": "mx"
+                     *         },
+                     *         {
+                     *           "milliseconds": 24,
+                     *           "result": "found",
+                     *           "source": "srv"
+                     *         },
+                     *         {
+                     *           "milliseconds": 180,
+                     *           "result": "nothing",
+                     *           "source": "autoconfig"
+                     *         }
+                     *       ],
+                     *       "email": "ada@example.org",
+                     *       "imap": [
+                     *         {
+                     *           "also": [
+                     *             "srv"
+                     *           ],
+                     *           "answered": null,
+                     *           "confidence": "high",
+                     *           "first": [
+                     *             {
+                     *               "kind": "app_password",
+                     *               "link": "https://myaccount.google.com/apppasswords",
+                     *               "only_for": "app_password",
+                     *               "text": "Make an app password and give it here instead of the account's own."
+                     *             }
+                     *           ],
+                     *           "oauth2": "google",
+                     *           "provider": "google",
+                     *           "server": {
+                     *             "host": "imap.gmail.com",
+                     *             "port": 993,
+                     *             "security": "tls",
+                     *             "username": "ada@example.org"
+                     *           },
+                     *           "sign_in": [
+                     *             "oauth2",
+                     *             "app_password"
+                     *           ],
+                     *           "source": "mx",
+                     *           "to_confirm": false
+                     *         }
+                     *       ],
+                     *       "provider": {
+                     *         "first": [
+                     *           {
+                     *             "kind": "app_password",
+                     *             "link": "https://myaccount.google.com/apppasswords",
+                     *             "only_for": "app_password",
+                     *             "text": "Make an app password and give it here instead of the account's own."
+                     *           }
+                     *         ],
+                     *         "name": "google",
+                     *         "oauth2": "google",
+                     *         "sign_in": [
+                     *           "oauth2",
+                     *           "app_password"
+                     *         ],
+                     *         "title": "Google (Gmail, Google Workspace)"
+                     *       },
+                     *       "smtp": [],
+                     *       "warning": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
