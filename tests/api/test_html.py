@@ -446,3 +446,24 @@ async def test_a_message_whose_html_is_too_tangled_shows_its_text(
     opened = answer.json()
     assert (opened["text"], opened["html"]) == ("Hello", None)
     assert opened["defects"] == ["invalid_date", "html_too_tangled"]
+
+
+def test_a_picture_behind_a_table_is_one_like_others():
+    html = """<body background="//c.d/p"><table background="https://a.b/x y.png" style="color: red">
+        <tr background="cid:logo"><td background="relative.gif" bgcolor="#eee">
+        <td style="background-image: none" background=https://a.b/x%20y.png>
+        <td background="javascript:alert(1)"><td background='url("x")'>Text with background="x"
+        </table>"""
+    safe = sanitised(html)
+    assert sorted((image.kind, image.source) for image in safe.images) == [
+        ("part", "logo"),
+        ("remote", "https://a.b/x%20y.png"),
+        ("remote", "https://c.d/p"),
+    ]
+    assert "url(" not in shown(html)
+    seen = filled(safe, [("src", f"/own/{n}") for n in range(len(safe.images))])
+    assert seen.count("url(/own/") == 4
+    assert 'style="background-image: url(/own/' in seen
+    assert "background-image: none" in seen
+    assert ' background="' not in seen.replace('with background="x"', "")
+    assert sanitised(clean(html)).images == sanitised(clean(clean(html))).images

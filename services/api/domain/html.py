@@ -27,13 +27,13 @@ _LINKS = ("http://", "https://", "mailto:", "tel:")
 _SCHEMES = {"http", "https", "mailto", "tel", "cid", "data"}
 _TAGS = (nh3.ALLOWED_TAGS | {"font", "tfoot"}) - {"area", "map"}
 _ALIKE = {"lang", "title", "dir", "style", "class", "id"}
-_CELL = {"width", "height", "valign", "bgcolor", "nowrap"}
+_CELL = {"width", "height", "valign", "bgcolor", "background", "nowrap"}
 _PRESENTATION = {
     "*": _ALIKE,
-    "table": {"border", "cellpadding", "cellspacing", "width", "height", "bgcolor"},
+    "table": {"border", "cellpadding", "cellspacing", "width", "height", "bgcolor", "background"},
     "td": _CELL,
     "th": _CELL,
-    "tr": {"valign", "bgcolor", "height"},
+    "tr": {"valign", "bgcolor", "background", "height"},
     "tbody": {"valign", "bgcolor"},
     "thead": {"valign", "bgcolor"},
     "tfoot": {"valign", "bgcolor"},
@@ -63,6 +63,7 @@ _BODY = re.compile(r"<body(\s[^>]{1,5000})>", re.IGNORECASE)
 _BODIES_LOOKED_AT = 10
 _SETTLING = 3
 
+_BEHIND = ' background="'
 _STYLE = re.compile(r' style="([^"]*)"')
 _GAP = re.compile("\0([as])(\\d+)\0")  # in an attribute, in a sheet: no text of a message has NUL
 # As nh3 writes: `<` and `>` in a value or a text are escaped, so each of these is an element.
@@ -119,6 +120,8 @@ def sanitised(html: str) -> SafeHtml:
         return _STYLE.sub(lambda style: _with_gaps(style[0], "a", images, numbers), element[0])
 
     body = f"<div{_as_body(html)}>"
+    if _BEHIND in inside:
+        inside = _ELEMENT.sub(_styled, inside)
     if css.PICTURE.search(body + inside):
         body, inside = _ELEMENT.sub(in_styles, body), _ELEMENT.sub(in_styles, inside)
     return SafeHtml(
@@ -172,6 +175,8 @@ def _attribute(tag: str, attribute: str, value: str) -> str | None:
             return css.named(value)
         case "src":
             return _image(value.strip()) if tag == "img" else None
+        case "background":
+            return _behind(value.strip())
         case "href" | "cite":
             return value if value.strip().lower().startswith(_LINKS) else None
         case _:
@@ -190,7 +195,9 @@ _STYLE_FINDER = nh3.Cleaner(
     tags={"style"}, attributes={"style": {"media"}}, clean_content_tags={"script"}
 )
 _BODY_CLEANER = nh3.Cleaner(
-    tags={"div"}, attributes={"div": _ALIKE | {"bgcolor", "text"}}, attribute_filter=_attribute
+    tags={"div"},
+    attributes={"div": _ALIKE | {"bgcolor", "background", "text"}},
+    attribute_filter=_attribute,
 )
 
 
@@ -218,6 +225,7 @@ def _as_body(html: str) -> str:
         one
         for one in (
             css.harmless(f"background-color: {had['bgcolor']}") if "bgcolor" in had else None,
+            had.get("background"),
             css.harmless(f"color: {had['text']}") if "text" in had else None,
             had.get("style"),
         )
@@ -238,6 +246,24 @@ def _body_attributes(html: str) -> dict[str, str]:
         element, _, _ = _BODY_CLEANER.clean(f"<div{found[1]}></div>").partition(">")
         return {name: markup.unescape(value) for name, value in _PAIR.findall(element)}
     return {}
+
+
+def _behind(source: str) -> str | None:
+    """What tables and bodies said before there were styles, as the style that says it."""
+    if css.PICTURE.search(source):  # it was read before
+        return css.harmless(source)
+    return css.harmless(f"background-image: url({quote(source, safe=_IN_URL)})")
+
+
+def _styled(element: re.Match[str]) -> str:
+    """The element with what is behind it in its style, where the style's own word counts more."""
+    pairs: dict[str, str] = dict(_PAIR.findall(element[0]))
+    behind = pairs.pop("background", None)
+    if behind is None:
+        return element[0]
+    pairs["style"] = "; ".join(one for one in (behind, pairs.get("style")) if one)
+    name, _, _ = element[0].partition(" ")
+    return name + "".join(f' {name}="{value}"' for name, value in pairs.items()) + ">"
 
 
 # --- Images -------------------------------------------------------------------------------------
