@@ -60,6 +60,7 @@ async def obey_connect_sync(command: ConnectSync, world: World) -> None:
 async def obey_remove_sync(command: RemoveSync, world: World) -> None:
     """Keep nothing of this account."""
     await remove_account(command, world.pool)
+    world.removed.set()
     world.relay.wake()
     world.accounts_changed.set()
     try:

@@ -59,3 +59,4 @@ class World:
     accounts_changed: asyncio.Event = field(default_factory=asyncio.Event)
     retelling_asked: asyncio.Event = field(default_factory=asyncio.Event)
     copy_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    removed: asyncio.Event = field(default_factory=asyncio.Event)

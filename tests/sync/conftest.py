@@ -158,6 +158,14 @@ class Sync:
             stop.set()
             await task
 
+    async def until_obeyed(self) -> None:
+        async with self.platform.admin_bus() as admin:
+
+            async def none_waits() -> bool:
+                return (await admin.jetstream().stream_info("SYNC")).state.messages == 0
+
+            await until("every command was obeyed", none_waits)
+
     async def until_listed(self, count: int, path: str | None = None) -> dict[str, UUID]:
         async def check() -> dict[str, UUID] | None:
             found = self.listener.listed(path)

@@ -14,6 +14,7 @@ from shared.contracts.account import (
     RemoveSync,
     RetellAccount,
 )
+from shared.contracts.draft import KeepDraft
 from shared.contracts.mail import MessagesFilled, MessagesRetold, MessagesSynced
 from tests.servers.dovecot import Dovecot
 from tests.stories.stack import until
@@ -279,6 +280,12 @@ async def test_an_account_is_retold_page_by_page_and_the_end_says_how_many(
         assert message.revision <= end.as_of_revision
 
 
+OF_AN_ACCOUNT = (
+    *("message", "message_content", "mailbox", "thread_name", "sent_copy", "draft_copy", "clock"),
+    *("lease", "connection_slot", "account_rest", "account_use", "account_state"),
+)
+
+
 async def test_a_removed_account_leaves_a_tombstone_and_no_row(
     sync: Sync, dovecot: Dovecot, user: str
 ) -> None:
@@ -288,20 +295,32 @@ async def test_a_removed_account_leaves_a_tombstone_and_no_row(
         await sync.until_listed(30)
         await sync.command(RemoveSync(tenant_id=command.tenant_id, account_id=command.account_id))
 
-        async def forgotten() -> bool:
-            return bool(
-                await sync.database.fetchval(
-                    "SELECT forgotten_at IS NOT NULL FROM account WHERE account_id = $1",
-                    command.account_id,
-                )
+        async def rows() -> int:
+            return sum(
+                [
+                    await sync.database.fetchval(f"SELECT count(*) FROM {table}")
+                    for table in OF_AN_ACCOUNT
+                ]
             )
+
+        async def forgotten() -> bool:
+            return not await rows()
 
         await until("the rows are gone", forgotten)
         # A late copy of the command that connected it brings nothing back.
         await sync.command(command)
         await sync.command(RemoveSync(tenant_id=command.tenant_id, account_id=command.account_id))
-    for table in ("message", "message_content", "mailbox", "thread_name", "lease", "clock"):
-        assert await sync.database.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        # Nor does what others did meanwhile, in the belief that it is there.
+        await sync.command(
+            KeepDraft(
+                tenant_id=command.tenant_id,
+                account_id=command.account_id,
+                draft_id=uuid4(),
+                version=1,
+            )
+        )
+        await sync.until_obeyed()
+        assert await rows() == 0
     assert await sync.database.fetchval("SELECT sealed FROM account") is None
     told = [event for event in sync.listener.told if isinstance(event, AccountRemoved)]
     assert [event.account_id for event in told] == [command.account_id]

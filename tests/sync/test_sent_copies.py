@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from services.sync.domain.reason import Reason
 from shared.bus import Bus, BusSettings, Ears, open_bus
-from shared.contracts.account import ConnectSync
+from shared.contracts.account import ConnectSync, RemoveSync
 from shared.contracts.envelope import encode
 from shared.contracts.submission import FileSentCopy, ReadSubmissionMime, SubmissionMime
 from tests.servers.dovecot import Dovecot
@@ -66,8 +66,26 @@ async def test_a_copy_is_filed_once_and_its_connection_is_given_back(
         await until_filed(sync, await file_copy(bus, account))
         await until_filed(sync, await file_copy(bus, account))
         assert list(dovecot.message_ids(user, "Sent").values()) == ["<lunch@postbus.test>"]
-        held = await sync.database.fetch("SELECT role FROM connection_slot")
-    assert [each["role"] for each in held] == ["listen"]
+
+        async def given_back() -> bool:
+            held = await sync.database.fetch("SELECT role FROM connection_slot")
+            return [each["role"] for each in held] == ["listen"]
+
+        await until("only who listens has a connection", given_back)
+
+
+async def test_nothing_is_to_be_filed_of_an_account_that_was_removed(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    async with sender(sync) as bus, sync.running():
+        account = await sync.connect(user, dovecot)
+        await sync.until_state("live")
+        await sync.command(RemoveSync(tenant_id=account.tenant_id, account_id=account.account_id))
+        await sync.until_obeyed()
+        await file_copy(bus, account)
+        await sync.until_obeyed()
+        assert await sync.database.fetchval("SELECT count(*) FROM sent_copy") == 0
+    assert dovecot.message_ids(user, "Sent") == {}
 
 
 async def test_a_copy_is_filed_where_the_server_allows_a_single_connection(

@@ -7,12 +7,14 @@ _ROWS = 2000
 
 
 async def forget_account(pool: Pool) -> bool:
-    """Delete some rows of a removed account; whether there may be more."""
+    """Delete rows of removed accounts; whether there were any."""
+    deleted = 0
     async with pool.acquire() as connection:
-        waiting = await accounts.to_forget(connection)
-        for account_id, _ in waiting:
+        for account_id, _ in await accounts.to_forget(connection):
             while True:
                 async with connection.transaction():
-                    if not await accounts.forget_some(connection, account_id, _ROWS):
-                        break
-    return bool(waiting)
+                    some = await accounts.forget_some(connection, account_id, _ROWS)
+                deleted += some
+                if not some:
+                    break
+    return deleted > 0

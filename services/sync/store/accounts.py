@@ -141,15 +141,17 @@ async def remove(connection: Connection, account_id: UUID, tenant_id: UUID) -> b
 
 
 async def to_forget(connection: Connection) -> list[tuple[UUID, UUID]]:
-    """Removed accounts (account, tenant) whose rows are still here."""
+    """Removed accounts (account, tenant) of which there may be rows."""
     rows = await connection.fetch(
         """
         SELECT account_id, tenant_id FROM account
-         WHERE removed_at IS NOT NULL AND forgotten_at IS NULL LIMIT 100
+         WHERE removed_at IS NOT NULL AND forgotten_at IS NULL
         """
     )
     return [(row["account_id"], row["tenant_id"]) for row in rows]
 
+
+_SETTLED_SECONDS = 120.0  # so long somebody may still be at work on an account that was removed
 
 # In this order a crash in the middle leaves nothing that could be shown.
 _OF_AN_ACCOUNT = (
@@ -176,7 +178,10 @@ _OF_AN_ACCOUNT = (
 
 
 async def forget_some(connection: Connection, account_id: UUID, at_most: int) -> int:
-    """Delete some rows of a removed account; how many. None left: it is marked as forgotten."""
+    """Delete some rows of a removed account; how many.
+
+    None left: it is marked as forgotten, once nobody works on it any more who could add some.
+    """
     for table, key in _OF_AN_ACCOUNT:
         deleted = await connection.execute(
             f"""
@@ -189,7 +194,12 @@ async def forget_some(connection: Connection, account_id: UUID, at_most: int) ->
         if count := int(deleted.rpartition(" ")[2]):
             return count
     await connection.execute(
-        "UPDATE account SET forgotten_at = now() WHERE account_id = $1", account_id
+        """
+        UPDATE account SET forgotten_at = now()
+         WHERE account_id = $1 AND removed_at < now() - make_interval(secs => $2)
+        """,
+        account_id,
+        _SETTLED_SECONDS,
     )
     return 0
 

@@ -26,13 +26,18 @@ class DraftCopy(Struct, frozen=True, kw_only=True):
 
 
 async def ask(connection: Connection, command: KeepDraft, message_id: str | None) -> bool:
-    """Want this version; False for one that is not newer. What was wanted before is to go."""
+    """Want this version; False for one that is not newer, or whose account is gone.
+
+    What was wanted before is to go.
+    """
     return bool(
         await connection.fetchval(
             """
             INSERT INTO draft_copy AS known
                    (draft_id, tenant_id, account_id, version, message, message_id, told_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            SELECT $1, $2, $3, $4, $5, $6, $7
+             WHERE NOT EXISTS (SELECT FROM account
+                                WHERE account_id = $3 AND removed_at IS NOT NULL)
             ON CONFLICT (draft_id) DO UPDATE
                SET version = excluded.version, message = excluded.message,
                    message_id = excluded.message_id, told_at = excluded.told_at,

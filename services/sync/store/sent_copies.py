@@ -21,11 +21,13 @@ class SentCopy(Struct, frozen=True, kw_only=True):
 
 
 async def ask(connection: Connection, command: FileSentCopy) -> None:
-    """Remember to file this; a second asking changes nothing."""
+    """Remember to file this once; nothing where the account is gone."""
     await connection.execute(
         """
         INSERT INTO sent_copy (submission_id, tenant_id, account_id, message_id, sent_at)
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (submission_id) DO NOTHING
+        SELECT $1, $2, $3, $4, $5
+         WHERE NOT EXISTS (SELECT FROM account WHERE account_id = $3 AND removed_at IS NOT NULL)
+        ON CONFLICT (submission_id) DO NOTHING
         """,
         command.submission_id,
         command.tenant_id,

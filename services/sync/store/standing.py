@@ -163,7 +163,8 @@ async def put_rest(
         INSERT INTO account_rest AS known
                (account_id, tenant_id, settings_version, rested_at, rests_until, reason,
                 asked_by_server, failures)
-        VALUES ($1, $2, $3, clock_timestamp(), now() + make_interval(secs => $4), $5, $6, $7)
+        SELECT $1, $2, $3, clock_timestamp(), now() + make_interval(secs => $4), $5, $6, $7
+          FROM account WHERE account_id = $1 AND removed_at IS NULL
         ON CONFLICT (account_id) DO UPDATE
            SET settings_version = excluded.settings_version, rested_at = excluded.rested_at,
                rests_until = excluded.rests_until,
@@ -206,7 +207,8 @@ async def note_use(
     row = await connection.fetchrow(
         """
         INSERT INTO account_use AS known (account_id, day, tenant_id, bytes, commands)
-        VALUES ($1, (now() AT TIME ZONE 'UTC')::date, $2, $3, $4)
+        SELECT $1, (now() AT TIME ZONE 'UTC')::date, $2, $3, $4
+          FROM account WHERE account_id = $1 AND removed_at IS NULL
         ON CONFLICT (account_id, day) DO UPDATE
            SET bytes = known.bytes + excluded.bytes, commands = known.commands + excluded.commands
         RETURNING bytes, commands

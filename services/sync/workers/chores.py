@@ -96,7 +96,7 @@ async def tidy(world: World) -> None:
             await keepsakes.give_up_old(connection, _KEEPSAKE_AGE)
         return await forget_account(world.pool)
 
-    await _for_ever("tidying", once, asyncio.Event(), _TIDY_SECONDS)
+    await _for_ever("tidying", once, world.removed, _TIDY_SECONDS)
 
 
 async def measure(world: World) -> None:
