@@ -141,7 +141,7 @@ reindex *ARGS: install
 rethread *ACCOUNT: install
     @exec {{ python }} -m infra.dev run services.sync rethread "$@"
 
-# Make the passwords that compose.yaml asks for, once, in .env
+# Make the passwords that compose.yaml asks for, once, in secrets/
 [group('operate')]
 secrets:
     @infra/scripts/secrets
@@ -150,3 +150,88 @@ secrets:
 [group('operate')]
 compose *ARGS: secrets
     @exec docker compose "$@"
+
+# Have every certificate that is missing; from the world's authority where ACME_EMAIL says so
+[group('stack')]
+certs: secrets
+    @infra/scripts/certs
+
+# Take mail for DOMAIN, signed with a key of its own; prints what its DNS must say
+[group('stack')]
+mail-domain-add DOMAIN: secrets
+    @docker compose run --rm mail-admin domain-add "$1"
+
+# Give ADDRESS a mailbox, of QUOTA (500M, 2G) if you like; its password comes from standard input or is made
+[group('stack')]
+mail-user-add ADDRESS *QUOTA: secrets
+    @docker compose run --rm $([ -t 0 ] || echo --no-TTY) mail-admin user-add "$@"
+
+# Let mail for ALIAS come to TARGET
+[group('stack')]
+mail-alias-add ALIAS TARGET: secrets
+    @docker compose run --rm mail-admin alias-add "$1" "$2"
+
+# What else mail servers are told: domain-dns, domain-list, dkim-renew, user-list, user-password, user-remove, alias-remove
+[group('stack')]
+mail *COMMAND: secrets
+    @docker compose run --rm $([ -t 0 ] || echo --no-TTY) mail-admin "$@"
+
+# List what waits in Postfix's queue
+[group('stack')]
+mailq: secrets
+    @docker compose exec postfix postqueue -p
+
+# Try everything in Postfix's queue now
+[group('stack')]
+mailq-flush: secrets
+    @docker compose exec postfix postqueue -f
+
+# Forget a message of Postfix's queue (its id as mailq shows it, or ALL)
+[group('stack')]
+mailq-delete ID: secrets
+    @docker compose exec postfix postsuper -d "$1"
+
+# Follow the log of SERVICE, or of all
+[group('stack')]
+logs *SERVICE: secrets
+    @docker compose logs --follow --tail 100 "$@"
+
+# A PostgreSQL shell in the database, as its superuser; with SERVICE, in its schema
+[group('stack')]
+psql SERVICE="public": secrets
+    @docker compose exec --env PGOPTIONS="--search_path=$1" postgres psql postbus
+
+# A shell in the container of SERVICE
+[group('stack')]
+shell SERVICE: secrets
+    @docker compose exec "$1" sh
+
+# Stop and start SERVICE, or all, one after the other
+[group('stack')]
+restart *SERVICE: secrets
+    @docker compose restart "$@"
+
+# Run COUNT processes of SERVICE: scale sync-listen 3
+[group('stack')]
+scale SERVICE COUNT: secrets
+    @docker compose up --detach --wait --no-recreate --scale "$1=$2" "$1"
+
+# Build the images on this machine
+[group('stack')]
+build *SERVICE: secrets
+    @docker compose --profile mail build "$@"
+
+# Build and look through the images for known holes, where a scanner is installed (trivy or grype)
+[group('stack')]
+image-build: build
+    @infra/scripts/images scan
+
+# Push the images to POSTBUS_REGISTRY, as POSTBUS_RELEASE
+[group('stack')]
+image-push: build
+    @infra/scripts/images push
+
+# Make new secrets: jwt, mail-keys, database or nats
+[group('stack')]
+secrets-rotate WHAT: secrets
+    @infra/scripts/rotate "$1"

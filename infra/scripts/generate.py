@@ -154,6 +154,7 @@ def _passed_on() -> str:
         ].values()
         for variable in container.get("environment", {})
     }
+    told |= {variable.removesuffix("_FILE") for variable in told}
     for service in SERVICES:
         settings = importlib.import_module(f"services.{service}.settings").Settings
         lines.append("")

@@ -34,11 +34,17 @@ PASSED = [
 
 def service_of(container: dict[str, Any]) -> str | None:
     """The service that a container runs; None for servers and for the steps of a deploy."""
-    return container["build"]["args"]["SERVICE"] if "build" in container else None
+    return container.get("build", {}).get("args", {}).get("SERVICE")
 
 
 RUNNING = {name: c for name, c in CONTAINERS.items() if service_of(c)}
-STEPS = {name: c for name, c in CONTAINERS.items() if c.get("restart") == "no"}
+STEPS = {
+    name: c for name, c in CONTAINERS.items() if c.get("restart") == "no" and "profiles" not in c
+}
+# Mail servers begin as root, to be somebody else for each thing they do; so does the step that
+# gives each key to its owner.
+BEGINS_AS_ROOT = {"postfix", "dovecot", "opendkim", "mail-admin", "mail-setup", "certs"}
+DOCKERFILES = sorted((ROOT / "infra/images").glob("*Dockerfile"))
 
 
 def settings_of(service: str) -> dict[str, bool]:
@@ -69,66 +75,138 @@ def test_every_service_runs_and_sync_in_both_roles() -> None:
 def test_a_container_is_told_what_its_service_reads_and_all_that_it_needs(name: str) -> None:
     told = set(RUNNING[name]["environment"])
     read = settings_of(service_of(RUNNING[name]) or "")
+    told = {variable if variable in read else variable.removesuffix("_FILE") for variable in told}
     assert told <= set(read)
     assert {variable for variable, required in read.items() if required} <= told
     assert RUNNING[name]["env_file"] == "infra/images/settings.env"
 
 
 def test_an_operators_every_setting_reaches_the_containers() -> None:
-    told = {variable for container in RUNNING.values() for variable in container["environment"]}
+    told = {
+        name
+        for container in RUNNING.values()
+        for variable in container["environment"]
+        for name in (variable, variable.removesuffix("_FILE"))
+    }
     read = {variable for service in SERVICES for variable in settings_of(service)}
     assert set(PASSED) == read - told, "infra/images/settings.env names what .env may set"
     assert len(PASSED) == len(set(PASSED))
     assert all(re.fullmatch(r"[A-Z_]+", name) for name in PASSED), "names, never values"
 
 
-def test_no_password_has_a_default() -> None:
-    for name, rest in re.findall(r"\$\{(\w*PASSWORD\w*)([^}]*)\}", COMPOSE):
-        assert rest == ":?run ./just secrets", name
+def test_no_password_stands_in_the_environment_of_a_container() -> None:
     for name, container in CONTAINERS.items():
         for variable, value in container.get("environment", {}).items():
             if "PASSWORD" in variable:
-                assert re.fullmatch(r"\$\{\w+:\?[^}]*\}", value), (name, variable)
+                assert variable.endswith("_FILE"), (name, variable)
+                assert value == f"/run/secrets/{Path(value).name}"
+                assert Path(value).name in container["secrets"], (name, variable)
             if variable.endswith("_URL"):
-                assert re.search(r"://[a-z_]+:\$\{\w+_PASSWORD:\?[^}]*\}@", value), (name, variable)
+                assert not re.search(r"://[^/]*:[^/@]*@", value), (name, variable)
+
+
+def test_each_secret_is_a_file_of_one_directory_and_somebody_needs_it() -> None:
+    secrets = STACK["secrets"]
+    assert all(secrets[name] == {"file": f"./secrets/{name}"} for name in secrets)
+    assert {name for c in CONTAINERS.values() for name in c.get("secrets", [])} == set(secrets)
+    for name, container in CONTAINERS.items():
+        told = {
+            Path(value).name
+            for variable, value in container.get("environment", {}).items()
+            if variable.endswith("_FILE") and str(value).startswith("/run/secrets/")
+        }
+        assert told == set(container.get("secrets", [])), name
 
 
 @pytest.mark.parametrize("name", RUNNING)
 def test_a_service_is_told_its_own_passwords_only(name: str) -> None:
-    service = (service_of(RUNNING[name]) or "").upper()
-    assert interpolated(RUNNING[name]["environment"]) == {
-        f"{service}_DATABASE_PASSWORD",
-        f"{service}_REQUEST_DATABASE_PASSWORD",
-        f"NATS_{service}_PASSWORD",
+    service = service_of(RUNNING[name])
+    assert set(RUNNING[name]["secrets"]) == {
+        f"{service}_database_password",
+        f"{service}_request_database_password",
+        f"nats_{service}_password",
     }
+
+
+def test_database_and_bus_are_spoken_to_over_tls_and_are_known_by_their_certificate() -> None:
+    for name, container in CONTAINERS.items():
+        for variable, value in container.get("environment", {}).items():
+            if variable.endswith("_URL") and "DATABASE" in variable:
+                assert "sslmode=verify-full&sslrootcert=/certs/ca.crt" in value, name
+                assert "certs-trust:/certs:ro" in container["volumes"], name
+            if variable.endswith("BUS_URL") or variable == "BUS_ADMIN_URL":
+                assert value.startswith("tls://"), name
+                prefix = variable.removesuffix("_URL").removesuffix("_ADMIN")
+                assert container["environment"][f"{prefix}_CA_FILE"] == "/certs/ca.crt"
+    hba = (ROOT / "infra/postgres/pg_hba.conf").read_text("utf-8").splitlines()
+    rules = [line.split() for line in hba if line and not line.startswith("#")]
+    assert {rule[0] for rule in rules} == {"local", "hostssl"}
+    assert {rule[-1] for rule in rules} == {"peer", "scram-sha-256"}
+    assert "-cssl=on" in CONTAINERS["postgres"]["command"]
 
 
 @pytest.mark.parametrize("name", RUNNING)
 def test_a_service_sees_no_keys_but_its_own_and_changes_none(name: str) -> None:
     service = service_of(RUNNING[name])
-    expected = [] if service == "indexer" else [f"keys-{service}:/keys/{service}:ro"]
-    assert RUNNING[name].get("volumes", []) == expected
+    keys = [] if service == "indexer" else [f"keys-{service}:/keys/{service}:ro"]
+    assert RUNNING[name]["volumes"] == [*keys, "certs-trust:/certs:ro"]
 
 
-def test_only_the_api_is_published_and_on_loopback_only() -> None:
-    assert {name for name, container in CONTAINERS.items() if "ports" in container} == {"api"}
-    assert CONTAINERS["api"]["ports"] == ["127.0.0.1:${POSTBUS_PORT:-8500}:8500"]
-    assert CONTAINERS["api"]["environment"]["API_PORT"] == "8500"
+def test_an_authoritys_key_is_seen_by_who_issues_and_each_servers_by_that_server() -> None:
+    seen = {
+        volume: {
+            name
+            for name, container in CONTAINERS.items()
+            if any(str(mount).startswith(f"{volume}:") for mount in container.get("volumes", []))
+        }
+        for volume in STACK["volumes"]
+        if volume.startswith("certs-") and volume != "certs-trust"
+    }
+    assert seen == {
+        "certs-authority": {"certs"},
+        "certs-postgres": {"certs", "postgres"},
+        "certs-nats": {"certs", "nats"},
+        "certs-outside": {"certs", "nginx", "acme", "postfix", "dovecot"},
+    }
+
+
+def test_only_the_door_and_the_mail_servers_are_published() -> None:
+    published = {
+        name: [port.rpartition(":")[2] for port in container["ports"]]
+        for name, container in CONTAINERS.items()
+        if "ports" in container
+    }
+    assert published == {
+        "nginx": ["8080", "8443"],
+        "postfix": ["25", "465", "587"],
+        "dovecot": ["993", "995", "4190"],
+    }
 
 
 def test_only_what_calls_mail_servers_or_is_called_leaves_the_inner_network() -> None:
-    assert STACK["networks"]["inside"] == {"internal": True}
+    assert STACK["networks"]["inside"]["internal"] is True
     leaving = {
         name: set(container["networks"]) - {"inside"}
         for name, container in CONTAINERS.items()
         if container.get("network_mode") != "none"
     }
     assert {name: networks for name, networks in leaving.items() if networks} == {
-        "api": {"front"},
+        "nginx": {"front"},
+        "api": {"outside"},  # webhooks, images of mail, servers that are looked for
         "sync-listen": {"outside"},
         "sync-answer": {"outside"},  # to fetch what is opened
         "sender": {"outside"},
+        "acme": {"outside"},
+        "postfix": {"outside"},
+        "dovecot": {"outside"},
+        "opendkim": {"outside"},  # to ask for others' keys
     }
+
+
+def test_the_gateway_believes_the_inner_network_for_whom_it_asks_and_no_other() -> None:
+    (network,) = STACK["networks"]["inside"]["ipam"]["config"]
+    assert CONTAINERS["api"]["environment"]["API_TRUSTED_PROXIES"] == network["subnet"]
+    assert "inside" in CONTAINERS["nginx"]["networks"]
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -137,20 +215,39 @@ def test_no_container_may_do_more_than_its_work(name: str) -> None:
     assert container["read_only"] is True
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
-    assert not {"privileged", "cap_add", "pid", "devices"} & set(container)
-    assert not any(str(volume).startswith((".", "/")) for volume in container.get("volumes", []))
-    if container["image"].startswith("postbus-"):
+    assert not {"privileged", "pid", "devices"} & set(container)
+    mounts = [str(volume) for volume in container.get("volumes", [])]
+    assert not any(mount.startswith("/") for mount in mounts)
+    assert all(mount.endswith(":ro") for mount in mounts if mount.startswith("."))
+    limits = container["deploy"]["resources"]
+    assert {"memory", "pids"} <= set(limits["limits"])
+    assert "memory" in limits["reservations"]
+    if name in BEGINS_AS_ROOT:
+        assert not {"ALL", "SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"} & set(container["cap_add"])
+        return
+    assert "cap_add" not in container
+    if "postbus-" in container["image"]:
         assert "user" not in container  # the image's own, below
-        assert container["pull_policy"] == "never"  # whatever a registry holds by this name
+        # Whatever a registry holds by this name, unless the operator has one.
+        assert container["pull_policy"] == "${POSTBUS_PULL:-never}"
     else:
         assert container["user"] not in ("root", "0", "0:0")
 
 
-def test_the_image_runs_as_nobody_special() -> None:
-    dockerfile = (ROOT / "infra/images/Dockerfile").read_text("utf-8")
+@pytest.mark.parametrize("name", ["Dockerfile", "nginx.Dockerfile"])
+def test_the_image_runs_as_nobody_special(name: str) -> None:
+    dockerfile = (ROOT / "infra/images" / name).read_text("utf-8")
     final = dockerfile.rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (.*)$", final, re.M) == ["10001:10001"]
-    assert "HEALTHCHECK" in final
+
+
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if name not in STEPS])
+def test_what_runs_says_whether_it_is_well(name: str) -> None:
+    container = CONTAINERS[name]
+    if service_of(container):
+        assert "HEALTHCHECK" in (ROOT / "infra/images/Dockerfile").read_text("utf-8")
+    elif name not in ("acme", "mail-admin", "mail-setup"):  # which nobody waits for
+        assert container["healthcheck"]["test"]
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -171,15 +268,17 @@ def test_a_service_starts_when_every_step_of_the_deploy_is_done(name: str) -> No
         return set(needs).union(*map(done_before, needs))
 
     assert done_before(name) == {*STEPS, "postgres", "nats"}
+    assert "api" in CONTAINERS["nginx"]["depends_on"]
     assert RUNNING[name]["restart"] == "unless-stopped"
 
 
 def test_all_that_the_image_copies_is_sent_to_the_builder_and_nothing_else() -> None:
-    dockerfile = (ROOT / "infra/images/Dockerfile").read_text("utf-8")
     copied = {
         source
-        for line in re.findall(r"^COPY (?!--from)(.*)$", dockerfile, re.M)
+        for dockerfile in DOCKERFILES
+        for line in re.findall(r"^COPY (?!--from)(.*)$", dockerfile.read_text("utf-8"), re.M)
         for source in line.split()[:-1]
+        if source != "infra/certs/on-change"  # of infra/certs
     }
     ignore = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert ignore[1] == "*"
@@ -187,31 +286,40 @@ def test_all_that_the_image_copies_is_sent_to_the_builder_and_nothing_else() -> 
     assert all((ROOT / source).exists() for source in copied)
 
 
-def make_secrets(file: Path) -> dict[str, str]:
-    subprocess.run([ROOT / "infra/scripts/secrets", file], check=True, capture_output=True)
-    lines = file.read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+def make_secrets(directory: Path) -> dict[str, str]:
+    command = [ROOT / "infra/scripts/secrets", directory, directory.parent / ".env"]
+    subprocess.run(command, check=True, capture_output=True)
+    return {file.name: file.read_text() for file in directory.iterdir()}
 
 
 def test_secrets_makes_every_password_that_compose_asks_for(tmp_path: Path) -> None:
-    made = make_secrets(tmp_path / ".env")
-    assert set(made) == {name for name in interpolated(COMPOSE) if name.endswith("_PASSWORD")}
+    made = make_secrets(tmp_path / "secrets")
+    assert set(made) == set(STACK["secrets"])
     assert len(set(made.values())) == len(made)
     assert all(re.fullmatch(r"[0-9a-f]{48}", password) for password in made.values())
-    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
 
 
-def test_secrets_keeps_what_is_there_and_closes_the_file_to_others(tmp_path: Path) -> None:
-    file = tmp_path / ".env"
-    file.write_text("LOG_LEVEL=DEBUG\nNATS_API_PASSWORD=\nNATS_SYNC_PASSWORD=mine")
-    file.chmod(0o644)
-    made = make_secrets(file)
-    assert made["LOG_LEVEL"] == "DEBUG"
-    assert made["NATS_SYNC_PASSWORD"] == "mine"
-    assert made["NATS_API_PASSWORD"] != ""
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert make_secrets(file) == made
-    assert list(tmp_path.iterdir()) == [file]
+def test_nobody_else_gets_at_a_secret_and_a_container_that_is_given_one_reads_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secrets").mkdir(mode=0o755)
+    make_secrets(tmp_path / "secrets")
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "secrets").iterdir()}
+    assert modes == {0o644}
+    assert "secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+def test_secrets_keeps_what_is_there_and_takes_over_what_was_in_env(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/nats_sync_password").write_text("mine")
+    (tmp_path / "secrets/nats_api_password").write_text("")
+    (tmp_path / ".env").write_text("LOG_LEVEL=DEBUG\nPOSTGRES_PASSWORD=earlier\n")
+    made = make_secrets(tmp_path / "secrets")
+    assert made["nats_sync_password"] == "mine"
+    assert made["nats_api_password"] != ""
+    assert made["postgres_password"] == "earlier"
+    assert make_secrets(tmp_path / "secrets") == made
 
 
 def make_keys(directory: Path) -> dict[Path, str]:

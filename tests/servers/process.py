@@ -111,11 +111,13 @@ class ServerProcess:
         environment: Mapping[str, str] | None = None,
         talks: bool = False,
         silent_ports: Sequence[int] = (),
+        sockets: Sequence[Path] = (),
         user: str | None = None,
     ) -> None:
         """Start the server; one that `talks` is given orders on stdin and answers on stdout.
 
-        At `silent_ports` the client speaks first: that they take a connection is enough.
+        At `silent_ports` the client speaks first: that they take a connection is enough, and of
+        `sockets` that they are there.
         """
         with (self.directory / "output").open("ab") as output:
             process = subprocess.Popen(
@@ -132,6 +134,7 @@ class ServerProcess:
         while not (
             all(answers(port) for port in greeting_ports)
             and all(listens(port) for port in silent_ports)
+            and all(path.is_socket() for path in sockets)
         ):
             if process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
