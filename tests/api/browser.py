@@ -58,10 +58,13 @@ class Browser:
         self._loaded = asyncio.Event()
         self._session: str | None = None
 
-    async def shows(self, pages: Mapping[str, Page]) -> Seen:
-        """All of these, each in a frame of its own, until they are loaded and have had time."""
+    async def shows(self, pages: Mapping[str, Page], around: Mapping[str, str] = {}) -> Seen:
+        """All of these, each in a frame of its own, until they are loaded and have had time.
+
+        `around`: the headers of the page in which the frames are.
+        """
         frames = "".join(f'<iframe src="{HOST}/{name}"></iframe>' for name in pages)
-        self.pages = {**pages, "all": Page(f"<!doctype html><title>All</title>{frames}")}
+        self.pages = {**pages, "all": Page(f"<!doctype html><title>All</title>{frames}", around)}
         self.seen.ran.clear()
         self.seen.asked.clear()
         self._loaded.clear()

@@ -122,6 +122,7 @@ async def test_an_attachment_is_downloaded_under_its_name_and_never_run(
     ("content_type", "inline", "shown_as"),
     [
         ("image/png", "1", "inline"),
+        ("application/pdf", "1", "inline"),
         ("image/png", "", "attachment"),
         ("image/svg+xml", "1", "attachment"),
         ("text/html", "1", "attachment"),

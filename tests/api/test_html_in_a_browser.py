@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 
 from services.api.domain.html import filled, sanitised
-from services.api.http.shown_html import PAGE_POLICY, page
+from services.api.http.message_page import FRAME_POLICY, in_a_frame
+from services.api.http.webmail import PAGE_POLICY
 from tests import corpora
 from tests.api.browser import CHROMIUM, HOST, Browser, Page, Seen, running_browser
 
@@ -48,7 +49,7 @@ _OURS = [
     "<script>new Image().src = 'http://evil.example/beacon'</script>",
 ]
 # Without TLS, so that what is asked for is seen, and not only of whom.
-_ATTACKS = [
+ATTACKS = [
     attack.replace("https:", "http:")
     for attack in [*_OURS, *(vector["payload"] for vector in _VECTORS)]
 ]
@@ -65,8 +66,8 @@ def shown(html: str) -> str:
     return filled(safe, [("data-remote-src", image.source) for image in safe.images])
 
 
-async def showing(browser: Browser, pages: list[Page]) -> Seen:
-    return await browser.shows({str(number): page for number, page in enumerate(pages)})
+async def showing(browser: Browser, pages: list[Page], **around: str) -> Seen:
+    return await browser.shows({str(number): page for number, page in enumerate(pages)}, around)
 
 
 async def test_attacks_that_are_shown_as_they_came_run_and_fetch(browser: Browser) -> None:
@@ -79,15 +80,19 @@ async def test_attacks_that_are_shown_as_they_came_run_and_fetch(browser: Browse
 
 async def test_of_sanitised_attacks_nothing_runs_and_nothing_is_fetched(browser: Browser) -> None:
     # No policy: the sanitiser must hold alone.
-    seen = await showing(browser, [Page(f"<!doctype html>{shown(attack)}") for attack in _ATTACKS])
+    seen = await showing(browser, [Page(f"<!doctype html>{shown(attack)}") for attack in ATTACKS])
     assert seen == Seen()
 
 
 async def test_an_attack_that_was_missed_runs_nothing_on_our_page(browser: Browser) -> None:
-    headers = {str(name): value for name, value in page("x", "", "").headers.items()}
-    assert headers["Content-Security-Policy"] == PAGE_POLICY
+    headers = {str(name): value for name, value in in_a_frame("x", "", "").headers.items()}
+    assert headers["Content-Security-Policy"] == FRAME_POLICY
+    # The webmail around it lets no frame be led elsewhere, which a page that may run its one
+    # script could be (`<meta http-equiv=refresh>`).
     seen = await showing(
-        browser, [Page(page("x", attack, "").content, headers) for attack in _ATTACKS]
+        browser,
+        [Page(in_a_frame("x", attack, "").content, headers) for attack in ATTACKS],
+        **{"Content-Security-Policy": PAGE_POLICY},
     )
     assert seen.ran == set()
     assert {url for url in seen.asked if not url.startswith(f"{HOST}/")} == set()

@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 
 from services.api.actions.fetch_image import ImageLimits, Picture, fetch_image
-from services.api.domain.image_links import check_link, link_query
+from services.api.domain.image_links import check_link, check_part_link, link_query, part_query
 from services.api.domain.pictures import picture_type
 from services.api.domain.refusals import ImageLinkInvalid, ImageUnavailable
 from services.api.domain.tokens import TokenKeys
 from services.api.domain.web_address import WebAddress
 from services.api.http.gateway import gateway
-from services.api.http.shown_html import PAGE_POLICY
+from services.api.http.message_page import FRAME_POLICY, PAPER_POLICY
 from shared.contracts.content import AuthenticationResult
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Attachment, ContentAnswer, MessageContent, ReadContent
@@ -232,6 +232,12 @@ def checked(
     check_link(said.pop("url"), **said, keys=keys, now=now)
 
 
+def checked_part(query: str, changed: Mapping[str, Any] = {}, *, now: datetime = NOW) -> None:
+    said: dict[str, Any] = {**dict(parse_qsl(query)), **changed}
+    said["expires"] = int(said["expires"])
+    check_part_link(said.pop("part"), **said, keys=KEYS, now=now)
+
+
 def test_a_link_is_good_for_a_day_or_two_and_only_as_it_was_written() -> None:
     query = link_query("https://a.example/?x=1&y=ü", KEYS, now=NOW)
     checked(query, now=NOW + timedelta(days=1))
@@ -255,6 +261,18 @@ def test_links_outlive_a_new_key_and_end_with_their_own() -> None:
     checked(query, keys=TokenKeys("k2", {**KEYS.by_id, "k2": b"2" * 32}))
     with pytest.raises(ImageLinkInvalid):
         checked(query, keys=TokenKeys("k2", {"k2": b"2" * 32}))
+
+
+def test_a_link_to_a_part_is_good_for_an_hour_or_two_and_for_nothing_else() -> None:
+    query = part_query("ten_1.acc_1.msg_1.2", KEYS, now=NOW)
+    checked_part(query, now=NOW + timedelta(minutes=59))
+    for wrong in ({"part": "ten_1.acc_1.msg_1.3"}, {"expires": 9_999_999_999}):
+        with pytest.raises(ImageLinkInvalid):
+            checked_part(query, wrong)
+    with pytest.raises(ImageLinkInvalid):
+        checked_part(query, now=NOW + timedelta(hours=2))
+    with pytest.raises(ImageLinkInvalid):  # what is signed for one use is good for no other
+        checked(query.replace("part=", "url="))
 
 
 # --- Through the API ----------------------------------------------------------------------------
@@ -378,13 +396,40 @@ async def test_a_message_as_a_page_can_do_nothing(api: Api, ada: Person, ground:
         bad = await ada.http.get(f"{message.path}/html", params={"images": "maybe"})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.headers["content-security-policy"] == PAGE_POLICY
+    assert answer.headers["content-security-policy"] == FRAME_POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
     assert "<title>A &lt;b&gt;</title>" in answer.text
     assert "Hello<img src=" in answer.text
     refuses(bad, 422, "validation_failed")
+
+
+async def test_a_page_asks_for_its_own_pictures_without_a_session(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    async with opening(api, ada, ground, LETTER) as message:
+        page = (await ada.http.get(f"{message.path}/html")).text
+    (link,) = re.findall(r'src="/api/v1(/proxy/part\?[^"]+)"', page)
+    link = unescape(link)
+    async with api.client() as stranger:
+        there = await stranger.head(link)
+        assert there.status_code == 200, there.text
+        assert there.headers["content-type"] == "image/png"
+        assert there.headers["content-disposition"].startswith("inline")
+        assert there.headers["cross-origin-resource-policy"] == "cross-origin"
+        for wrong in (link + "x", link.replace(".2&", ".1&")):
+            refuses(await stranger.get(wrong), 403, "image_link_invalid")
+
+
+async def test_a_message_on_paper_has_its_people_above_it(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    async with opening(api, ada, ground, LETTER) as message:
+        answer = await ada.http.get(f"{message.path}/html", params={"paper": "true"})
+    assert answer.headers["content-security-policy"] == PAPER_POLICY
+    assert "<h1>A &lt;b&gt;</h1>" in answer.text
+    assert "<b>From:</b>" in answer.text
 
 
 async def test_a_message_without_html_is_a_page_of_its_text(

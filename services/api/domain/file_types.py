@@ -30,6 +30,7 @@ _SHOWN = frozenset(
         "image/webp",
         "image/avif",
         "image/bmp",
+        "application/pdf",
         "text/plain",
         "audio/mpeg",
         "audio/mp4",

@@ -1,9 +1,10 @@
-"""Links to remote images by way of us: good for a day or two, and only as we wrote them.
+"""Links to the images of a message: remote ones by way of us, and those that are parts of it.
 
-A browser sends no token when it shows an image, and an open proxy would serve anybody. So a link
-is signed (HMAC, RFC 2104) with a key that is made from the one that signs access tokens, and goes
-when that one goes. The day it ends is rounded, so that a message opened again has the same links
-and the browser its images still.
+A frame that has no origin sends no cookie when it shows an image, and an open proxy would serve
+anybody. So a link is signed (HMAC, RFC 2104) with a key that is made from the one that signs
+access tokens, and goes when that one goes. It is good only as we wrote it, for a day or two; to a
+part, which is somebody's mail, for an hour or two. The end is rounded, so that a message opened
+again has the same links and the browser its images still.
 """
 
 import base64
@@ -15,30 +16,62 @@ from urllib.parse import urlencode
 from services.api.domain.refusals import ImageLinkInvalid
 from services.api.domain.tokens import TokenKeys
 
-_PURPOSE = b"postbus image link"
-_DAY = 24 * 60 * 60
+_OF_IMAGES = b"postbus image link"
+_OF_PARTS = b"postbus part link"
+_HOUR = 60 * 60
+_DAY = 24 * _HOUR
 
 
 def link_query(url: str, keys: TokenKeys, *, now: datetime) -> str:
-    """The query of a link to this image."""
-    expires = (int(now.timestamp()) // _DAY + 2) * _DAY
-    signature = _signature(url, expires, keys.by_id[keys.current])
-    return urlencode({"url": url, "expires": expires, "key": keys.current, "signature": signature})
+    """The query of a link to this remote image."""
+    return urlencode({"url": url, **_signed(_OF_IMAGES, url, _DAY, keys, now)})
+
+
+def part_query(part: str, keys: TokenKeys, *, now: datetime) -> str:
+    """The query of a link to this part of a message, whose name says whose it is."""
+    return urlencode({"part": part, **_signed(_OF_PARTS, part, _HOUR, keys, now)})
 
 
 def check_link(
     url: str, *, expires: int, key: str, signature: str, keys: TokenKeys, now: datetime
 ) -> None:
     """Raises ImageLinkInvalid for what we did not write, or not lately."""
+    _check(_OF_IMAGES, url, expires, key, signature, keys, now)
+
+
+def check_part_link(
+    part: str, *, expires: int, key: str, signature: str, keys: TokenKeys, now: datetime
+) -> None:
+    """Raises ImageLinkInvalid for what we did not write, or not lately."""
+    _check(_OF_PARTS, part, expires, key, signature, keys, now)
+
+
+def _signed(
+    purpose: bytes, said: str, rounded: int, keys: TokenKeys, now: datetime
+) -> dict[str, str | int]:
+    expires = (int(now.timestamp()) // rounded + 2) * rounded
+    signature = _signature(purpose, said, expires, keys.by_id[keys.current])
+    return {"expires": expires, "key": keys.current, "signature": signature}
+
+
+def _check(
+    purpose: bytes,
+    said: str,
+    expires: int,
+    key: str,
+    signature: str,
+    keys: TokenKeys,
+    now: datetime,
+) -> None:
     known = keys.by_id.get(key)
     if known is None or expires <= now.timestamp():
         raise ImageLinkInvalid
-    good = _signature(url, expires, known)
+    good = _signature(purpose, said, expires, known)
     if not hmac.compare_digest(good.encode(), signature.encode("utf-8", "surrogatepass")):
         raise ImageLinkInvalid
 
 
-def _signature(url: str, expires: int, key: bytes) -> str:
-    own = hmac.digest(key, _PURPOSE, hashlib.sha256)
-    said = f"{expires}\n{url}".encode("utf-8", "surrogatepass")
-    return base64.urlsafe_b64encode(hmac.digest(own, said, hashlib.sha256)).decode().rstrip("=")
+def _signature(purpose: bytes, said: str, expires: int, key: bytes) -> str:
+    own = hmac.digest(key, purpose, hashlib.sha256)
+    signed = f"{expires}\n{said}".encode("utf-8", "surrogatepass")
+    return base64.urlsafe_b64encode(hmac.digest(own, signed, hashlib.sha256)).decode().rstrip("=")

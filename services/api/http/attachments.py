@@ -1,26 +1,31 @@
 """/messages/{id}/attachments, /raw: what a message carries, and the message as it came."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from litestar import Router, get
+from litestar import Request, Router, get
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from services.api.actions.find_message import find_message
 from services.api.actions.read_part import read_part, size_here, size_of_part
 from services.api.domain.file_names import attachment_name, each_its_own, safe_name
 from services.api.domain.file_types import sent_as
+from services.api.domain.image_links import check_part_link
+from services.api.domain.parts import Part
 from services.api.domain.ranges import NotThere, Span, asks_for_some, span_of
 from services.api.domain.refusals import NotFound, RangeNotThere
 from services.api.domain.rights import Scope
 from services.api.domain.zipping import Zip
 from services.api.http.files import Answer, described, headers_of, names, not_modified, streamed
 from services.api.http.heads import asks_for_head
-from services.api.http.scopes import needs
+from services.api.http.limits import spend_as_client
+from services.api.http.scopes import OPEN, needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store.reading import ShownMessage
 from shared.bus.bucket import Key
 from shared.contracts.attachment import WHOLE_MESSAGE
+from shared.contracts.envelope import Caller
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Attachment
 
@@ -68,7 +73,15 @@ async def attachment(
         etag=_etag(message, number),
     )
     return await _answer(
-        request, message, number, wanted.size_bytes, headers, range_, if_range, if_none_match
+        request,
+        request.user.caller,
+        message,
+        number,
+        wanted.size_bytes,
+        headers,
+        range_,
+        if_range,
+        if_none_match,
     )
 
 
@@ -94,6 +107,7 @@ async def raw(
     )
     return await _answer(
         request,
+        request.user.caller,
         message,
         WHOLE_MESSAGE,
         message.size_bytes,
@@ -126,6 +140,61 @@ async def attachments(request: Asking, message_id: FromPath[str]) -> Answer:
     return await streamed(_zipped(request, message), headers, size=None)
 
 
+@get(
+    "/part",
+    security=OPEN,
+    summary="An image that is part of a message",
+    description="Links to here stand in the page of a message (`GET /messages/{id}/html`), which"
+    " has no origin, so that no session comes with what it asks for. They are signed and good for"
+    " an hour or two, each for one image.",
+)
+async def part(
+    request: Request[Any, Any, Any],
+    part: Annotated[str, QueryParameter(max_length=200, description="Whose, and which.")],
+    expires: Annotated[int, QueryParameter(description="When the link ends, in Unix time.")],
+    key: Annotated[str, QueryParameter(max_length=100, description="Which key signed it.")],
+    signature: Annotated[str, QueryParameter(max_length=100, description="That we wrote it.")],
+    range_: Range = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
+) -> Answer:
+    world = world_of(request)
+    now = datetime.now(UTC)
+    check_part_link(
+        part, expires=expires, key=key, signature=signature, keys=world.issuer.keys, now=now
+    )
+    await spend_as_client(request, "image")
+    named = Part.read(part)
+    caller = Caller(tenant_id=named.tenant_id, account_ids=(named.account_id,))
+    message = await find_message(world.request_pool, caller, named.message_id)
+    wanted = _attachment(message, named.number)
+    content_type = sent_as(wanted.content_type)
+    headers = headers_of(
+        attachment_name(wanted.name, named.number, content_type),
+        content_type,
+        inline=content_type.startswith("image/"),
+        etag=_etag(message, named.number),
+    )
+    # It is shown in frames that have no origin; without the signature nobody finds it.
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return await _answer(
+        request,
+        caller,
+        message,
+        named.number,
+        wanted.size_bytes,
+        headers,
+        range_,
+        if_range,
+        if_none_match,
+    )
+
+
+def links() -> Router:
+    """What is reached by a signed link alone."""
+    return Router("/proxy", route_handlers=[part], tags=["messages"])
+
+
 def router() -> Router:
     return Router("/messages", route_handlers=[attachment, raw, attachments], tags=["attachments"])
 
@@ -153,7 +222,8 @@ def _etag(message: ShownMessage, part: int) -> str:
 
 
 async def _answer(
-    request: Asking,
+    request: Request[Any, Any, Any],
+    caller: Caller,
     message: ShownMessage,
     part: int,
     expected_bytes: int,
@@ -162,7 +232,7 @@ async def _answer(
     if_range: str | None,
     if_none_match: str | None,
 ) -> Answer:
-    world, caller, key = world_of(request), request.user.caller, _key(message, part)
+    world, key = world_of(request), _key(message, part)
     if names(if_none_match, headers["ETag"]):
         return not_modified(headers)
     if asks_for_head(request):

@@ -21,17 +21,19 @@ from services.api.http.events import Event, Events
 from shared.contracts.ids import Kind, shown
 
 _IMAGES = "/api/v1/proxy/image"
+_PARTS = "/api/v1/proxy/part"
 _EVENTS = "/api/v1/events"
 _UPLOADS = "/api/v1/uploads"
 _MESSAGE_FILES = "/api/v1/messages/{message_id}/"
 #: What a download is answered as, where its type is always the same.
 _FILES = {
+    _PARTS: "*/*",
     f"{_MESSAGE_FILES}attachments/{{number}}": "*/*",
     f"{_MESSAGE_FILES}attachments.zip": "application/zip",
     f"{_MESSAGE_FILES}raw": "message/rfc822",
     f"{_UPLOADS}/{{upload_id}}/content": "*/*",
 }
-_RANGED = frozenset({f"{_MESSAGE_FILES}attachments/{{number}}", f"{_MESSAGE_FILES}raw"})
+_RANGED = frozenset({_PARTS, f"{_MESSAGE_FILES}attachments/{{number}}", f"{_MESSAGE_FILES}raw"})
 FORM = "multipart/form-data"
 _COMPONENT = "#/components/schemas/{name}"
 

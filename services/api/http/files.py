@@ -18,6 +18,10 @@ Answer = Response[bytes] | Stream
 
 #: Whatever it is and however it is opened, it runs nothing and loads nothing.
 _POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; sandbox"
+#: Browsers show a PDF in a viewer of their own, which is no page of ours and does not start in a
+#: sandbox or where objects are refused.
+_PDF = "application/pdf"
+_VIEWER_POLICY = "script-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 
 def headers_of(
@@ -25,10 +29,11 @@ def headers_of(
 ) -> dict[str, str]:
     """The headers of a file; it is shown in its place only when that was asked for and is safe."""
     shown = inline and is_shown(content_type)
+    is_pdf = content_type == _PDF
     headers = {
         "Content-Type": sent_as(content_type),
         "Content-Disposition": disposition("inline" if shown else "attachment", name),
-        "Content-Security-Policy": _POLICY,
+        "Content-Security-Policy": _VIEWER_POLICY if shown and is_pdf else _POLICY,
         "X-Content-Type-Options": "nosniff",
         # It never changes; still we are asked each time, for who may see it may change.
         "Cache-Control": "private, no-cache",

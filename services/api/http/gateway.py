@@ -124,7 +124,13 @@ def application(world: World) -> Litestar:
             *([webmail.router()] if world.settings.webmail_dir else []),
             Router(
                 BASE,
-                route_handlers=[auth.router(), images.router(), tenant.proofs(), for_the_signed_in],
+                route_handlers=[
+                    auth.router(),
+                    images.router(),
+                    attachments.links(),
+                    tenant.proofs(),
+                    for_the_signed_in,
+                ],
             ),
         ],
         debug=False,

@@ -1,5 +1,6 @@
 """/messages: lists of them, newest first, and one opened."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,11 +14,12 @@ from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
 from services.api.domain.rights import Scope
 from services.api.domain.told import LONGEST_LABEL, label_of
+from services.api.http.message_page import Line, in_a_frame, on_paper
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.scopes import needs
-from services.api.http.shown_html import Images, RemoteImages, page, shown_html
+from services.api.http.shown_html import Images, RemoteImages, shown_html
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts, mailboxes, reading
 from services.api.store.reading import ShownMessage
@@ -226,17 +228,26 @@ async def open_one(
 @get(
     "/{message_id:str}/html",
     summary="A message as a page",
-    description="To be shown in a frame: nothing in it can run, whatever it is, and nothing is"
-    " fetched from elsewhere. A message without HTML is shown as its text.",
+    description="To be shown in a frame: nothing of the message can run, whatever it is, and"
+    " nothing is fetched from elsewhere. The page has no origin, and tells the page around it"
+    " (`postMessage`) its `height` and each `key` that is pressed in it. A message without HTML"
+    " is shown as its text.",
     media_type=MediaType.HTML,
     security=needs(Scope.MAIL_READ),
 )
 async def open_page(
-    request: Asking, message_id: FromPath[str], images: Images = None
+    request: Asking,
+    message_id: FromPath[str],
+    images: Images = None,
+    paper: Annotated[
+        bool, QueryParameter(description="With subject, people and date, and printed at once.")
+    ] = False,
 ) -> Response[str]:
     message, content = await _read(request, message_id)
-    html, _ = await _html(request, message, content, images)
-    return page(message.subject, html, content.text)
+    html, _ = await _html(request, message, content, images, in_page=True)
+    if paper:
+        return on_paper(message.subject, _lines(message), html, content.text)
+    return in_a_frame(message.subject, html, content.text)
 
 
 def router() -> Router:
@@ -276,7 +287,12 @@ async def _read(request: Asking, message_id: str) -> tuple[ShownMessage, Message
 
 
 async def _html(
-    request: Asking, message: ShownMessage, content: MessageContent, images: Images
+    request: Asking,
+    message: ShownMessage,
+    content: MessageContent,
+    images: Images,
+    *,
+    in_page: bool = False,
 ) -> tuple[str | None, RemoteImages]:
     world = world_of(request)
     allowed_by: str | None = None
@@ -294,7 +310,21 @@ async def _html(
         content,
         images_shown=images == "allow" or allowed_by is not None,
         allowed_by=allowed_by,
+        of_tenant=request.user.caller.tenant_id if in_page else None,
     )
+
+
+def _lines(message: ShownMessage) -> list[Line]:
+    """What stands above a message on paper."""
+    date = message.sent_at or message.received_at
+    email = message.sender_email
+    senders = [] if email is None else [Address(message.sender_name or "", email)]
+    return [
+        Line("From", _written(senders)),
+        Line("To", _written(message.details.to)),
+        Line("Cc", _written(message.details.cc)),
+        Line("Date", date.strftime("%a, %d %b %Y %H:%M %z")),
+    ]
 
 
 def _opened(
@@ -336,6 +366,10 @@ def _opened(
             *(["html_too_tangled"] if content.html and html is None else []),
         ],
     )
+
+
+def _written(addresses: Iterable[Address]) -> str:
+    return ", ".join(f"{one.name} <{one.email}>" if one.name else one.email for one in addresses)
 
 
 def _people(addresses: tuple[Address, ...]) -> list[Person]:

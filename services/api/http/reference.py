@@ -160,6 +160,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "too_many_attempts",
         "validation_failed",
     ),
+    ("get", "/proxy/part"): ("image_link_invalid", "too_many_attempts", *_OF_A_PART),
     ("get", "/messages/{message_id}/attachments/{number}"): _OF_A_PART,
     ("get", "/messages/{message_id}/attachments.zip"): (
         "not_found",

@@ -967,7 +967,7 @@ export interface paths {
         };
         /**
          * A message as a page
-         * @description To be shown in a frame: nothing in it can run, whatever it is, and nothing is fetched from elsewhere. A message without HTML is shown as its text.
+         * @description To be shown in a frame: nothing of the message can run, whatever it is, and nothing is fetched from elsewhere. The page has no origin, and tells the page around it (`postMessage`) its `height` and each `key` that is pressed in it. A message without HTML is shown as its text.
          */
         get: operations["ApiV1MessagesMessageIdHtmlOpenPage"];
         put?: never;
@@ -1030,6 +1030,26 @@ export interface paths {
          * @description Links to here stand in messages that were opened with `images=allow`, signed and good for a day or two. The server fetches the image and says nothing of who asks.
          */
         get: operations["ApiV1ProxyImageImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proxy/part": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An image that is part of a message
+         * @description Links to here stand in the page of a message (`GET /messages/{id}/html`), which has no origin, so that no session comes with what it asks for. They are signed and good for an hour or two, each for one image.
+         */
+        get: operations["ApiV1ProxyPartPart"];
         put?: never;
         post?: never;
         delete?: never;
@@ -13143,6 +13163,8 @@ export interface operations {
             query?: {
                 /** @description `allow` shows remote images, which the server fetches, so that the sender does not learn who reads; of those that are there only to be fetched, none is. `block` shows none. Left out, they are shown where `/image-senders` allows the sender. */
                 images?: "block" | "allow" | null;
+                /** @description With subject, people and date, and printed at once. */
+                paper?: boolean;
             };
             header?: never;
             path: {
@@ -13561,6 +13583,121 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ProxyPartPart: {
+        parameters: {
+            query: {
+                /** @description Whose, and which. */
+                part: string;
+                /** @description When the link ends, in Unix time. */
+                expires: number;
+                /** @description Which key signed it. */
+                key: string;
+                /** @description That we wrote it. */
+                signature: string;
+            };
+            header?: {
+                /** @description One range of bytes. Of several, all is given. */
+                Range?: string | null;
+                "If-Range"?: string | null;
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description The range of it. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Forbidden: `image_link_invalid`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gone: `message_gone`. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Requested Range Not Satisfiable: `range_not_satisfiable`. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `too_many_attempts`, `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad Gateway: `attachment_unreadable`. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `attachment_unavailable`, `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;

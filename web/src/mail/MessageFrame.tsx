@@ -1,13 +1,11 @@
 /**
- * A message as its sender made it, in a frame where nothing can run: neither the sandbox nor the
- * policy of the page (the server's) has scripts, and nothing is loaded but from this server. The
- * origin is left to it, so that images of the message are asked for with the reader's session; this
- * page reads from it how high it is.
+ * A message as its sender made it, in a frame that has no origin: whatever ran in it could read no
+ * cookie, ask for nothing with the session, and reach nothing here. By the page's policy nothing
+ * runs but the server's own lines, which tell how high the page is and which keys are pressed.
  */
 
 import { useEffect, useRef, useState } from "react";
 
-import { pressed } from "../ui/shortcuts";
 import { useSay } from "../strings/use";
 
 const LEAST = 60;
@@ -17,35 +15,39 @@ export function MessageFrame({ id, images, sender }: { id: string; images: boole
   const say = useSay();
   const frame = useRef<HTMLIFrameElement>(null);
   const [height, setHeight] = useState(240);
-  const [loaded, setLoaded] = useState(0);
 
   useEffect(() => {
-    const page = frame.current?.contentDocument;
-    if (!loaded || !page?.body) return;
-    const measure = () => {
-      const needed = Math.max(page.body.scrollHeight, page.documentElement.offsetHeight);
-      setHeight(Math.min(MOST, Math.max(LEAST, needed + 4)));
+    const hear = (event: MessageEvent<unknown>) => {
+      if (!frame.current || event.source !== frame.current.contentWindow) return;
+      const told = read(event.data);
+      if (told.height !== undefined)
+        setHeight(Math.min(MOST, Math.max(LEAST, Math.ceil(told.height) + 4)));
+      if (told.key !== undefined && document.activeElement === frame.current)
+        document.dispatchEvent(new KeyboardEvent("keydown", { key: told.key, bubbles: true }));
     };
-    measure();
-    const watch = new ResizeObserver(measure);
-    watch.observe(page.body);
-    page.addEventListener("keydown", pressed);
-    return () => {
-      watch.disconnect();
-      page.removeEventListener("keydown", pressed);
-    };
-  }, [loaded]);
+    window.addEventListener("message", hear);
+    return () => window.removeEventListener("message", hear);
+  }, []);
 
   return (
     <iframe
       ref={frame}
       className="frame"
       title={say("read.frame", { sender })}
-      src={`/api/v1/messages/${id}/html?images=${images ? "allow" : "block"}`}
-      sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"
+      src={`/api/v1/messages/${id}/html${images ? "?images=allow" : ""}`}
+      sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"
       referrerPolicy="no-referrer"
       style={{ height }}
-      onLoad={() => setLoaded((times) => times + 1)}
     />
   );
+}
+
+/** What a frame says, which is to be believed in nothing but its kind. */
+function read(data: unknown): { height?: number; key?: string } {
+  if (typeof data !== "object" || data === null) return {};
+  const { height, key } = data as Record<string, unknown>;
+  return {
+    height: typeof height === "number" && Number.isFinite(height) ? height : undefined,
+    key: typeof key === "string" ? key : undefined,
+  };
 }
