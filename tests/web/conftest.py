@@ -51,8 +51,11 @@ async def page(stack: Stack, browser: Browser) -> AsyncIterator[Page]:
     opened.on("console", lambda said: wrong.append(said.text) if _is_fault(said) else None)
     opened.on(
         "request",
+        # A browser's own pages (its viewer of PDF) are nowhere else.
         lambda request: (
-            None if request.url.startswith(f"{stack.url}/") else elsewhere.append(request.url)
+            elsewhere.append(request.url)
+            if request.url.startswith("http") and not request.url.startswith(f"{stack.url}/")
+            else None
         ),
     )
     yield opened

@@ -1,6 +1,8 @@
 import "./ui/tokens.css";
 import "./ui/base.css";
 import "./mail/mail.css";
+import "./mail/reading.css";
+import "./search/search.css";
 
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";

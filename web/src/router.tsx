@@ -12,11 +12,9 @@ import {
 } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
-import { ConnectPage } from "./accounts/ConnectPage";
 import type { Account } from "./api/client";
 import { MailPage } from "./mail/MailPage";
 import { accountsQuery } from "./session/session";
-import { SignInPage } from "./session/SignInPage";
 import { useSay } from "./strings/use";
 import { Toasts } from "./ui/toasts";
 
@@ -81,6 +79,10 @@ const home = createRoute({
   path: "/",
   component: () => <Navigate to="/mail/$scope" params={{ scope: "inbox" }} search={{}} />,
 });
+
+// What is seen once in a while comes when it is asked for; the mail comes at once.
+const SignInPage = lazyRouteComponent(() => import("./session/SignInPage"), "SignInPage");
+const ConnectPage = lazyRouteComponent(() => import("./accounts/ConnectPage"), "ConnectPage");
 
 const signIn = createRoute({
   getParentRoute: () => root,

@@ -13,6 +13,7 @@ export interface Problem {
   detail: string;
   code: string;
   request_id?: string | null;
+  position?: number | null; // in the text that was asked for
   errors?: FieldProblem[];
 }
 

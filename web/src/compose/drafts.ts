@@ -23,7 +23,7 @@ export interface Draft {
 }
 
 export type Wanted =
-  | { kind: "new"; to?: Person[] }
+  | { kind: "new"; to?: Person[]; subject?: string }
   | { kind: "reply" | "replyAll"; to: OpenMessage }
   | { kind: "forward"; of: OpenMessage };
 
@@ -90,7 +90,7 @@ export function begin(wanted: Wanted, { wrote, own }: Phrases): Draft {
     answers: null,
     minimised: false,
   };
-  if (wanted.kind === "new") return { ...empty, to: wanted.to ?? [] };
+  if (wanted.kind === "new") return { ...empty, to: wanted.to ?? [], subject: wanted.subject ?? "" };
   if (wanted.kind === "forward") {
     const { of } = wanted;
     return {

@@ -70,6 +70,7 @@ export function useLive(): void {
     let retry = 0;
     let cursor: string | null = null;
     let ended = false;
+    let refused = false;
     const open = () => {
       const after = cursor ? `?after=${encodeURIComponent(cursor)}` : "";
       source = new EventSource(`/api/v1/events${after}`);
@@ -77,6 +78,7 @@ export function useLive(): void {
         // What happened between a first page and the stream, or while nobody was reached.
         if (!reached.get() || !cursor) stale.add("messages", "mailboxes", "accounts");
         reached.set(true);
+        refused = false;
       };
       source.onerror = () => {
         reached.set(false);
@@ -84,7 +86,10 @@ export function useLive(): void {
         if (source?.readyState === EventSource.CLOSED && !ended) {
           window.clearTimeout(retry);
           retry = window.setTimeout(() => {
-            cursor = null; // a cursor too old is refused: from now on, with all asked anew
+            // Who is in front of the server may have said no; twice, and it was the server, to whom
+            // the cursor is too old: from now on, with all asked anew.
+            if (refused) cursor = null;
+            refused = true;
             open();
           }, 3_000);
         }

@@ -24,6 +24,8 @@ import { ComposerDock } from "../compose/ComposerDock";
 import { compose } from "../compose/drafts";
 import { reached, useLive } from "../live/live";
 import { SearchBox } from "../search/SearchBox";
+import { savedQuery } from "../search/searches";
+import { Understood } from "../search/Understood";
 import { useSay } from "../strings/use";
 import { IconButton } from "../ui/Icon";
 import { KeyboardHelp } from "../ui/KeyboardHelp";
@@ -31,14 +33,17 @@ import { useShortcuts } from "../ui/shortcuts";
 import { useStore } from "../ui/store";
 import { undoNewest } from "../ui/toasts";
 import { NARROW, useMedia } from "../ui/useMedia";
-import { useChange } from "./changes";
+import { type Done, useChange, useChangeEverything } from "./changes";
+import { everythingIn } from "./everything";
 import { MailboxTree } from "./MailboxTree";
 import { MessageList } from "./MessageList";
 import { inOrder, mailboxesQuery, ROLE_NAMES } from "./mailboxes";
-import { isFlagged, type List, messageQuery, messagesOf, type Scope } from "./messages";
+import { isFlagged, type List, messageQuery, messagesOf, rowOf, type Scope } from "./messages";
 import { Reader } from "./Reader";
 import { useSelection } from "./selection";
 import { useRows } from "./useRows";
+
+const SAVED = "sch_";
 
 interface Props {
   accounts: readonly Account[];
@@ -54,21 +59,34 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const change = useChange();
+  const changeEverything = useChangeEverything();
   const narrow = useMedia(NARROW);
   const selection = useSelection();
   const [treeOpen, setTreeOpen] = useState(false);
   const [help, setHelp] = useState(false);
   const { data: mailboxes = [] } = useQuery(mailboxesQuery);
 
+  const { data: savedSearches } = useQuery(savedQuery);
   const mailbox = mailboxes.find((one) => one.id === scopeName);
-  const scope = useMemo<Scope>(
+  const saved = query ? undefined : savedSearches?.find((one) => one.id === scopeName);
+  const sought = query ?? saved?.q;
+  const scope = useMemo<Scope | null>(
     () =>
-      query
+      !query && scopeName.startsWith(SAVED) && !savedSearches
+        ? null // not known yet what it looks for
+        : query
         ? { kind: "search", query }
         : scopeName === "inbox"
           ? { kind: "inboxes" }
-          : { kind: "mailbox", mailboxId: scopeName },
-    [query, scopeName],
+          : saved
+            ? {
+                kind: "search",
+                query: saved.q,
+                accountIds: saved.account_ids,
+                order: saved.order === "relevance" ? "relevance" : "newest",
+              }
+            : { kind: "mailbox", mailboxId: scopeName },
+    [query, scopeName, saved, savedSearches],
   );
   const list = useRows(scope);
   const { rows } = list;
@@ -85,9 +103,9 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
       ? say(accounts.length > 1 ? "box.allInboxes" : "box.inbox")
       : named
         ? say(named)
-        : (mailbox?.name ?? "");
+        : (saved?.name ?? mailbox?.name ?? "");
 
-  const openAt = rows.findIndex((row) => messagesOf(row).some((one) => one.id === messageId));
+  const openAt = useMemo(() => rowOf(rows, messageId), [rows, messageId]);
   const search = query ? { q: query } : {};
   const go = (at: number) => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, at))];
@@ -107,16 +125,15 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
     const row = rows[openAt];
     return row ? messagesOf(row) : [];
   };
-  const act = (kind: "archive" | "delete" | "junk" | "notJunk") => {
-    const messages = chosen();
-    leave(messages);
-    change(messages, { kind });
+  const carryOut = (done: Done) => {
+    const everything = selection.everything ? everythingIn(scope, mailboxes, accounts) : null;
+    const messages = everything ? rows.flatMap(messagesOf) : chosen();
+    if (done.kind !== "marks") leave(messages);
+    if (everything) changeEverything(everything, messages, done);
+    else change(messages, done);
   };
-  const move = (to: Mailbox) => {
-    const messages = chosen();
-    leave(messages);
-    change(messages, { kind: "move", mailbox: to });
-  };
+  const act = (kind: "archive" | "delete" | "junk" | "notJunk") => carryOut({ kind });
+  const move = (to: Mailbox) => carryOut({ kind: "move", mailbox: to });
   /** What goes away is left for the next in the list. */
   const leave = (messages: readonly Message[]) => {
     selection.clear();
@@ -130,8 +147,7 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
       });
     else back();
   };
-  const mark = (marks: { seen?: boolean; flagged?: boolean }) =>
-    change(chosen(), { kind: "marks", ...marks });
+  const mark = (marks: { seen?: boolean; flagged?: boolean }) => carryOut({ kind: "marks", ...marks });
 
   const moveById = (ids: string[], to: Mailbox) => {
     const wanted = new Set(ids);
@@ -172,6 +188,8 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
       if (sent) void navigate({ to: "/mail/$scope", params: { scope: sent.id }, search: {} });
     },
     "?": () => setHelp(true),
+    "* a": () => selection.choose(rows),
+    "* n": selection.clear,
     Escape: selection.clear,
   });
 
@@ -224,7 +242,18 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
           {many > 0 ? (
             <>
               <IconButton icon={X} label={say("list.clear")} shortcut="Esc" onClick={selection.clear} />
-              <span>{say("list.selected", { count: many })}</span>
+              <span>
+                {selection.everything ? say("list.everything") : say("list.selected", { count: many })}
+              </span>
+              {!selection.everything && (
+                <button
+                  type="button"
+                  className="link small"
+                  onClick={many < rows.length ? () => selection.choose(rows) : selection.chooseEverything}
+                >
+                  {say(many < rows.length ? "list.selectShown" : "list.selectEverything")}
+                </button>
+              )}
             </>
           ) : (
             <>
@@ -292,14 +321,24 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
           </p>
         )}
         <States accounts={accounts} />
+        {sought && (
+          <Understood
+            query={sought}
+            saved={saved}
+            onQuery={(q) =>
+              void navigate({ to: "/mail/$scope", params: { scope: scopeName }, search: { q } })
+            }
+          />
+        )}
         <MessageList
           list={list}
           name={name}
           scopeName={scopeName}
           query={query}
+          sought={sought}
           toPeople={role === "sent" || role === "drafts"}
           empty={say(
-            query ? "list.empty.search" : role === "inbox" ? "list.empty.inbox" : "list.empty.other",
+            sought ? "list.empty.search" : role === "inbox" ? "list.empty.inbox" : "list.empty.other",
           )}
           openId={messageId}
           selection={selection}

@@ -11,6 +11,7 @@ import {
   type LucideIcon,
   Mails,
   OctagonAlert,
+  Search,
   Send,
   Star,
   Trash2,
@@ -19,6 +20,7 @@ import { type DragEvent, useState } from "react";
 import { FormattedNumber } from "react-intl";
 
 import type { Account, Mailbox, MailboxRole } from "../api/client";
+import { savedQuery } from "../search/searches";
 import { useSay } from "../strings/use";
 import { DRAGGED } from "./MessageRow";
 import { depth, inOrder, mailboxesQuery, ROLE_NAMES } from "./mailboxes";
@@ -44,6 +46,7 @@ interface Props {
 export function MailboxTree({ accounts, current, onMove, onChosen }: Props) {
   const say = useSay();
   const { data: mailboxes = [] } = useQuery(mailboxesQuery);
+  const { data: saved = [] } = useQuery(savedQuery);
   const unread = mailboxes.reduce((sum, one) => sum + (one.role === "inbox" ? one.unread_count : 0), 0);
   return (
     <nav className="tree" aria-label={say("app.menu")}>
@@ -58,6 +61,24 @@ export function MailboxTree({ accounts, current, onMove, onChosen }: Props) {
             onChosen={onChosen}
           />
         </ul>
+      )}
+      {saved.length > 0 && (
+        <section aria-label={say("search.saved")}>
+          <h2 className="tree-account">{say("search.saved")}</h2>
+          <ul>
+            {saved.map((one) => (
+              <Entry
+                key={one.id}
+                scope={one.id}
+                picture={Search}
+                name={one.name}
+                unread={0}
+                current={current === one.id}
+                onChosen={onChosen}
+              />
+            ))}
+          </ul>
+        </section>
       )}
       {accounts.map((account) => (
         <section key={account.id} aria-label={account.name || account.email}>

@@ -1,15 +1,17 @@
 /** A list of conversations; only what is on the screen is in the page. */
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 
 import type { Message } from "../api/client";
+import { ApiProblem } from "../api/problem";
+import { Misread } from "../search/Misread";
 import { useSay } from "../strings/use";
 import { appearance } from "../ui/appearance";
 import { useStore } from "../ui/store";
 import { useChange } from "./changes";
 import { MessageRow } from "./MessageRow";
-import { messagesOf } from "./messages";
+import { messagesOf, rowOf } from "./messages";
 import type { Selection } from "./selection";
 import type { Rows } from "./useRows";
 
@@ -18,6 +20,7 @@ interface Props {
   name: string;
   scopeName: string;
   query: string | undefined;
+  sought: string | undefined; // what the list was searched for
   toPeople: boolean;
   empty: string;
   openId: string | undefined;
@@ -53,12 +56,14 @@ export function MessageList(props: Props) {
 
   useEffect(() => virtual.measure(), [height, virtual]);
 
-  const openAt = rows.findIndex((row) => messagesOf(row).some((one) => one.id === openId));
+  const openAt = useMemo(() => rowOf(rows, openId), [rows, openId]);
   useEffect(() => {
     if (openAt >= 0) virtual.scrollToIndex(openAt, { align: "auto" });
   }, [openAt, virtual]);
 
   if (list.loading) return <Ghosts height={height} />;
+  if (props.sought && list.error instanceof ApiProblem && list.error.problem.code === "query_invalid")
+    return <Misread query={props.sought} problem={list.error.problem} />;
   if (list.error && !rows.length)
     return (
       <div className="empty" role="alert">

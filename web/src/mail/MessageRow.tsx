@@ -5,6 +5,7 @@ import { Paperclip, Star } from "lucide-react";
 import { type DragEvent, memo } from "react";
 
 import type { Message } from "../api/client";
+import { Snippet } from "../search/Snippet";
 import { useSay } from "../strings/use";
 import { IconButton } from "../ui/Icon";
 import { isFlagged, messagesOf, type Row } from "./messages";
@@ -96,7 +97,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
           <bdi>{subject}</bdi>
         </span>
         <span className="row-preview">
-          <bdi>{message.preview}</bdi>
+          <bdi>{message.snippet_html ? <Snippet html={message.snippet_html} /> : message.preview}</bdi>
         </span>
       </Link>
       <IconButton

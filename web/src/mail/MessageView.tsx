@@ -2,19 +2,22 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { DropdownMenu } from "radix-ui";
-import { Download, EllipsisVertical, Forward, Paperclip, Reply, ReplyAll } from "lucide-react";
+import { EllipsisVertical, Forward, Reply, ReplyAll } from "lucide-react";
 import { useState } from "react";
-import { FormattedDate, FormattedNumber } from "react-intl";
 
-import { api, type Message, must, type OpenMessage, type Schemas } from "../api/client";
+import { api, type Message, must, type Schemas } from "../api/client";
 import { compose } from "../compose/drafts";
 import { useSay } from "../strings/use";
-import { Dialog } from "../ui/Dialog";
 import { IconButton } from "../ui/Icon";
+import { Attachments } from "./Attachments";
+import { InvitationCard } from "./InvitationCard";
 import { MessageFrame } from "./MessageFrame";
 import { messageQuery } from "./messages";
+import { Original } from "./Original";
 import { nameOf } from "./people";
 import { TextBody } from "./TextBody";
+import { Trust } from "./Trust";
+import { unsubscribing } from "./unsubscribe";
 import { When } from "./When";
 
 export function MessageView({ message, own }: { message: Message; own: ReadonlySet<string> }) {
@@ -34,6 +37,7 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
       return queries.invalidateQueries({ queryKey: ["message"] });
     },
   });
+  const leave = read ? unsubscribing(read) : null;
   const name = (one: Schemas["Person"]) =>
     own.has(one.email.toLowerCase()) ? say("read.me") : (nameOf(one) ?? "");
 
@@ -91,14 +95,10 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
             </DropdownMenu.Trigger>
             <DropdownMenu.Content className="menu" align="end">
               <DropdownMenu.Item onSelect={() => setHeaders(true)}>{say("act.headers")}</DropdownMenu.Item>
-              <DropdownMenu.Item asChild>
-                <a href={`/api/v1/messages/${message.id}/raw`} download>
-                  {say("act.raw")}
-                </a>
-              </DropdownMenu.Item>
               <DropdownMenu.Item onSelect={() => printed(message.id, images)}>
                 {say("act.print")}
               </DropdownMenu.Item>
+              {leave && <DropdownMenu.Item onSelect={leave}>{say("act.unsubscribe")}</DropdownMenu.Item>}
             </DropdownMenu.Content>
           </DropdownMenu.Root>
         </div>
@@ -111,7 +111,7 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
           </button>
         </p>
       )}
-      {read && <Trust read={read} />}
+      {read && <Trust read={read} onUnsubscribe={leave} />}
       {read?.invitation && <InvitationCard invitation={read.invitation} />}
       {read && !images && !read.remote_images.shown && read.remote_images.count > 0 && (
         <p className="note">
@@ -143,127 +143,12 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
       )}
       {read?.is_cut && <p className="note">{say("read.cut")}</p>}
       {read && read.attachments.length > 0 && <Attachments id={message.id} all={read.attachments} />}
-      {read && (
-        <Dialog open={headers} onClose={() => setHeaders(false)} title={say("act.headers")}>
-          <dl className="headers">
-            {read.headers.map((one, at) => (
-              <div key={at}>
-                <dt>{one.name}</dt>
-                <dd>
-                  <bdi>{one.value}</bdi>
-                </dd>
-              </div>
-            ))}
-          </dl>
-        </Dialog>
-      )}
+      {read && headers && <Original read={read} onClose={() => setHeaders(false)} />}
     </section>
-  );
-}
-
-/** What the server that took the message found out of its sender (RFC 8601). */
-function Trust({ read }: { read: OpenMessage }) {
-  const say = useSay();
-  const checks = read.authentication.filter((one) => ["dmarc", "dkim", "spf"].includes(one.method));
-  const dmarc = checks.find((one) => one.method === "dmarc");
-  const methods = checks.map((one) => `${one.method.toUpperCase()} ${one.result}`).join(", ");
-  const list = read.mailing_list;
-  return (
-    <>
-      {dmarc?.result === "fail" && <p className="note bad">{say("read.suspicious", { methods })}</p>}
-      <p className="trust soft small">
-        {dmarc?.result === "pass" && <span>{say("read.authenticated", { methods })}</span>}
-        {read.signed && <span>{say("read.signed", { scheme: read.signed })}</span>}
-        {read.encrypted && <span>{say("read.encrypted", { scheme: read.encrypted })}</span>}
-        {list && (list.name || list.list_id) && (
-          <span>{say("read.list", { name: list.name || list.list_id || "" })}</span>
-        )}
-      </p>
-    </>
-  );
-}
-
-function InvitationCard({ invitation }: { invitation: Schemas["Invitation"] }) {
-  const say = useSay();
-  const start = invitation.start;
-  return (
-    <section className="invitation" aria-label={say("read.invitation")}>
-      <strong>
-        <bdi>{invitation.summary || say("read.invitation")}</bdi>
-      </strong>
-      {invitation.cancelled && <p className="wrong">{say("read.invitation.cancelled")}</p>}
-      {start && (
-        <p>
-          {start.at ? (
-            <FormattedDate value={start.at} dateStyle="full" timeStyle="short" />
-          ) : (
-            start.local
-          )}
-        </p>
-      )}
-      {invitation.location && <p>{say("read.invitation.where", { place: invitation.location })}</p>}
-      {invitation.organiser && (
-        <p className="soft">
-          {say("read.invitation.by", { name: invitation.organiser.name || invitation.organiser.email })}
-        </p>
-      )}
-    </section>
-  );
-}
-
-const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
-
-function Attachments({ id, all }: { id: string; all: OpenMessage["attachments"] }) {
-  const say = useSay();
-  const shown = all.filter((one) => !one.inline);
-  if (!shown.length) return null;
-  const at = (number: number) => `/api/v1/messages/${id}/attachments/${number}`;
-  return (
-    <section className="attachments" aria-label={say("read.attachments")}>
-      <ul>
-        {shown.map((one) => (
-          <li key={one.number}>
-            <a className="attachment" href={at(one.number)} download={one.name}>
-              {PICTURES.has(one.content_type) && one.size_bytes < 5_000_000 ? (
-                <img src={`${at(one.number)}?inline=true`} alt="" loading="lazy" />
-              ) : (
-                <Paperclip size={18} aria-hidden />
-              )}
-              <span>
-                <bdi>{one.name || one.content_type}</bdi>
-                <span className="soft small">
-                  <Size bytes={one.size_bytes} />
-                </span>
-              </span>
-              <Download size={16} aria-hidden />
-            </a>
-          </li>
-        ))}
-      </ul>
-      {shown.length > 1 && (
-        <a className="button" href={`/api/v1/messages/${id}/attachments.zip`} download>
-          <Download size={16} aria-hidden /> {say("act.downloadAll")}
-        </a>
-      )}
-    </section>
-  );
-}
-
-function Size({ bytes }: { bytes: number }) {
-  const [value, unit] =
-    bytes < 1_000 ? [bytes, "byte"] : bytes < 1_000_000 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
-  return (
-    <FormattedNumber
-      value={value}
-      style="unit"
-      unit={unit}
-      unitDisplay="short"
-      maximumFractionDigits={value < 10 && unit !== "byte" ? 1 : 0}
-    />
   );
 }
 
 function printed(id: string, images: boolean): void {
-  const page = window.open(`/api/v1/messages/${id}/html?images=${images ? "allow" : "block"}`, "_blank");
-  page?.addEventListener("load", () => page.print());
+  const address = `/api/v1/messages/${id}/html?paper=true${images ? "&images=allow" : ""}`;
+  window.open(address, "_blank", "noopener");
 }

@@ -3,18 +3,34 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 
-import { api, type Job, type Mailbox, type Message, type MessageChanges, must } from "../api/client";
+import { api, type Job, type Mailbox, type Message, type MessageChanges, must, type Schemas } from "../api/client";
 import { type Say, useSay } from "../strings/use";
 import { toast } from "../ui/toasts";
 import { mailboxesQuery, withRole } from "./mailboxes";
 import { changeLists, insert, marked } from "./messages";
 
-type Done =
+export type Done =
   | { kind: "marks"; seen?: boolean; flagged?: boolean }
   | { kind: "archive" | "delete" | "junk" | "notJunk" }
   | { kind: "move"; mailbox: Mailbox };
 
 const AT_ONCE = 1_000; // messages of one request, as the API allows
+
+/** All messages of a list, also those that were not loaded: the server finds them. */
+export interface Everything {
+  queries: { accountId: string; query: Schemas["MessageQuery"] }[];
+  count: number | null; // null: nobody counted
+}
+
+/** Carry out what was chosen, for everything in a list; `loaded` is what is shown of it. */
+export function useChangeEverything(): (all: Everything, loaded: readonly Message[], done: Done) => void {
+  const queries = useQueryClient();
+  const say = useSay();
+  return useCallback(
+    (all, loaded, done) => void carryOutEverything(queries, say, all, loaded, done),
+    [queries, say],
+  );
+}
 
 /** Carry out what was chosen, for these messages. */
 export function useChange(): (messages: readonly Message[], done: Done) => void {
@@ -40,10 +56,10 @@ async function carryOut(
     toast(say(done.kind === "junk" ? "done.noJunk" : "done.noArchive"));
     return;
   }
+  for (const plan of plans) show(queries, plan, mailboxes);
   const jobs: Job[] = [];
   try {
     for (const plan of plans) {
-      show(queries, plan, mailboxes);
       for (let at = 0; at < plan.messages.length; at += AT_ONCE) {
         const answer = await must(
           api.POST("/api/v1/messages:batch", {
@@ -69,6 +85,52 @@ async function carryOut(
     });
 }
 
+/** One job for each account, whatever becomes of this page. */
+async function carryOutEverything(
+  queries: QueryClient,
+  say: Say,
+  all: Everything,
+  loaded: readonly Message[],
+  done: Done,
+): Promise<void> {
+  const mailboxes = queries.getQueryData(mailboxesQuery.queryKey) ?? [];
+  const jobs: Job[] = [];
+  const refused = done.kind === "junk" ? "done.noJunk" : "done.noArchive";
+  const wanted: { query: Schemas["MessageQuery"]; change: MessageChanges }[] = [];
+  for (const { accountId, query } of all.queries) {
+    const change = changeOf(done, accountId, mailboxes);
+    if (!change) {
+      toast(say(refused));
+      return;
+    }
+    wanted.push({ query, change });
+  }
+  for (const plan of planned(loaded, done, mailboxes) ?? []) show(queries, plan, mailboxes);
+  try {
+    for (const body of wanted) {
+      const answer = await must(api.POST("/api/v1/messages:batch", { body }));
+      jobs.push(...answer.jobs);
+    }
+  } catch (error) {
+    takeBack(queries);
+    toast(say("done.failed", { detail: error instanceof Error ? error.message : String(error) }));
+    return;
+  }
+  toast(say("done.everything", { count: all.count ?? 0 }), {
+    label: say("app.undo"),
+    run: () => void undo(queries, say, jobs, loaded, mailboxes),
+  });
+  takeBack(queries);
+}
+
+function changeOf(done: Done, account: string, mailboxes: readonly Mailbox[]): MessageChanges | null {
+  if (done.kind === "marks") return { keywords: { seen: done.seen, flagged: done.flagged } };
+  if (done.kind === "delete") return { delete: true };
+  const to = target(done, account, mailboxes);
+  const keywords = done.kind === "junk" || done.kind === "notJunk" ? { junk: done.kind === "junk" } : undefined;
+  return to ? { mailbox_id: to.id, keywords } : null;
+}
+
 interface Plan {
   messages: Message[];
   change: MessageChanges;
@@ -87,15 +149,11 @@ function planned(
   const byAccount = Map.groupBy(messages, (one) => one.account_id);
   const plans: Plan[] = [];
   for (const [account, theirs] of byAccount) {
-    if (done.kind === "delete") {
-      const trash = withRole(mailboxes, account, "trash") ?? null;
-      plans.push({ messages: theirs, change: { delete: true }, to: trash });
-      continue;
-    }
-    const to = target(done, account, mailboxes);
-    if (!to) return null;
-    const keywords = done.kind === "junk" || done.kind === "notJunk" ? { junk: done.kind === "junk" } : undefined;
-    plans.push({ messages: theirs, change: { mailbox_id: to.id, keywords }, to });
+    const change = changeOf(done, account, mailboxes);
+    if (!change) return null;
+    const to =
+      done.kind === "delete" ? withRole(mailboxes, account, "trash") : target(done, account, mailboxes);
+    plans.push({ messages: theirs, change, to: to ?? null });
   }
   return plans;
 }

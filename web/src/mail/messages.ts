@@ -8,16 +8,20 @@ import {
   queryOptions,
 } from "@tanstack/react-query";
 
+import { timeZone } from "../search/searches";
 import { api, type Mailbox, type Message, must, type Schemas } from "../api/client";
 
 /** What a list is of: the inboxes of all accounts, one mailbox, or what a search finds. */
 export type Scope =
   | { kind: "inboxes" }
   | { kind: "mailbox"; mailboxId: string }
-  | { kind: "search"; query: string };
+  | { kind: "search"; query: string; accountIds?: readonly string[]; order?: "newest" | "relevance" };
+
+/** A message in a list; what was searched for says by which words it was found. */
+export type Listed = Message & { snippet_html?: string };
 
 export interface Page {
-  items: Message[];
+  items: Listed[];
   next_cursor: string | null;
 }
 
@@ -33,7 +37,18 @@ export function listQuery(scope: Scope) {
       const page =
         scope.kind === "search"
           ? await must(
-              api.GET("/api/v1/search", { params: { query: { ...query, q: scope.query } }, signal }),
+              api.GET("/api/v1/search", {
+                params: {
+                  query: {
+                    ...query,
+                    q: scope.query,
+                    account_id: scope.accountIds?.length ? [...scope.accountIds] : undefined,
+                    order: scope.order,
+                    time_zone: timeZone(),
+                  },
+                },
+                signal,
+              }),
             )
           : await must(
               api.GET("/api/v1/messages", {
@@ -76,7 +91,7 @@ export const messageQuery = (messageId: string, images: boolean) =>
     queryFn: async ({ signal }) =>
       must(
         api.GET("/api/v1/messages/{message_id}", {
-          params: { path: { message_id: messageId }, query: { images: images ? "allow" : "block" } },
+          params: { path: { message_id: messageId }, query: { images: images ? "allow" : undefined } },
           signal,
         }),
       ),
@@ -87,26 +102,46 @@ export const isFlagged = (message: Message): boolean => message.keywords.include
 
 /** A conversation as a row shows it: its newest message here, and how many more there are. */
 export interface Row {
-  message: Message;
-  others: Message[];
+  message: Listed;
+  others: Listed[];
 }
 
-/** Messages of one thread become one row, where its newest stands. */
-export function inThreads(messages: readonly Message[]): Row[] {
-  const rows: Row[] = [];
-  const byThread = new Map<string, Row>();
-  for (const message of messages) {
-    const known = message.thread_id ? byThread.get(message.thread_id) : undefined;
-    if (known) {
-      known.others.push(message);
-      continue;
+interface Grouped {
+  pages: readonly Page[];
+  rows: Row[];
+  at: Map<string, number>; // where a thread stands
+}
+
+let latest: Grouped = { pages: [], rows: [], at: new Map() };
+
+/**
+ * Messages of one thread become one row, where its newest stands. A list that grew by a page is not
+ * gone through again: it may have a hundred thousand rows.
+ */
+export function inThreads(pages: readonly Page[]): Row[] {
+  const grew = latest.pages.every((page, index) => page === pages[index]);
+  const rows = grew ? [...latest.rows] : [];
+  const at = grew ? latest.at : new Map<string, number>();
+  for (const page of pages.slice(grew ? latest.pages.length : 0))
+    for (const message of page.items) {
+      const known = message.thread_id ? at.get(message.thread_id) : undefined;
+      const row = known === undefined ? undefined : rows[known];
+      if (row && known !== undefined) {
+        rows[known] = { message: row.message, others: [...row.others, message] };
+        continue;
+      }
+      if (message.thread_id) at.set(message.thread_id, rows.length);
+      rows.push({ message, others: [] });
     }
-    const row: Row = { message, others: [] };
-    rows.push(row);
-    if (message.thread_id) byThread.set(message.thread_id, row);
-  }
+  latest = { pages, rows, at };
   return rows;
 }
+
+/** Which row a message stands in; -1 for none. */
+export const rowOf = (rows: readonly Row[], id: string | undefined): number =>
+  id === undefined
+    ? -1
+    : rows.findIndex((row) => row.message.id === id || row.others.some((one) => one.id === id));
 
 export const messagesOf = (row: Row): Message[] => [row.message, ...row.others];
 
@@ -119,13 +154,13 @@ export function shows(scope: Scope, mailbox: Mailbox | undefined): boolean {
 /** Change every list that the cache knows; `change` returns a message anew, or null to take it out. */
 export function changeLists(
   queries: QueryClient,
-  change: (message: Message, scope: Scope) => Message | null,
+  change: (message: Listed, scope: Scope) => Listed | null,
 ): void {
   for (const [key, list] of queries.getQueriesData<List>({ queryKey: ["messages"] })) {
     if (!list) continue;
     const scope = key[1] as Scope;
     const pages = list.pages.map((page) => {
-      const items: Message[] = [];
+      const items: Listed[] = [];
       for (const one of page.items) {
         const now = change(one, scope);
         if (now) items.push(now);

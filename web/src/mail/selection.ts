@@ -6,7 +6,10 @@ import type { Row } from "./messages";
 
 export interface Selection {
   ids: ReadonlySet<string>;
+  everything: boolean; // also what is not loaded of the list
   toggle: (row: Row, rows: readonly Row[], toHere?: boolean) => void;
+  choose: (rows: readonly Row[]) => void;
+  chooseEverything: () => void;
   clear: () => void;
 }
 
@@ -14,6 +17,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 export function useSelection(): Selection {
   const [ids, setIds] = useState(NONE);
+  const [everything, setEverything] = useState(false);
   const [anchor, setAnchor] = useState<string | null>(null);
 
   const toggle = useCallback(
@@ -28,13 +32,20 @@ export function useSelection(): Selection {
         next.add(row.message.id);
       }
       setAnchor(row.message.id);
+      setEverything(false);
       setIds(next);
     },
     [ids, anchor],
   );
   return {
     ids,
+    everything,
     toggle,
-    clear: useCallback(() => setIds(NONE), []),
+    choose: useCallback((rows) => setIds(new Set(rows.map((row) => row.message.id))), []),
+    chooseEverything: useCallback(() => setEverything(true), []),
+    clear: useCallback(() => {
+      setIds(NONE);
+      setEverything(false);
+    }, []),
   };
 }

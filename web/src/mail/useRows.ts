@@ -3,7 +3,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 
-import { inThreads, listQuery, type Row, type Scope } from "./messages";
+import { inThreads, listQuery, type Page, type Row, type Scope } from "./messages";
+
+const NONE: Page[] = [];
 
 export interface Rows {
   rows: Row[];
@@ -14,17 +16,17 @@ export interface Rows {
   again: () => void;
 }
 
-export function useRows(scope: Scope): Rows {
-  const list = useInfiniteQuery(listQuery(scope));
-  const pages = list.data?.pages;
-  const rows = useMemo(() => inThreads((pages ?? []).flatMap((page) => page.items)), [pages]);
+export function useRows(scope: Scope | null): Rows {
+  const list = useInfiniteQuery({ ...listQuery(scope ?? { kind: "inboxes" }), enabled: scope !== null });
+  const pages = scope === null ? undefined : list.data?.pages;
+  const rows = useMemo(() => inThreads(pages ?? NONE), [pages]);
   return {
     rows,
     more: () => {
       if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
     },
     hasMore: list.hasNextPage,
-    loading: list.isPending,
+    loading: scope === null || list.isPending,
     error: list.error,
     again: () => void list.refetch(),
   };

@@ -11,9 +11,10 @@ interface Props {
   onClose: () => void;
   title: string;
   children: ReactNode;
+  wide?: boolean;
 }
 
-export function Dialog({ open, onClose, title, children }: Props) {
+export function Dialog({ open, onClose, title, children, wide = false }: Props) {
   const say = useSay();
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -24,7 +25,7 @@ export function Dialog({ open, onClose, title, children }: Props) {
   }, [open]);
   if (!open) return null;
   return (
-    <dialog ref={box} className="dialog" aria-label={title} onClose={onClose}>
+    <dialog ref={box} className="dialog" data-wide={wide || undefined} aria-label={title} onClose={onClose}>
       <div className="between">
         <h2>{title}</h2>
         <IconButton icon={X} label={say("app.close")} onClick={onClose} />

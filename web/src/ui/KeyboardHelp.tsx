@@ -8,6 +8,7 @@ const KEYS: [string, StringId][] = [
   ["o", "keys.open"],
   ["u", "keys.back"],
   ["x", "keys.select"],
+  ["* a", "keys.selectAll"],
   ["e", "keys.archive"],
   ["#", "keys.delete"],
   ["!", "keys.junk"],
