@@ -62,6 +62,8 @@ def settings(service: str, home: Home, secrets: Secrets) -> dict[str, str]:
     }
     if service in SEALED_FOR:
         told[f"{prefix}_SEAL_KEYS_DIR"] = str(secrets.seal_keys(service))
+    if service == "sync":
+        told["SYNC_SENDER_KEYS_DIR"] = str(secrets.public_seal_keys / "sender")
     if service == "api":
         told |= {
             "API_HOST": "127.0.0.1",

@@ -6,11 +6,11 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           SendingChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
           CarryIntent, ConnectSender, RemoveSender, SendMessage, ChangeSubmission,
-          KeepDraft, ChangeSuppression
+          KeepDraft, ChangeSuppression, ConfigureClient
 Asks:     CountSyncRemains, CountSenderRemains, CountIndexerRemains, SearchMessages,
           ExplainSearch, SuggestPeople, CountSearchable, ReadContent, FetchPart, ReadProofs,
           ReadStanding, ListQuarantine, PreviewSubmission, TryImap, TrySmtp,
-          ListSuppressions
+          ListSuppressions, RedeemCode
 Answers:  ReadUpload
 Hints:    LogGrew
 Owns:     tenant, person, membership, session, refresh_token, api_token, invitation, account,

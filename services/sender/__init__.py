@@ -4,7 +4,7 @@ Hears:    SentCopyFiled, ReportReceived, MessageSought
 Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission, ChangeSuppression
 Tells:    SubmissionChanged, SendingChanged
 Commands: FileSentCopy, SeekMessage
-Asks:     ReadUpload
+Asks:     ReadUpload, IssueToken
 Answers:  CountSenderRemains, ReadSubmissionMime, PreviewSubmission, TrySmtp, ListSuppressions
 Owns:     account, submission, letter, recipient, attempt, mime_piece, pace, submission_server,
           suppression, outbox

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from services.sender import store
 from services.sender.actions.freeze_submission import freezing_in
+from services.sender.actions.tokens import Tokens
 from services.sender.settings import Settings
 from services.sender.subscribers import ears
 from services.sender.workers import work
@@ -59,6 +60,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             request_pool=request_pool,
             relay=Relay(bus, pool),
             keys=keys,
+            tokens=Tokens(bus, keys),
             replica_id=uuid7(),
             freezing=freezing_in(pool),
         )

@@ -129,4 +129,4 @@ async def answer_preview_submission(query: PreviewSubmission, world: World) -> S
 @ears.answer(TrySmtp)
 async def answer_try_smtp(query: TrySmtp, world: World) -> TryAnswer:
     """Whether an account would work with its server."""
-    return await try_server(query, world.settings, world.keys, world.pool)
+    return await try_server(query, world.settings, world.keys, world.tokens, world.pool)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.sender.actions.freeze_submission import Freezing
+from services.sender.actions.tokens import Tokens
 from services.sender.domain.turns import Sender, Turns
 from services.sender.settings import Settings
 from shared.bus import Bus, Relay
@@ -23,6 +24,7 @@ class World:
     request_pool: Pool
     relay: Relay
     keys: OpeningKeys
+    tokens: Tokens
     replica_id: UUID
     # Where submissions that come together are frozen together.
     freezing: Freezing

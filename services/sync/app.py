@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from services.sync.actions.ask_rethreading import ask_rethreading
 from services.sync.actions.understanding import Readers
 from services.sync.settings import Role, Settings, release
-from services.sync.store import accounts, leases
+from services.sync.store import accounts, grants, leases
 from services.sync.subscribers import ears
 from services.sync.workers import chores
 from services.sync.workers.answering import beat, living
@@ -20,7 +20,7 @@ from shared.bus import Relay, open_bus
 from shared.contracts.attachment import SlotWanted
 from shared.contracts.envelope import Query
 from shared.db import Pool, open_pool
-from shared.seal import KeysUnusable, OpeningKeys, missing_keys
+from shared.seal import KeysUnusable, OpeningKeys, SealingKeys, missing_keys
 from shared.telemetry import configure, serve_probes, until_one_ends
 
 #: New mail comes every few minutes: it should not wait for a process to be born.
@@ -66,6 +66,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             request_pool=request_pool,
             relay=relay,
             keys=keys,
+            sender_keys=settings.sender_keys_dir and SealingKeys.load(settings.sender_keys_dir),
             replica_id=replica_id,
             release=release(),
             readers=await stack.enter_async_context(
@@ -116,6 +117,8 @@ async def _work(world: World, stop: asyncio.Event) -> None:
 
 async def _all_keys_here(pool: Pool, keys: OpeningKeys) -> None:
     async with pool.acquire() as connection:
-        missing = missing_keys(await accounts.seal_keys_in_use(connection), keys)
+        in_use = await accounts.seal_keys_in_use(connection)
+        in_use += await grants.seal_keys_in_use(connection)
+    missing = missing_keys(in_use, keys)
     if missing:
         raise KeysUnusable(f"Passwords are sealed with keys that are not here: {sorted(missing)}.")

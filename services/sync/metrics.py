@@ -55,6 +55,14 @@ INTENTS = Counter(
     ["result"],  # done, refused
 )
 
+TOKEN_REFRESHES = Counter(
+    "postbus_sync_token_refreshes_total",
+    "Access tokens that providers were asked for (OAuth2).",
+    ["result"],  # ok, ended, refused, unavailable
+)
+
+for _result in ("ok", "ended", "refused", "unavailable"):
+    TOKEN_REFRESHES.labels(_result)
 for _result in ("ok", "refused"):
     PARTS.labels(_result)
 for _result in ("done", "refused"):

@@ -1,13 +1,18 @@
 """What an operator may say about sync."""
 
 from enum import StrEnum
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Self
 
-from pydantic import AliasChoices, Field
+import msgspec
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.sync.web.token_endpoint import Client
 from shared.bus import BusSettings
+from shared.contracts.oauth import GOOGLE, MICROSOFT, ProviderSecret, installed
 from shared.db import DatabaseSettings
 from shared.dial import DialSettings
 from shared.telemetry import TelemetrySettings
@@ -101,6 +106,47 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
         description="At most so many bytes are fetched for an account's first copy in a day (UTC):"
         " a fifth is left for new mail. Unset: what its provider is known to allow; 0: any number.",
     )
+    sender_keys_dir: Path | None = Field(
+        default=None,
+        description="Public keys of sender, to seal access tokens with. Unset: accounts that sign"
+        " in by OAuth2 can be read, and not be sent from.",
+    )
+    oauth_seconds: float = Field(
+        default=10.0, gt=0, le=20, description="A provider that gives no token for so long is away."
+    )
+    oauth_google_client_id: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OAUTH_GOOGLE_CLIENT_ID"),
+        description="Client of this installation at Google (docs/oauth.md).",
+    )
+    oauth_google_client_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OAUTH_GOOGLE_CLIENT_SECRET"),
+        description="Its secret.",
+    )
+    oauth_microsoft_client_id: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OAUTH_MICROSOFT_CLIENT_ID"),
+        description="Client of this installation at Microsoft (docs/oauth.md).",
+    )
+    oauth_microsoft_client_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OAUTH_MICROSOFT_CLIENT_SECRET"),
+        description="Its secret.",
+    )
+    oauth_microsoft_directory: str = Field(
+        default="common",
+        pattern=r"^[A-Za-z0-9.-]+$",
+        validation_alias=AliasChoices("OAUTH_MICROSOFT_DIRECTORY"),
+        description="Whose accounts Microsoft lets in: common, organizations, consumers, or the id"
+        " of a directory.",
+    )
+    oauth_providers: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OAUTH_PROVIDERS"),
+        description="More providers, as JSON (docs/oauth.md); best in a file"
+        " (OAUTH_PROVIDERS_FILE).",
+    )
     heartbeat_seconds: float = Field(
         default=3.0, gt=0, description="How often a process says that it lives."
     )
@@ -113,3 +159,43 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
         description="Larger messages are quarantined, not read. Of what is over 256 KiB only the"
         " text is fetched, whatever this says.",
     )
+
+    @model_validator(mode="after")
+    def _clients_can_be_read(self) -> Self:
+        """Better no start than accounts that lose their consents one by one."""
+        _ = self.oauth_clients
+        return self
+
+    @cached_property
+    def oauth_clients(self) -> dict[str, Client]:
+        """The clients of this installation by provider; raises ValueError."""
+        listed = (_plain(self.oauth_providers) or "[]").encode()
+        secrets = {
+            GOOGLE: self.oauth_google_client_secret,
+            MICROSOFT: self.oauth_microsoft_client_secret,
+        }
+        try:
+            known = installed(
+                google=self.oauth_google_client_id,
+                microsoft=self.oauth_microsoft_client_id,
+                directory=self.oauth_microsoft_directory,
+                listed=listed,
+            )
+            for one in msgspec.json.decode(listed, type=list[ProviderSecret]):
+                secrets[one.name] = SecretStr(one.client_secret) if one.client_secret else None
+        except msgspec.MsgspecError as error:
+            # What it quotes is where in the list, never what stands there.
+            raise ValueError(f"OAUTH_PROVIDERS: {error}") from None
+        return {
+            provider.name: Client(
+                client_id=provider.client_id,
+                token_endpoint=provider.token_endpoint,
+                secret=_plain(secrets.get(provider.name)),
+                authentication=provider.client_authentication,
+            )
+            for provider in known.values()
+        }
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

@@ -6,15 +6,18 @@ from uuid import UUID
 from services.sync.actions.ask_audit import ask_audit
 from services.sync.actions.ask_check import ask_check
 from services.sync.actions.ask_retelling import ask_retelling
+from services.sync.actions.configure_client import configure_client
 from services.sync.actions.connect_account import connect_account
 from services.sync.actions.count_remains import count_remains
 from services.sync.actions.file_sent_copy_later import file_sent_copy_later
+from services.sync.actions.issue_token import issue_token
 from services.sync.actions.keep_draft_later import keep_draft_later
 from services.sync.actions.list_quarantine import list_quarantine
 from services.sync.actions.locate_message import locate_message
 from services.sync.actions.read_content import read_content
 from services.sync.actions.read_proofs import read_proofs
 from services.sync.actions.read_standing import read_standing
+from services.sync.actions.redeem_code import redeem_code
 from services.sync.actions.remove_account import remove_account
 from services.sync.actions.seek_message import seek_message
 from services.sync.actions.switch_account import switch_account
@@ -31,6 +34,13 @@ from shared.contracts.envelope import Problem
 from shared.contracts.hints import AccountsFollowed
 from shared.contracts.intent import CarryIntent
 from shared.contracts.mail import ContentAnswer, ReadContent
+from shared.contracts.oauth import (
+    ConfigureClient,
+    IssueToken,
+    RedeemCode,
+    Redeemed,
+    TokenAnswer,
+)
 from shared.contracts.remains import CountSyncRemains, Remains
 from shared.contracts.standing import (
     AccountAsked,
@@ -67,6 +77,12 @@ async def obey_remove_sync(command: RemoveSync, world: World) -> None:
         await world.bringing.forget(command.account_id)
     except BucketAway as error:
         raise Retry("the bucket is away") from error
+
+
+@ears.obey(ConfigureClient)
+async def obey_configure_client(command: ConfigureClient, world: World) -> None:
+    """A tenant's own client at a provider is this one from now on."""
+    await configure_client(command, world.pool)
 
 
 @ears.obey(PauseSync)
@@ -212,3 +228,15 @@ async def answer_list_quarantine(query: ListQuarantine, world: World) -> Quarant
 async def answer_try_imap(query: TryImap, world: World) -> TryAnswer:
     """Whether an account would work with its server."""
     return await try_server(query, world.settings, world.keys, world.pool)
+
+
+@ears.answer(RedeemCode)
+async def answer_redeem_code(query: RedeemCode, world: World) -> Redeemed:
+    """Make a grant of somebody's consent."""
+    return await redeem_code(query, world.settings, world.keys, world.pool)
+
+
+@ears.answer(IssueToken)
+async def answer_issue_token(query: IssueToken, world: World) -> TokenAnswer:
+    """A token for sender to sign in with."""
+    return await issue_token(query, world.settings, world.keys, world.sender_keys, world.pool)

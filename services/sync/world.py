@@ -13,7 +13,7 @@ from services.sync.store.whereabouts import Whereabouts
 from shared.bus import Bus, Relay
 from shared.contracts.attachment import PartAnswer
 from shared.db import Pool
-from shared.seal import OpeningKeys
+from shared.seal import OpeningKeys, SealingKeys
 
 
 class Bringing(Protocol):
@@ -46,6 +46,7 @@ class World:
     request_pool: Pool
     relay: Relay
     keys: OpeningKeys
+    sender_keys: SealingKeys | None  # None: no tokens for sender
     replica_id: UUID
     release: str  # of this software: what another one could not read is tried again
     readers: Readers

@@ -40,6 +40,7 @@ class AccountState(OpenEnum):
     LIVE = "live"  # our copy follows the server
     DEGRADED = "degraded"  # works, but not wholly; the reason says what
     AUTH_FAILED = "auth_failed"  # the server refused the password; waits for a new one
+    REAUTH_REQUIRED = "reauth_required"  # the consent has ended; somebody has to give it anew
     UNREACHABLE = "unreachable"  # no connection; tried again by itself
     PAUSED = "paused"
     OTHER = "other"
@@ -54,7 +55,8 @@ class ConnectSync(Command, frozen=True, kw_only=True):
     version: int
     email: str
     endpoint: Endpoint
-    sealed: bytes  # HPKE for sync
+    sealed: bytes  # HPKE for sync; empty with a grant
+    grant_id: UUID | None = None  # OAuth2 in place of a password: the grant that sync has made
 
 
 class RemoveSync(Command, frozen=True, kw_only=True):
@@ -74,7 +76,8 @@ class ConnectSender(Command, frozen=True, kw_only=True):
     version: int
     email: str
     endpoint: Endpoint
-    sealed: bytes  # HPKE for sender
+    sealed: bytes  # HPKE for sender; empty with tokens
+    by_token: bool = False  # OAuth2 in place of a password: sync is asked for tokens
 
 
 class RemoveSender(Command, frozen=True, kw_only=True):

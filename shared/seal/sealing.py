@@ -8,7 +8,8 @@ HPKE's `info` holds the version, the purpose and the key id, so that none of the
 exchanged. Its sender is not authenticated (mode_base): whoever has the public key can seal
 a secret of their own, which opens only at the place they name.
 
-A service's own secret, which goes nowhere, is sealed in the same form for the thing it belongs to.
+A service's own secret, which is used at no mail server, is sealed in the same form for the thing it
+belongs to.
 """
 
 import msgspec
@@ -51,8 +52,11 @@ def open_sealed(sealed: bytes, keys: OpeningKeys, expected: Destination) -> Cred
     return credential
 
 
-def seal_own(secret: bytes, keys: OpeningKeys, belongs_to: str) -> bytes:
-    """Seal a secret that this service made and keeps, for the one thing that it belongs to."""
+def seal_own(secret: bytes, keys: SealingKeys | OpeningKeys, belongs_to: str) -> bytes:
+    """Seal a secret that goes nowhere else, for the one thing that it belongs to.
+
+    With public keys: one that the service which has the private ones is to keep.
+    """
     return _sealed(secret, keys, f"own {belongs_to}")
 
 

@@ -218,6 +218,7 @@ async def _hand(world: World) -> AsyncGenerator[Hand]:
         keys=world.keys,
         sessions=sessions,
         register=Register(world.pool, timedelta(seconds=60)),
+        tokens=world.tokens,
     )
     await sessions.close()
 

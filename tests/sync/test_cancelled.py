@@ -83,6 +83,7 @@ async def a_world(sync: Sync, **more: Any) -> AsyncGenerator[World]:
             pool=pool,
             request_pool=request_pool,
             relay=Relay(bus, pool),
+            sender_keys=None,
             keys=keys,
             replica_id=replica_id,
             release="trial",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,7 @@ import structlog
 from services.sender import store
 from services.sender.actions.claim_due import Due
 from services.sender.actions.outcomes import Outcome, Register
+from services.sender.actions.tokens import Tokens
 from services.sender.domain.fate import Answer, Stage
 from services.sender.domain.reason import reason_of
 from services.sender.domain.session_limit import ends_session, names_limit
@@ -21,9 +22,12 @@ from services.sender.smtp import (
     Envelope,
     Login,
     Phase,
+    Secret,
     Session,
     Sessions,
     SubmitError,
+    Token,
+    TokenRefused,
 )
 from shared.bus import tell
 from shared.db import Connection, Pool, in_transaction, is_away, putting_off
@@ -43,6 +47,7 @@ class Hand:
     keys: OpeningKeys
     sessions: Sessions
     register: Register
+    tokens: Tokens
 
 
 class _LeaseLost(Exception):
@@ -94,6 +99,8 @@ class _Attempt:
         self._recipients = due.submission.open_recipients
         self._taken: frozenset[int] = frozenset()
         self._session_limit: int | None = None
+        self._token: Token | None = None  # that we signed in with
+        self._refused: Token | None = None
 
     @property
     def dot_may_be_out(self) -> bool:
@@ -113,7 +120,7 @@ class _Attempt:
             needs_smtputf8=submission.needs_smtputf8,
         )
         try:
-            self._session = await self._hand.sessions.take(self._login, self._password)
+            self._session = await self._signed_in(self._hand.sessions.take)
             delivery = await self._transact(envelope, mime)
         except SealError as shut:
             log.error("credential cannot be opened", error=str(shut))
@@ -129,6 +136,16 @@ class _Attempt:
             words=problem.words if problem else None,
             served=True,
         )
+
+    async def _signed_in(
+        self, reach: Callable[[Login, Callable[[], Awaitable[Secret]]], Awaitable[Session]]
+    ) -> Session:
+        """A session; where the server takes a token for ended that should live, with a new one."""
+        try:
+            return await reach(self._login, self._secret)
+        except TokenRefused:
+            self._refused = self._token
+            return await self._hand.sessions.open(self._login, self._secret)
 
     async def _transact(self, envelope: Envelope, mime: bytes) -> Delivery:
         """Hand it over; in a new session where only the kept one has come to its end.
@@ -146,7 +163,7 @@ class _Attempt:
         if first.reply is not None and self._hand.sessions.learn(self._login, before, named=named):
             self._session_limit = before
         session.drop()
-        self._session = session = await self._hand.sessions.open(self._login, self._password)
+        self._session = session = await self._signed_in(self._hand.sessions.open)
         return await session.transact(envelope, mime, self._before_dot)
 
     def part(self) -> None:
@@ -218,9 +235,12 @@ class _Attempt:
         self._stage = Stage.AFTER_DOT
         self._taken = frozenset(n for n, answer in enumerate(answers) if answer is None)
 
-    async def _password(self) -> str:
-        """Open the secret for exactly the place we are about to dial."""
+    async def _secret(self) -> Secret:
+        """What signs in at exactly the place we are about to dial."""
         account = self._due.account
+        if account.by_token:
+            self._token = await self._hand.tokens.token(account, refused=self._refused)
+            return self._token
         expected = Destination.of(
             account.endpoint,
             tenant_id=account.tenant_id,

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from services.sender import store
+from services.sender.actions.tokens import Tokens
 from services.sender.domain.turns import Sender
 from services.sender.settings import Settings
 from services.sender.smtp import (
@@ -17,7 +18,6 @@ from services.sender.smtp import (
     SubmitError,
     open_session,
 )
-from shared.contracts.account import Endpoint
 from shared.contracts.envelope import Problem
 from shared.contracts.trying import DEADLINE_SECONDS, Tried, TryAnswer, TrySmtp, TryStage
 from shared.db import Pool
@@ -36,27 +36,18 @@ _STAGES = {
 
 
 async def try_server(
-    query: TrySmtp, settings: Settings, keys: OpeningKeys, pool: Pool
+    query: TrySmtp, settings: Settings, keys: OpeningKeys, tokens: Tokens, pool: Pool
 ) -> TryAnswer:
     """Dial, protect the line, sign in, and leave; nothing is sent."""
     place = await _place(query, pool)
     if place is None:
         return TryAnswer(problem=Problem(code="not_found"))
-    endpoint, sealed = place
     began = time.monotonic()
     offered: tuple[str, ...] = ()
     failed = Tried()
     try:
-        secret = open_sealed(
-            sealed,
-            keys,
-            Destination.of(
-                endpoint,
-                tenant_id=query.caller.tenant_id,
-                account_id=query.account_id,
-                purpose="smtp",
-            ),
-        ).secret
+        endpoint = place.endpoint
+        secret = await tokens.token(place) if place.by_token else _password(place, keys)
         async with (
             asyncio.timeout(_LIMIT_SECONDS),
             open_session(
@@ -88,16 +79,29 @@ async def try_server(
     )
 
 
-async def _place(query: TrySmtp, pool: Pool) -> tuple[Endpoint, bytes] | None:
+async def _place(query: TrySmtp, pool: Pool) -> store.Account | None:
     """Where to try: what was given, or what is kept of an account that the caller may see."""
     if query.endpoint is not None and query.sealed is not None:
-        return query.endpoint, query.sealed
+        return store.Account(
+            account_id=query.account_id,
+            tenant_id=query.caller.tenant_id,
+            version=0,
+            endpoint=query.endpoint,
+            sealed=query.sealed,
+            trouble=None,
+        )
     if query.account_id not in query.caller.account_ids:
         return None
     async with pool.acquire() as connection:
         found = await store.accounts(connection, [query.account_id])
-    known = found.get(Sender(query.caller.tenant_id, query.account_id))
-    return known and (known.endpoint, known.sealed)
+    return found.get(Sender(query.caller.tenant_id, query.account_id))
+
+
+def _password(place: store.Account, keys: OpeningKeys) -> str:
+    expected = Destination.of(
+        place.endpoint, tenant_id=place.tenant_id, account_id=place.account_id, purpose="smtp"
+    )
+    return open_sealed(place.sealed, keys, expected).secret
 
 
 def _why(problem: SubmitError) -> Tried:

@@ -8,7 +8,16 @@ from shared.contracts.account import SendingState
 _AUTH_FIRST, _AUTH_LONGEST = timedelta(minutes=5), timedelta(hours=4)
 _FIRST, _LONGEST = timedelta(seconds=15), timedelta(minutes=15)
 
-_AUTH_REASONS = frozenset({"auth_failed", "auth_not_offered", "credential_unusable"})
+_AUTH_REASONS = frozenset(
+    {
+        "auth_failed",
+        "auth_not_offered",
+        "consent_ended",
+        "credential_unusable",
+        "password_sign_in_disabled",
+        "token_refused",
+    }
+)
 
 
 def state_of_trouble(reason: str) -> SendingState:

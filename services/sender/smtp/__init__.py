@@ -5,11 +5,13 @@ message over and says for each recipient what the server answered, and whether t
 left us by then.
 """
 
+from services.sender.smtp.bearer import Token
 from services.sender.smtp.errors import (
     AuthFailed,
     AuthNotOffered,
     AuthUnavailable,
     CertificateRejected,
+    ConsentEnded,
     Disconnected,
     Garbled,
     NotReached,
@@ -19,16 +21,19 @@ from services.sender.smtp.errors import (
     SubmitError,
     TimedOut,
     TlsFailed,
+    TokenRefused,
+    TokenUnavailable,
 )
 from services.sender.smtp.session import Delivery, Envelope, Session
 from services.sender.smtp.sessions import Login, Sessions
-from services.sender.smtp.signing_in import Patience, open_session
+from services.sender.smtp.signing_in import Patience, Secret, open_session
 
 __all__ = [
     "AuthFailed",
     "AuthNotOffered",
     "AuthUnavailable",
     "CertificateRejected",
+    "ConsentEnded",
     "Delivery",
     "Disconnected",
     "Envelope",
@@ -38,11 +43,15 @@ __all__ = [
     "NotServed",
     "Patience",
     "Phase",
+    "Secret",
     "Session",
     "Sessions",
     "StarttlsNotOffered",
     "SubmitError",
     "TimedOut",
     "TlsFailed",
+    "Token",
+    "TokenRefused",
+    "TokenUnavailable",
     "open_session",
 ]

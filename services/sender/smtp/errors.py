@@ -7,8 +7,12 @@ SubmitError
 │   ├── CertificateRejected
 │   └── StarttlsNotOffered
 ├── AuthFailed           the password was refused
+│   ├── PasswordDisabled … as all are: the provider wants OAuth2
+│   └── TokenRefused     … which is an access token
 ├── AuthUnavailable      the server cannot say for now
 ├── AuthNotOffered       no way to sign in that both know
+├── TokenUnavailable     there is no access token for now
+├── ConsentEnded         there will be none before somebody consents anew
 ├── Disconnected
 ├── TimedOut
 └── Garbled              the answer was none
@@ -112,6 +116,30 @@ class AuthFailed(SubmitError):
     """The server refused the username or the password."""
 
     reason = "auth_failed"
+
+
+class PasswordDisabled(AuthFailed):
+    """The server takes no passwords any more: the account has to be connected by OAuth2."""
+
+    reason = "password_sign_in_disabled"
+
+
+class TokenRefused(AuthFailed):
+    """The server refused the access token."""
+
+    reason = "token_refused"
+
+
+class TokenUnavailable(SubmitError):
+    """There is no access token for now."""
+
+    reason = "token_unavailable"
+
+
+class ConsentEnded(SubmitError):
+    """The consent for this account has ended: somebody has to give it anew."""
+
+    reason = "consent_ended"
 
 
 class AuthUnavailable(SubmitError):

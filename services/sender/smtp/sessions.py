@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.sender.smtp.session import Session
-from services.sender.smtp.signing_in import Patience, sign_in
+from services.sender.smtp.signing_in import Patience, Secret, sign_in
 from shared.contracts.account import Endpoint
 from shared.dial import Policy
 from shared.telemetry import end
@@ -64,7 +64,7 @@ class Sessions:
     def idle(self) -> int:
         return sum(len(kept) for kept in self._idle.values())
 
-    async def take(self, login: Login, password: Callable[[], Awaitable[str]]) -> Session:
+    async def take(self, login: Login, secret: Callable[[], Awaitable[Secret]]) -> Session:
         """A session that is ready for a message: a kept one if the server still knows it."""
         while kept := self._idle.get(login):
             session = kept.pop().session  # the one used last is the likeliest to be there
@@ -73,13 +73,13 @@ class Sessions:
             if session.is_open and await session.reset():
                 return session
             session.drop()
-        return await self.open(login, password)
+        return await self.open(login, secret)
 
-    async def open(self, login: Login, password: Callable[[], Awaitable[str]]) -> Session:
+    async def open(self, login: Login, secret: Callable[[], Awaitable[Secret]]) -> Session:
         """A new session; raises a SubmitError."""
         return await sign_in(
             login.endpoint,
-            await password(),
+            await secret(),
             policy=self._policy,
             patience=self._patience,
             helo_name=self._helo_name,

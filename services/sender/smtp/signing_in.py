@@ -1,13 +1,16 @@
-"""From an address and a password to a session that may send."""
+"""From an address and a password, or an access token, to a session that may send."""
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiosmtplib import SMTP, SMTPResponse
 
 from services.sender.domain.reply import reply_of
+from services.sender.smtp.bearer import Token, sign_in_with_token
 from services.sender.smtp.errors import (
     AuthFailed,
     AuthNotOffered,
@@ -15,6 +18,7 @@ from services.sender.smtp.errors import (
     Disconnected,
     NotReached,
     NotServed,
+    PasswordDisabled,
     Phase,
     StarttlsNotOffered,
     TlsFailed,
@@ -28,6 +32,12 @@ from shared.dial import DialError, Policy, dial, tls_context
 # A mechanism that is switched off or too weak for the server says nothing about the password
 # (RFC 5321 §4.2.3, RFC 4954 §6).
 _OTHER_MECHANISM = {500, 501, 502, 503, 504, 534, 538}
+# Microsoft 365 `535 5.7.139 Authentication unsuccessful, basic authentication is disabled`; hosters
+# who have turned it off.
+_DISABLED = re.compile(r"basic ?auth\w* ?(?:is )?(?:blocked|disabled)", re.IGNORECASE)
+
+#: A password, or what stands in its place.
+Secret: TypeAlias = str | Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,7 @@ class _Connection(SMTP):
 
 async def sign_in(
     endpoint: Endpoint,
-    password: str,
+    secret: Secret,
     *,
     policy: Policy,
     patience: Patience,
@@ -108,8 +118,15 @@ async def sign_in(
         if endpoint.security is Security.STARTTLS:
             await _protect(connection)
             await _greet(connection)  # RFC 3207 §4.2: what was said before counts no more
-        if endpoint.username:
-            await _sign_in(connection, endpoint.username, password)
+        match secret:
+            case Token():
+                await sign_in_with_token(
+                    connection, endpoint.username, secret, host=endpoint.host, port=endpoint.port
+                )
+            case str() if endpoint.username:
+                await _sign_in(connection, endpoint.username, secret)
+            case str():
+                pass
     except BaseException:
         connection.close()
         raise
@@ -124,16 +141,14 @@ async def sign_in(
 @contextlib.asynccontextmanager
 async def open_session(
     endpoint: Endpoint,
-    password: str,
+    secret: Secret,
     *,
     policy: Policy,
     patience: Patience,
     helo_name: str | None = None,
 ) -> AsyncGenerator[Session]:
     """A session of its own for what is done inside; leaving it says QUIT."""
-    session = await sign_in(
-        endpoint, password, policy=policy, patience=patience, helo_name=helo_name
-    )
+    session = await sign_in(endpoint, secret, policy=policy, patience=patience, helo_name=helo_name)
     try:
         yield session
         await session.quit()
@@ -185,7 +200,8 @@ async def _sign_in(connection: _Connection, username: str, password: str) -> Non
                 raise Disconnected(Phase.AUTH, reply=reply) from answered
             if code // 100 != 5:
                 raise AuthUnavailable(Phase.AUTH, reply=reply) from answered
-            failed = AuthFailed(Phase.AUTH, reply=reply)
+            disabled = reply is not None and _DISABLED.search(reply.text)
+            failed = (PasswordDisabled if disabled else AuthFailed)(Phase.AUTH, reply=reply)
             if code in _OTHER_MECHANISM or name == "cram-md5":
                 refused = refused or failed
                 continue

@@ -19,8 +19,9 @@ class Account:
     tenant_id: UUID
     version: int
     endpoint: Endpoint
-    sealed: bytes
+    sealed: bytes  # empty where tokens are asked for
     trouble: str | None  # why it could not send when it was tried last
+    by_token: bool = False
 
     @property
     def sender(self) -> Sender:
@@ -35,12 +36,13 @@ async def put_account(connection: Connection, command: ConnectSender) -> bool:
             """
             INSERT INTO account AS known
                    (account_id, tenant_id, version, email, host, port, security, username,
-                    verify_certificate, sealed)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                    verify_certificate, sealed, by_token)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             ON CONFLICT (account_id) DO UPDATE
                SET version = excluded.version, email = excluded.email, host = excluded.host,
                    port = excluded.port, security = excluded.security,
                    username = excluded.username, sealed = excluded.sealed,
+                   by_token = excluded.by_token,
                    verify_certificate = excluded.verify_certificate, connected_at = now(),
                    failures = 0, rests_until = NULL
              WHERE known.tenant_id = excluded.tenant_id
@@ -58,6 +60,7 @@ async def put_account(connection: Connection, command: ConnectSender) -> bool:
             endpoint.username,
             endpoint.verify_certificate,
             command.sealed,
+            command.by_token,
         )
     )
 
@@ -131,7 +134,7 @@ async def accounts(connection: Connection, account_ids: Collection[UUID]) -> dic
     rows = await connection.fetch(
         """
         SELECT account_id, tenant_id, version, host, port, security, username, verify_certificate,
-               sealed, trouble
+               sealed, trouble, by_token
           FROM account WHERE account_id = ANY($1) AND removed_at IS NULL
         """,
         list(account_ids),
@@ -154,6 +157,7 @@ def _account(row: asyncpg.Record) -> Account:
         ),
         sealed=row["sealed"],
         trouble=row["trouble"],
+        by_token=row["by_token"],
     )
 
 

@@ -51,6 +51,7 @@ class Sending:
             keys=world.keys,
             sessions=sessions,
             register=Register(world.pool, self._lease),
+            tokens=world.tokens,
         )
 
     @classmethod

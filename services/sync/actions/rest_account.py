@@ -46,7 +46,7 @@ async def rest_account(
         failures = rest.failures + 1
         if trouble.is_an_ending and failures == 1:
             rested = Rested(luck, worth_telling=False)
-        elif trouble.state is AccountState.AUTH_FAILED:
+        elif trouble.state in (AccountState.AUTH_FAILED, AccountState.REAUTH_REQUIRED):
             # Each try with a password that is refused may bring the account nearer to a lock.
             rested = Rested(settings.auth_retry_seconds * (0.9 + luck / 5), worth_telling=True)
         else:

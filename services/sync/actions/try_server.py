@@ -3,8 +3,11 @@
 import asyncio
 import functools
 import time
+from uuid import UUID
 
+from services.sync.actions.refreshing import Issued, access_token
 from services.sync.domain.reason import Reason, why_refused
+from services.sync.domain.tokens import TokenError
 from services.sync.imap.errors import (
     AuthFailed,
     Bye,
@@ -28,7 +31,7 @@ from shared.contracts.envelope import Problem
 from shared.contracts.trying import DEADLINE_SECONDS, Tried, TryAnswer, TryImap, TryStage
 from shared.db import Pool
 from shared.dial import DialError, dial, tls_context
-from shared.seal import Destination, OpeningKeys, SealError, open_sealed
+from shared.seal import Destination, Mismatch, OpeningKeys, SealError, open_sealed
 
 _LIMIT_SECONDS = DEADLINE_SECONDS - 3  # who asks has to hear of it
 _STEP_SECONDS = 10.0
@@ -42,26 +45,22 @@ async def try_server(
     place = await _place(query, pool)
     if place is None:
         return TryAnswer(problem=Problem(code="not_found"))
-    endpoint, sealed = place
+    endpoint, sealed, grant_id = place
     began = time.monotonic()
     offered: list[str] = []
     try:
-        secret = open_sealed(
-            sealed,
-            keys,
-            Destination.of(
-                endpoint,
-                tenant_id=query.caller.tenant_id,
-                account_id=query.account_id,
-                purpose="imap",
-            ),
-        ).secret
         async with asyncio.timeout(_LIMIT_SECONDS):
+            if grant_id is not None:
+                secret = await _token(query.caller.tenant_id, grant_id, settings, keys, pool)
+            else:
+                secret = _password(query, endpoint, sealed, keys)
             await _sign_in(endpoint, secret, settings, offered)
     except SealError:
         return TryAnswer(problem=Problem(code="credential_unreadable"))
     except TimeoutError:
         failed = _failed(TryStage.GREETING, Reason.SERVER_SILENT)
+    except TokenError as error:
+        failed = _failed(TryStage.AUTH, Reason(error.reason), detail=str(error))
     except ImapError as error:
         failed = _why(error)
     else:
@@ -78,20 +77,37 @@ async def try_server(
     )
 
 
-async def _place(query: TryImap, pool: Pool) -> tuple[Endpoint, bytes] | None:
+async def _place(query: TryImap, pool: Pool) -> tuple[Endpoint, bytes, UUID | None] | None:
     """Where to try: what was given, or what is kept of an account that the caller may see."""
     if query.endpoint is not None and query.sealed is not None:
-        return query.endpoint, query.sealed
+        return query.endpoint, query.sealed, None
     if query.account_id not in query.caller.account_ids:
         return None
     async with pool.acquire() as connection:
         known = await accounts.account(connection, query.account_id)
     if known is None or known.tenant_id != query.caller.tenant_id:
         return None
-    return known.endpoint, known.sealed
+    return known.endpoint, known.sealed, known.grant_id
 
 
-async def _sign_in(endpoint: Endpoint, secret: str, settings: Settings, offered: list[str]) -> None:
+def _password(query: TryImap, endpoint: Endpoint, sealed: bytes, keys: OpeningKeys) -> str:
+    place = Destination.of(
+        endpoint, tenant_id=query.caller.tenant_id, account_id=query.account_id, purpose="imap"
+    )
+    return open_sealed(sealed, keys, place).secret
+
+
+async def _token(
+    tenant_id: UUID, grant_id: UUID, settings: Settings, keys: OpeningKeys, pool: Pool
+) -> Issued:
+    return await access_token(tenant_id, grant_id, settings, keys, pool)
+
+
+async def _sign_in(
+    endpoint: Endpoint, secret: str | Issued, settings: Settings, offered: list[str]
+) -> None:
+    if isinstance(secret, Issued) and secret.grant.imap != endpoint:
+        raise Mismatch
     async with connect(
         Place(host=endpoint.host, port=endpoint.port, security=endpoint.security),
         dial=functools.partial(
@@ -101,7 +117,12 @@ async def _sign_in(endpoint: Endpoint, secret: str, settings: Settings, offered:
         timeouts=Timeouts(connect=_STEP_SECONDS, silence=_STEP_SECONDS),
     ) as session:
         offered[:] = sorted(session.capabilities)
-        await session.login(endpoint.username, secret)
+        if isinstance(secret, Issued):
+            await session.authenticate(
+                endpoint.username, secret.token, host=endpoint.host, port=endpoint.port
+            )
+        else:
+            await session.login(endpoint.username, secret)
         offered[:] = sorted(session.capabilities)
 
 
@@ -123,6 +144,8 @@ def _why(error: ImapError) -> Tried:
             return _failed(TryStage.TLS, Reason.ENCRYPTION_REFUSED, detail=said)
         case Insecure():
             return _failed(TryStage.CAPABILITY, Reason.ENCRYPTION_REFUSED, detail=said)
+        case AuthFailed(code="NOTOKENS"):
+            return _failed(TryStage.CAPABILITY, Reason.OAUTH_NOT_OFFERED, detail=said)
         case AuthFailed(code="PRIVACYREQUIRED"):
             return _failed(TryStage.CAPABILITY, Reason.ENCRYPTION_REQUIRED, said=said)
         case AuthFailed():

@@ -17,6 +17,11 @@ class Reason(StrEnum):
     ACCOUNT_BLOCKED = "account_blocked"
     ENCRYPTION_REQUIRED = "encryption_required"
     CREDENTIAL_UNREADABLE = "credential_unreadable"
+    OAUTH_NOT_OFFERED = "oauth_not_offered"
+    OAUTH_CLIENT_REFUSED = "oauth_client_refused"
+    # reauth_required: somebody has to consent anew.
+    CONSENT_ENDED = "consent_ended"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a code
     # unreachable: tried again by itself. The first six are what dialling says.
     NAME_NOT_FOUND = "name_not_found"
     NAME_LOOKUP_FAILED = "name_lookup_failed"
@@ -37,6 +42,7 @@ class Reason(StrEnum):
     BANDWIDTH_EXCEEDED = "bandwidth_exceeded"
     RATE_LIMITED = "rate_limited"
     SERVER_BUSY = "server_busy"
+    OAUTH_PROVIDER_UNAVAILABLE = "oauth_provider_unavailable"
     # degraded: works, but not wholly.
     MAILBOX_UNREADABLE = "mailbox_unreadable"
     MAILBOX_IN_USE = "mailbox_in_use"
@@ -60,6 +66,7 @@ _CODES = {
     "PRIVACYREQUIRED": Reason.ENCRYPTION_REQUIRED,
     "CONTACTADMIN": Reason.ACCOUNT_BLOCKED,
     "WEBALERT": Reason.WEB_SIGN_IN_REQUIRED,
+    "NOTOKENS": Reason.OAUTH_NOT_OFFERED,  # ours
 }
 _SENTENCES = tuple(
     (re.compile(text, re.IGNORECASE), reason)

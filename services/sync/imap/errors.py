@@ -5,6 +5,7 @@
     │   └── Untrusted          the certificate does not vouch for the host
     ├── Insecure               the server will not encrypt as the account demands
     ├── AuthFailed             the server refuses the name or the secret
+    │   └── TokenRefused       … which is an access token
     ├── Refused                the server answered NO or BAD
     │   ├── Unavailable        … not now: busy, throttled, in use, over a limit
     │   └── NoSuchMailbox      … there is no such mailbox
@@ -53,6 +54,10 @@ class AuthFailed(ImapError):
         super().__init__(server_said)
         self.server_said = server_said
         self.code = code
+
+
+class TokenRefused(AuthFailed):
+    """The server refused the access token."""
 
 
 class Refused(ImapError):

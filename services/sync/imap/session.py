@@ -31,6 +31,7 @@ from aioimaplib.aioimaplib import SELECTED
 
 from services.sync.domain.covered import Covered, Span
 from services.sync.imap.append import Appended, append
+from services.sync.imap.bearer import authenticate
 from services.sync.imap.capability import Capabilities
 from services.sync.imap.compress import compress
 from services.sync.imap.enable import enable
@@ -93,6 +94,8 @@ class Session:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._selected: Selected | None = None
+        #: When it should be left for a new one, by the monotonic clock: its token ends.
+        self.renew_at = math.inf
 
     @property
     def capabilities(self) -> Capabilities:
@@ -135,6 +138,10 @@ class Session:
         password may be right.
         """
         await login(self._wire, username, password)
+
+    async def authenticate(self, username: str, token: str, *, host: str, port: int) -> None:
+        """Prove who we are by an access token; TokenRefused carries the server's words."""
+        await authenticate(self._wire, username, token, host=host, port=port)
 
     async def id(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Introduce ourselves and learn what the server is; empty where ID is not offered."""

@@ -17,7 +17,8 @@ class Account(Struct, frozen=True, kw_only=True):
     version: int
     email: str
     endpoint: Endpoint
-    sealed: bytes
+    sealed: bytes  # empty where there is a grant
+    grant_id: UUID | None = None
 
 
 class Doing(Struct, frozen=True, kw_only=True):
@@ -28,19 +29,20 @@ class Doing(Struct, frozen=True, kw_only=True):
     server_said: str | None = None
 
 
-async def connect(connection: Connection, command: ConnectSync, seal_key_id: str) -> bool:
+async def connect(connection: Connection, command: ConnectSync, seal_key_id: str | None) -> bool:
     """Take over an account's settings; False when newer ones, or its removal, came before."""
     taken = await connection.fetchval(
         """
         INSERT INTO account AS known
                (account_id, tenant_id, version, email, host, port, security, username,
-                verify_certificate, sealed, seal_key_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                verify_certificate, sealed, seal_key_id, grant_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (account_id) DO UPDATE
            SET version = excluded.version, email = excluded.email, host = excluded.host,
                port = excluded.port, security = excluded.security, username = excluded.username,
                verify_certificate = excluded.verify_certificate,
-               sealed = excluded.sealed, seal_key_id = excluded.seal_key_id
+               sealed = excluded.sealed, seal_key_id = excluded.seal_key_id,
+               grant_id = excluded.grant_id
          WHERE known.version < excluded.version AND known.removed_at IS NULL
            AND known.tenant_id = excluded.tenant_id
         RETURNING true
@@ -56,6 +58,7 @@ async def connect(connection: Connection, command: ConnectSync, seal_key_id: str
         command.endpoint.verify_certificate,
         command.sealed,
         seal_key_id,
+        command.grant_id,
     )
     if not taken:
         return False
@@ -72,7 +75,7 @@ async def account(connection: Connection, account_id: UUID) -> Account | None:
     row = await connection.fetchrow(
         """
         SELECT account_id, tenant_id, version, email, host, port, security, username,
-               verify_certificate, sealed
+               verify_certificate, sealed, grant_id
           FROM account WHERE account_id = $1 AND removed_at IS NULL
         """,
         account_id,
@@ -92,13 +95,15 @@ async def account(connection: Connection, account_id: UUID) -> Account | None:
             verify_certificate=row["verify_certificate"],
         ),
         sealed=row["sealed"],
+        grant_id=row["grant_id"],
     )
 
 
 async def seal_keys_in_use(connection: Connection) -> list[str]:
     """The ids of the keys that some password here is sealed with."""
     rows = await connection.fetch(
-        "SELECT DISTINCT seal_key_id FROM account WHERE removed_at IS NULL"
+        "SELECT DISTINCT seal_key_id FROM account"
+        " WHERE removed_at IS NULL AND seal_key_id IS NOT NULL"
     )
     return [row["seal_key_id"] for row in rows]
 
@@ -126,8 +131,8 @@ async def remove(connection: Connection, account_id: UUID, tenant_id: UUID) -> b
                 verify_certificate, removed_at)
         VALUES ($1, $2, 0, '', '', 0, 'tls', '', true, now())
         ON CONFLICT (account_id) DO UPDATE
-           SET removed_at = now(), sealed = NULL, seal_key_id = NULL, email = '', username = '',
-               host = ''
+           SET removed_at = now(), sealed = NULL, seal_key_id = NULL, grant_id = NULL,
+               email = '', username = '', host = ''
          WHERE known.removed_at IS NULL AND known.tenant_id = excluded.tenant_id
         RETURNING true
         """,
@@ -169,6 +174,7 @@ _OF_AN_ACCOUNT = (
     ("audit", "ctid"),
     ("account_rest", "ctid"),
     ("account_use", "ctid"),
+    ("oauth_grant", "ctid"),
     ("connection_slot", "ctid"),
     ("mailbox", "ctid"),
     ("account_state", "ctid"),

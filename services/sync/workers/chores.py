@@ -15,6 +15,7 @@ from services.sync.metrics import OLDEST_PROOF_SECONDS, UNPROVEN
 from services.sync.store import (
     audits,
     draft_copies,
+    grants,
     hosts,
     keepsakes,
     messages,
@@ -38,6 +39,7 @@ _USE_DAYS = 30
 _REST_DAYS = 7
 _DRAFT_DAYS = 7
 _INTENT_DAYS = 2
+_GRANT_DAYS = 2  # of a consent whose account never came
 _INTENT_EXPIRES = timedelta(days=1)  # what nobody could begin for so long is given up
 _KEEPSAKE_AGE = timedelta(days=2)  # looked at for a day
 
@@ -93,6 +95,7 @@ async def tidy(world: World) -> None:
             await standing.forget_old_use(connection, _USE_DAYS)
             await hosts.forget_old(connection, _REST_DAYS)
             await draft_copies.forget_old(connection, _DRAFT_DAYS)
+            await grants.forget_unadopted(connection, _GRANT_DAYS)
             await keepsakes.give_up_old(connection, _KEEPSAKE_AGE)
         return await forget_account(world.pool)
 

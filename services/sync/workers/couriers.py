@@ -22,7 +22,7 @@ from services.sync.actions.sign_in import sign_in
 from services.sync.actions.take_turn import Wait, take_turn
 from services.sync.domain.budget import budget_of
 from services.sync.domain.reason import Reason
-from services.sync.imap.errors import Disconnected, ImapError, Refused
+from services.sync.imap.errors import Disconnected, Refused
 from services.sync.imap.session import Session
 from services.sync.metrics import PARTS
 from services.sync.settings import Settings
@@ -31,13 +31,13 @@ from services.sync.store.accounts import Account
 from services.sync.store.connections import ANSWER, Slot
 from services.sync.store.whereabouts import Whereabouts
 from services.sync.workers.meter import Meter
-from services.sync.workers.trouble import trouble_of
+from services.sync.workers.trouble import HINDRANCES, trouble_of
 from shared.bus import Bucket, BucketAway, Bus
 from shared.bus.bucket import Key
 from shared.contracts.attachment import PartAnswer, SlotWanted
 from shared.contracts.envelope import Problem
 from shared.db import Pool, is_away
-from shared.seal import OpeningKeys, SealError
+from shared.seal import OpeningKeys
 from shared.telemetry import end
 
 log = structlog.get_logger()
@@ -222,7 +222,7 @@ class Couriers:
             async with sign_in(account, self._settings, self._keys, self._pool) as session:
                 signed_in = desk.connected = True
                 await self._bring_all(desk, account, session)
-        except (ImapError, SealError) as error:
+        except HINDRANCES as error:
             trouble = trouble_of(error, account.endpoint.host)
             after = _SOON_SECONDS
             if not signed_in or trouble.limit is not None:

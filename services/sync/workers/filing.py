@@ -14,6 +14,7 @@ from services.sync.actions.give_back_slot import give_back_slot
 from services.sync.actions.learn_connections import learn_connections
 from services.sync.actions.sign_in import sign_in
 from services.sync.actions.take_turn import Wait, take_turn
+from services.sync.domain.tokens import TokenError
 from services.sync.imap.errors import ImapError
 from services.sync.store import accounts, draft_copies, sent_copies
 from services.sync.store.accounts import Account
@@ -92,7 +93,7 @@ async def _file(due: Due, account: Account, slot: Slot, world: World) -> None:
                 await file_sent_copies(due.sent, session, world.bus, world.pool)
             if due.drafts:
                 await file_drafts(due.drafts, session, world.bus, world.pool)
-    except (ImapError, SealError, NotFiled) as error:
+    except (ImapError, SealError, TokenError, NotFiled) as error:
         if (
             isinstance(error, ImapError)
             and trouble_of(error, account.endpoint.host).refuses_connection

@@ -4,6 +4,7 @@
         ^                        ^                              │    │ IDLE wakes, or a poll
         │                        └──────── a round owes ────────┘<───┘
         └── auth_failed (waits for a new password, looks again hourly)
+        └── reauth_required (waits for a new consent)
         └── unreachable (tried again, later each time)
         └── paused (its owner wants the server left alone: then nobody keeps it)
 
@@ -26,6 +27,7 @@ from services.sync.actions.rest_account import rest_account
 from services.sync.actions.sign_in import sign_in
 from services.sync.actions.take_turn import Wait, take_turn
 from services.sync.domain.budget import budget_of
+from services.sync.domain.tokens import TokenError
 from services.sync.imap.errors import ImapError
 from services.sync.imap.session import Session
 from services.sync.store import accounts
@@ -36,10 +38,9 @@ from services.sync.workers.carrying import Carrier
 from services.sync.workers.copying import Copier
 from services.sync.workers.meter import Meter
 from services.sync.workers.rounds import Rounds
-from services.sync.workers.trouble import trouble_of
+from services.sync.workers.trouble import HINDRANCES, Hindrance, trouble_of
 from services.sync.world import World
 from shared.contracts.account import AccountState
-from shared.seal import SealError
 
 log = structlog.get_logger()
 
@@ -83,7 +84,7 @@ class Keeper:
                 continue
             try:
                 await self._keep(account, turn)
-            except (ImapError, SealError) as error:
+            except HINDRANCES as error:
                 await self._rest(account, error, turn)
             finally:
                 await give_back_slot(turn, self._world.pool)
@@ -104,7 +105,7 @@ class Keeper:
             await self._note(Doing(state=AccountState.UNREACHABLE, reason=wait.reason))
         await self._waited(max(0.5, (wait.until - datetime.now(UTC)).total_seconds()))
 
-    async def _rest(self, account: Account, error: ImapError | SealError, slot: Slot) -> None:
+    async def _rest(self, account: Account, error: Hindrance, slot: Slot) -> None:
         """Say what is wrong; how long to wait is remembered, and asked before the next try."""
         trouble = trouble_of(error, account.endpoint.host)
         rested = await rest_account(account, trouble, slot, self._world.settings, self._world.pool)
@@ -202,7 +203,7 @@ class Keeper:
             async with AsyncExitStack() as opened:
                 try:
                     session = await opened.enter_async_context(self._session(account))
-                except ImapError as error:
+                except (ImapError, TokenError) as error:
                     # One connection is enough; that the server allows no more we remember.
                     log.info("no second connection", error=str(error))
                     if trouble_of(error, account.endpoint.host).refuses_connection:

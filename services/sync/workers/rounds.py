@@ -94,7 +94,7 @@ class Rounds:
         self._progress = Progress(lease, world)
 
     async def run(self, well: Callable[[], Awaitable[None]]) -> None:
-        """For ever; `well` is called after each round that went through."""
+        """Until the session is to be renewed; `well` is called after each round that went well."""
         while True:
             try:
                 with _counted("pulling"):
@@ -102,6 +102,8 @@ class Rounds:
                     self._wake.clear()
                     await self._round()
                 await well()
+                if time.monotonic() >= self._session.renew_at:
+                    return
                 if self._lost_at is None:
                     await self._follow()
             except SurveyOutdated:
@@ -114,6 +116,7 @@ class Rounds:
         # Who tells of what happens in the other mailboxes is asked only for new ones.
         patience = _NOTIFIED_POLLS if self._session.notifying else 1
         until = time.monotonic() + patience * self._world.settings.poll_seconds
+        until = min(until, self._session.renew_at)
         while True:
             if self._carry_is_due():
                 with _counted("pulling"):

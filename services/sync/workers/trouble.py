@@ -1,8 +1,11 @@
 """What an error means: for the owner of an account a state, a stable reason and the server's words;
 for us who has to wait, and for what."""
 
+from typing import TypeAlias
+
 from services.sync.domain.provider_limits import Limit, LimitKind, Scope, limit_of
 from services.sync.domain.reason import Reason, why_refused
+from services.sync.domain.tokens import ClientRefused, GrantEnded, TokenError
 from services.sync.domain.trouble import Trouble
 from services.sync.imap.errors import (
     AuthFailed,
@@ -13,6 +16,7 @@ from services.sync.imap.errors import (
     Insecure,
     Refused,
     Silent,
+    TokenRefused,
     TooLarge,
     Unavailable,
     Unreachable,
@@ -42,8 +46,13 @@ _OF_LIMITS = {
 }
 
 
-def trouble_of(error: ImapError | SealError, host: str = "") -> Trouble:
-    """Wrong passwords wait for a new one; everything else is tried again.
+#: What keeps an account from its server: the server, a secret that stays shut, a token not given.
+Hindrance: TypeAlias = ImapError | SealError | TokenError
+HINDRANCES = (ImapError, SealError, TokenError)
+
+
+def trouble_of(error: Hindrance, host: str = "") -> Trouble:
+    """Wrong passwords and ended consents wait for new ones; everything else is tried again.
 
     A server that wants less of us is believed first: it says so with the same NO as for a wrong
     password, and in the same BYE as for a restart.
@@ -61,6 +70,14 @@ def trouble_of(error: ImapError | SealError, host: str = "") -> Trouble:
         )
     state = AccountState.UNREACHABLE
     match error:
+        case GrantEnded():
+            state, reason = AccountState.REAUTH_REQUIRED, Reason.CONSENT_ENDED
+        case ClientRefused():
+            state, reason = AccountState.AUTH_FAILED, Reason.OAUTH_CLIENT_REFUSED
+        case TokenError():
+            reason = Reason.OAUTH_PROVIDER_UNAVAILABLE
+        case TokenRefused() if why_refused(error.code, error.server_said) is Reason.AUTH_FAILED:
+            state, reason = AccountState.REAUTH_REQUIRED, Reason.TOKEN_REFUSED
         case AuthFailed():
             state, reason = AccountState.AUTH_FAILED, why_refused(error.code, error.server_said)
         case SealError():
@@ -94,7 +111,7 @@ def trouble_of(error: ImapError | SealError, host: str = "") -> Trouble:
     return Trouble(state=state, reason=reason, server_said=said, of_host=_is_of_host(error, reason))
 
 
-def _limit(error: ImapError | SealError, host: str) -> Limit | None:
+def _limit(error: Hindrance, host: str) -> Limit | None:
     match error:
         case AuthFailed():
             return limit_of(error.code, error.server_said, host)
@@ -106,7 +123,7 @@ def _limit(error: ImapError | SealError, host: str) -> Limit | None:
             return None
 
 
-def _is_of_host(error: ImapError | SealError, reason: Reason) -> bool:
+def _is_of_host(error: Hindrance, reason: Reason) -> bool:
     """Only what dialling and the greeting show: TLS that fails may be one account's setting."""
     match error:
         case Unreachable(__cause__=DialError() | Silent()):

@@ -5,6 +5,7 @@ import pytest
 
 from services.sync.domain.provider_limits import LimitKind
 from services.sync.domain.reason import Reason
+from services.sync.domain.tokens import ClientRefused, GrantEnded, ProviderAway
 from services.sync.domain.trouble import Trouble
 from services.sync.imap.errors import (
     AuthFailed,
@@ -16,6 +17,7 @@ from services.sync.imap.errors import (
     NoSuchMailbox,
     Refused,
     Silent,
+    TokenRefused,
     TooLarge,
     Unavailable,
     Unreachable,
@@ -52,6 +54,12 @@ def dial_errors_of(kind: type[DialError]) -> set[type[DialError]]:
 
 EXAMPLES: list[tuple[ImapError | SealError, AccountState, Reason]] = [
     (AuthFailed("Invalid credentials"), AccountState.AUTH_FAILED, Reason.AUTH_FAILED),
+    (TokenRefused("Invalid"), AccountState.REAUTH_REQUIRED, Reason.TOKEN_REFUSED),
+    (TokenRefused("IMAP is disabled"), AccountState.AUTH_FAILED, Reason.IMAP_DISABLED),
+    (AuthFailed("none", "NOTOKENS"), AccountState.AUTH_FAILED, Reason.OAUTH_NOT_OFFERED),
+    (GrantEnded("invalid_grant"), AccountState.REAUTH_REQUIRED, Reason.CONSENT_ENDED),
+    (ClientRefused("no"), AccountState.AUTH_FAILED, Reason.OAUTH_CLIENT_REFUSED),
+    (ProviderAway("502"), AccountState.UNREACHABLE, Reason.OAUTH_PROVIDER_UNAVAILABLE),
     (AuthFailed("no", "EXPIRED"), AccountState.AUTH_FAILED, Reason.PASSWORD_EXPIRED),
     (AuthFailed("no", "PRIVACYREQUIRED"), AccountState.AUTH_FAILED, Reason.ENCRYPTION_REQUIRED),
     (AuthFailed("no", "CONTACTADMIN"), AccountState.AUTH_FAILED, Reason.ACCOUNT_BLOCKED),

@@ -2459,7 +2459,7 @@ export interface components {
          * @description How an account is doing, as its owner should see it.
          * @enum {unknown}
          */
-        AccountState: "auth_failed" | "connecting" | "degraded" | "live" | "other" | "paused" | "syncing" | "unreachable";
+        AccountState: "auth_failed" | "connecting" | "degraded" | "live" | "other" | "paused" | "reauth_required" | "syncing" | "unreachable";
         /**
          * AccountStateData
          * @description How an account is doing.

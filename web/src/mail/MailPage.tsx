@@ -372,7 +372,7 @@ async function checkAll(accounts: readonly Account[]): Promise<void> {
 /** What is wrong with an account, in its server's words. */
 function States({ accounts }: { accounts: readonly Account[] }) {
   const say = useSay();
-  const ill = accounts.filter((one) => ["auth_failed", "unreachable", "degraded"].includes(one.state));
+  const ill = accounts.filter((one) => ["auth_failed", "reauth_required", "unreachable", "degraded"].includes(one.state));
   return ill.map((one) => (
     <p className="note bad" key={one.id} role="alert">
       <span>

@@ -55,6 +55,7 @@ export const en = {
   "state.live": "Up to date",
   "state.degraded": "Partly working",
   "state.auth_failed": "Sign-in refused",
+  "state.reauth_required": "Has to be connected again",
   "state.unreachable": "Server not reached",
   "state.paused": "Paused",
   "state.other": "Unknown",

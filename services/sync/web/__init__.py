@@ -1,0 +1,1 @@
+"""The way out over HTTP, to the providers that give tokens."""

@@ -1,0 +1,400 @@
+"""Accounts that sign in by OAuth2: one consent, one refresher, and no token lost on the way."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.sync.actions.refreshing import Issued, access_token
+from services.sync.domain.tokens import GrantEnded, ProviderAway
+from services.sync.settings import Settings
+from shared.contracts.account import ConnectSync
+from shared.contracts.envelope import Caller
+from shared.contracts.oauth import IssueToken, TokenAnswer
+from shared.seal import Mismatch, OpeningKeys, new_key, open_sealed, publish
+from shared.seal.credential import Destination
+from tests.servers.dovecot import Dovecot
+from tests.servers.provider import Provider
+from tests.stories.stack import until
+from tests.sync.conftest import Sync
+from tests.sync.consents import connect_by_consent, listed, redeem
+from tests.sync.test_copy import a_message
+
+
+@pytest.fixture
+def tokens(sync: Sync, provider: Provider, tmp_path: Path) -> "Tokens":
+    return Tokens(sync, provider, tmp_path)
+
+
+class Tokens:
+    """sync in both its roles, beside a provider."""
+
+    def __init__(self, sync: Sync, provider: Provider, directory: Path) -> None:
+        self.sync, self.provider = sync, provider
+        self.sender_keys = directory / "sender"
+        new_key(self.sender_keys)
+        publish(self.sender_keys, directory / "sender-public")
+        self.told = {
+            "oauth_providers": listed(provider),
+            "sender_keys_dir": directory / "sender-public",
+        }
+        self.keys = OpeningKeys.load(sync.keys)
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncGenerator[None]:
+        async with self.sync.running(role="answer", **self.told):
+            yield
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        async with self.answering(), self.sync.running(**self.told):
+            yield
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            **{
+                "database_url": self.sync.platform.database_url("sync"),
+                "request_database_url": self.sync.platform.database_url("sync_request"),
+                "bus_url": self.sync.platform.bus_url("sync"),
+                "dial_allowed_networks": "127.0.0.0/8",
+                "seal_keys_dir": self.sync.keys,
+                "probe_port": 0,
+                **self.told,
+            }  # pyright: ignore[reportArgumentType]
+        )
+
+    async def grant(self, user: str, server: Dovecot) -> tuple[UUID, UUID]:
+        """A consent that no account uses: its tenant and its id."""
+        tenant_id = uuid4()
+        async with self.answering():
+            grant_id, redeemed = await redeem(
+                self.sync, self.provider, user, server, tenant_id=tenant_id, account_id=uuid4()
+            )
+        assert redeemed.problem is None
+        return tenant_id, grant_id
+
+    async def token(self, grant: tuple[UUID, UUID], refused: str | None = None) -> Issued:
+        return await access_token(
+            *grant,
+            self.settings,
+            self.keys,
+            self.sync.database,
+            refused=None if refused is None else sha256(refused.encode()).digest(),
+        )
+
+    async def set(self, assignments: str, grant_id: UUID | None = None) -> None:
+        """Let time have gone by for this consent, or for all."""
+        await self.sync.database.execute(
+            f"UPDATE oauth_grant SET {assignments} WHERE $1::uuid IS NULL OR grant_id = $1",
+            grant_id,
+        )
+
+
+ENDED = "expires_at = now(), refresh_at = now()"
+DUE = "refresh_at = now()"
+
+
+async def test_an_account_is_read_by_token_and_its_next_mail_comes(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    token_dovecot.append(user, "INBOX", [a_message("first")])
+    async with tokens.running():
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        await tokens.sync.until_listed(1)
+        await tokens.sync.until_state("live")
+        token_dovecot.append(user, "INBOX", [a_message("second")])
+        await tokens.sync.until_listed(2)
+    assert tokens.provider.refreshes == 0, "the token that came with the consent is good"
+
+
+async def test_a_session_is_renewed_before_its_token_ends(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    tokens.provider.life_seconds = 4
+    async with tokens.running():
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        await tokens.sync.until_state("live")
+        seen = tokens.provider.refreshes
+
+        async def renewed() -> bool:
+            return tokens.provider.refreshes > seen + 1
+
+        await until("the token is refreshed twice", renewed)
+        token_dovecot.append(user, "INBOX", [a_message("much later")])
+        await tokens.sync.until_listed(1)
+    states = {event.state for event in tokens.sync.listener.told if hasattr(event, "state")}
+    assert states <= {"connecting", "syncing", "live"}
+
+
+async def test_a_token_that_the_server_takes_for_ended_is_replaced(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    """The mail server's clock is ahead of everybody's."""
+    user = token_dovecot.new_user()
+    async with tokens.answering():
+        command = await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        tokens.provider.expire(user)
+        async with tokens.sync.running(**tokens.told):
+            await tokens.sync.until_state("live")
+    assert tokens.provider.refreshes == 1
+    assert command.grant_id is not None
+
+
+async def test_a_refresh_token_that_is_replaced_is_kept_before_it_is_needed(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    tokens.provider.rotates = True
+    grant = await tokens.grant(token_dovecot.new_user(), token_dovecot)
+    given: set[str] = set()
+    for _ in range(3):
+        await tokens.set(ENDED, grant[1])
+        issued = await tokens.token(grant)
+        assert tokens.provider.is_good(issued.token)
+        given.add(issued.token)
+    assert len(given) == 3
+    assert tokens.provider.refused == 0, "no refresh token was used twice"
+
+
+async def test_who_goes_away_in_the_middle_of_a_refresh_does_not_lose_what_came_of_it(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    tokens.provider.rotates = True
+    grant = await tokens.grant(token_dovecot.new_user(), token_dovecot)
+    await tokens.set(ENDED, grant[1])
+    tokens.provider.slow.clear()
+    asking = asyncio.create_task(tokens.token(grant))
+    await asyncio.to_thread(tokens.provider.asked.wait, 60)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    tokens.provider.slow.set()
+    issued = await tokens.token(grant)
+    assert tokens.provider.is_good(issued.token)
+    await tokens.set(ENDED, grant[1])
+    assert tokens.provider.is_good((await tokens.token(grant)).token)
+    assert tokens.provider.refused == 0
+
+
+async def test_many_who_need_a_token_ask_the_provider_once(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    grant = await tokens.grant(token_dovecot.new_user(), token_dovecot)
+    await tokens.set(ENDED, grant[1])
+    tokens.provider.slow.clear()
+    asking = [asyncio.create_task(tokens.token(grant)) for _ in range(8)]
+    await asyncio.to_thread(tokens.provider.asked.wait, 60)
+    tokens.provider.slow.set()
+    issued = await asyncio.gather(*asking)
+    assert len({one.token for one in issued}) == 1
+    assert tokens.provider.refreshes == 1
+
+
+async def test_the_token_of_now_serves_while_another_is_fetched(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    grant = await tokens.grant(token_dovecot.new_user(), token_dovecot)
+    before = await tokens.token(grant)
+    await tokens.set(DUE + ", claimed_until = now() + interval '1 minute'", grant[1])
+    assert (await tokens.token(grant)).token == before.token
+    await tokens.set("claimed_until = now()", grant[1])  # who claimed it died
+    assert (await tokens.token(grant)).token != before.token
+
+
+async def test_a_provider_that_is_down_is_left_alone_for_a_while_and_the_consent_stays(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    grant = await tokens.grant(token_dovecot.new_user(), token_dovecot)
+    tokens.provider.down = 503
+    before = await tokens.token(grant)
+    await tokens.set(DUE, grant[1])
+    assert (await tokens.token(grant)).token == before.token, "it still lives"
+    await tokens.set(ENDED, grant[1])
+    with pytest.raises(ProviderAway):
+        await tokens.token(grant)
+    tokens.provider.down = None
+    with pytest.raises(ProviderAway) as away:
+        await tokens.token(grant)
+    assert (away.value.retry_after or 0) > 0, "it is not asked for each who comes"
+    assert tokens.provider.refreshes == 0
+    await tokens.set("retry_at = now() - interval '1 hour'", grant[1])
+    assert tokens.provider.is_good((await tokens.token(grant)).token)
+
+
+async def test_an_account_rests_while_its_provider_is_down_and_goes_on_by_itself(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    async with tokens.answering():
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        await tokens.set(ENDED)
+        tokens.provider.down = 502
+        async with tokens.sync.running(retry_longest_seconds=0.5, **tokens.told):
+            told = await tokens.sync.until_state("unreachable")
+            assert told.reason == "oauth_provider_unavailable"
+            tokens.provider.down = None
+            await tokens.set("retry_at = now()")
+            await tokens.sync.until_state("live")
+
+
+async def test_a_withdrawn_consent_says_so_and_the_same_account_is_repaired(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    token_dovecot.append(user, "INBOX", [a_message("before")])
+    async with tokens.running():
+        command = await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        before = await tokens.sync.until_listed(1)
+        await tokens.sync.until_state("live")
+        tokens.provider.withdraw(user)
+        token_dovecot.doveadm("kick", user)
+        told = await tokens.sync.until_state("reauth_required")
+        assert told.reason == "consent_ended"
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot, known=command)
+        await tokens.sync.until_state("live")
+        token_dovecot.append(user, "INBOX", [a_message("after")])
+        assert (await tokens.sync.until_listed(2))["before"] == before["before"]
+    kept = await tokens.sync.database.fetchval("SELECT count(*) FROM oauth_grant")
+    assert kept == 1, "the consent that ended is forgotten"
+
+
+async def test_a_consent_that_has_ended_is_not_asked_about_again(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    grant = await tokens.grant(user, token_dovecot)
+    tokens.provider.withdraw(user)
+    await tokens.set(ENDED, grant[1])
+    for _ in range(3):
+        with pytest.raises(GrantEnded):
+            await tokens.token(grant)
+    assert tokens.provider.refused == 1
+
+
+async def test_a_consent_of_another_mailbox_repairs_nothing(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    mine, other = token_dovecot.new_user(), token_dovecot.new_user()
+    async with tokens.answering():
+        _, redeemed = await redeem(
+            tokens.sync,
+            tokens.provider,
+            other,
+            token_dovecot,
+            tenant_id=uuid4(),
+            account_id=uuid4(),
+            expected=mine,
+        )
+    assert redeemed.problem is not None
+    assert redeemed.problem.code == "another_mailbox"
+    assert await tokens.sync.database.fetchval("SELECT count(*) FROM oauth_grant") == 0
+
+
+async def test_a_code_without_its_verifier_is_worth_nothing(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    async with tokens.answering():
+        _, redeemed = await redeem(
+            tokens.sync,
+            tokens.provider,
+            token_dovecot.new_user(),
+            token_dovecot,
+            tenant_id=uuid4(),
+            account_id=uuid4(),
+            verifier="v" * 50,
+        )
+    assert redeemed.problem is not None
+    assert redeemed.problem.code == "code_refused"
+
+
+async def test_a_clients_secret_goes_to_its_own_endpoint_only(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    async with tokens.answering():
+        _, redeemed = await redeem(
+            tokens.sync,
+            tokens.provider,
+            token_dovecot.new_user(),
+            token_dovecot,
+            tenant_id=uuid4(),
+            account_id=uuid4(),
+            token_endpoint=tokens.provider.token_endpoint + "/elsewhere",
+        )
+    assert redeemed.problem is not None
+    assert redeemed.problem.code == "provider_unknown"
+    assert tokens.provider.refused == 0
+
+
+async def test_sender_has_a_token_for_the_server_that_was_consented_to(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    async with tokens.running():
+        command = await connect_by_consent(
+            tokens.sync, tokens.provider, user, token_dovecot, smtp_port=2525
+        )
+        await tokens.sync.until_state("live")
+        answer = await _asked(tokens, command)
+        foreign = await _asked(tokens, command, tenant_id=uuid4())
+    assert answer.sealed is not None
+    place = Destination(
+        tenant_id=command.tenant_id,
+        account_id=command.account_id,
+        purpose="smtp",
+        host="127.0.0.1",
+        port=2525,
+        security=command.endpoint.security,
+        username=user,
+    )
+    keys = OpeningKeys.load(tokens.sender_keys)
+    assert tokens.provider.is_good(open_sealed(answer.sealed, keys, place).secret)
+    evil = Destination(**{**_fields(place), "host": "evil.example"})
+    with pytest.raises(Mismatch):
+        open_sealed(answer.sealed, keys, evil)
+    assert foreign.sealed is None
+    assert foreign.problem is not None
+    assert foreign.problem.code == "not_found"
+
+
+async def _asked(
+    tokens: Tokens, command: ConnectSync, *, tenant_id: UUID | None = None
+) -> TokenAnswer:
+    from shared.bus import BusSettings, open_bus
+
+    settings = BusSettings(bus_url=tokens.sync.platform.bus_url("sender"))  # pyright: ignore[reportArgumentType]
+    async with open_bus(settings, service="sender") as sender:
+        return await sender.ask(
+            IssueToken(
+                caller=Caller(
+                    tenant_id=tenant_id or command.tenant_id, account_ids=(command.account_id,)
+                ),
+                account_id=command.account_id,
+            ),
+            TokenAnswer,
+        )
+
+
+def _fields(place: Destination) -> dict[str, object]:
+    return {name: getattr(place, name) for name in Destination.__struct_fields__}
+
+
+async def test_nothing_of_a_consent_is_in_the_clear_in_the_database(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    async with tokens.running():
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        await tokens.sync.until_state("live")
+    rows = await tokens.sync.database.fetch(
+        "SELECT oauth_grant::text AS shown, sealed, access_sealed FROM oauth_grant"
+    )
+    assert rows
+    for row in rows:
+        held = row["shown"].encode() + row["sealed"] + row["access_sealed"]
+        assert not [token for token in tokens.provider.tokens if token.encode() in held]
