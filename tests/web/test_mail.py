@@ -61,6 +61,24 @@ async def test_a_server_that_does_not_work_is_said_before_the_account_is_connect
     await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
 
 
+async def test_servers_and_what_to_do_first_are_found_as_an_address_is_typed(page: Page) -> None:
+    await sign_up(page)
+    address = page.get_by_label("E-mail address")
+    await address.fill("ada@gmail.com")
+    await expect(page.get_by_text("This is mail of Google")).to_be_visible()
+    await expect(page.get_by_text("Make an app password")).to_be_visible()
+    incoming = page.get_by_role("group", name="Incoming mail (IMAP)")
+    await expect(incoming).to_be_hidden()  # nobody has to look at them
+    await page.get_by_text("Servers", exact=True).click()
+    await expect(incoming.get_by_label("Server")).to_have_value("imap.gmail.com")
+    await expect(incoming.get_by_label("User name")).to_have_value("ada@gmail.com")
+    await address.fill("ada@tuta.com")
+    await expect(page.get_by_text("Tuta lets no other programs in")).to_be_visible()
+    await address.fill("ada@nowhere.invalid")
+    await expect(page.get_by_text("please enter them")).to_be_visible()
+    await expect(incoming.get_by_label("Server")).to_have_value("imap.nowhere.invalid")
+
+
 async def test_a_message_is_written_and_arrives(
     page: Page, dovecot: Dovecot, postfix: Postfix
 ) -> None:

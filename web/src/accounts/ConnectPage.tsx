@@ -6,6 +6,9 @@ import { api, must, type Schemas } from "../api/client";
 import { ApiProblem } from "../api/problem";
 import { accountsQuery } from "../session/session";
 import { type Say, useSay } from "../strings/use";
+import "./connect.css";
+import { best, isSure, useDiscovery } from "./discovery";
+import { Found } from "./Found";
 
 type Security = Schemas["Security"];
 
@@ -27,17 +30,21 @@ export function ConnectPage() {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const [email, setEmail] = useState("");
-  const domain = email.split("@")[1] ?? "";
+  const { found, isLooking } = useDiscovery(email);
+  const domain = isLooking ? "" : (email.split("@")[1] ?? "");
   const [imap, setImap] = useState<Partial<Server>>({});
   const [smtp, setSmtp] = useState<Partial<Server>>({});
   const server = (kind: "imap" | "smtp"): Server => {
     const chosen = kind === "imap" ? imap : smtp;
-    const security = chosen.security ?? "tls";
+    // Whoever names another host means another server: what was found is not true of that.
+    const known = chosen.host === undefined ? best(found, kind)?.server : undefined;
+    const security = chosen.security ?? known?.security ?? "tls";
+    const port = security === known?.security ? known.port : PORTS[kind][security];
     return {
-      host: chosen.host ?? (domain && `${kind}.${domain}`),
+      host: chosen.host ?? known?.host ?? (domain && `${kind}.${domain}`),
       security,
-      port: chosen.port ?? PORTS[kind][security],
-      username: chosen.username ?? email,
+      port: chosen.port ?? port,
+      username: chosen.username ?? (known ? (known.username ?? "") : email),
     };
   };
 
@@ -62,6 +69,9 @@ export function ConnectPage() {
       await navigate({ to: "/mail/$scope", params: { scope: "inbox" }, search: {} });
     },
   });
+  // Servers that are sure need nobody's eye; those that somebody has entered stay in sight.
+  const isEntered = Object.keys(imap).length + Object.keys(smtp).length > 0;
+  const isOpen = isEntered || !isSure(found);
   const problem = connecting.error instanceof ApiProblem ? connecting.error : null;
 
   const wrong = connecting.data ?? [];
@@ -94,6 +104,7 @@ export function ConnectPage() {
           />
           {problem?.field("/email") && <span className="wrong">{problem.field("/email")}</span>}
         </div>
+        <Found found={found} isLooking={isLooking} />
         <div className="field">
           <label htmlFor={`${id}p`}>{say("connect.password")}</label>
           <input id={`${id}p`} name="password" type="password" required autoComplete="off" />
@@ -102,18 +113,21 @@ export function ConnectPage() {
           <label htmlFor={`${id}n`}>{say("connect.name")}</label>
           <input id={`${id}n`} name="name" placeholder={email} />
         </div>
-        <ServerFields
-          kind="imap"
-          value={server("imap")}
-          onChange={(changed) => setImap({ ...imap, ...changed })}
-          problem={problem}
-        />
-        <ServerFields
-          kind="smtp"
-          value={server("smtp")}
-          onChange={(changed) => setSmtp({ ...smtp, ...changed })}
-          problem={problem}
-        />
+        <details open={isOpen || problem !== null || wrong.length > 0}>
+          <summary>{say("connect.servers")}</summary>
+          <ServerFields
+            kind="imap"
+            value={server("imap")}
+            onChange={(changed) => setImap({ ...imap, ...changed })}
+            problem={problem}
+          />
+          <ServerFields
+            kind="smtp"
+            value={server("smtp")}
+            onChange={(changed) => setSmtp({ ...smtp, ...changed })}
+            problem={problem}
+          />
+        </details>
         {connecting.error && (
           <p className="note bad" role="alert">
             {connecting.error.message}
