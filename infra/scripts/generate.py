@@ -1,4 +1,5 @@
-"""Write what is generated: docs/events.md, docs/schemas/, .env.example, infra/images/settings.env.
+"""Write what is generated: docs/events.md, docs/providers.md, docs/schemas/, .env.example,
+infra/images/settings.env.
 
 `--check` compares only.
 
@@ -19,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from infra.scripts.providers_page import providers_page
 from shared.contracts.catalogue import FACTS, NUDGES, ORDERS, QUESTIONS, SERVICES
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +31,7 @@ def generated() -> dict[Path, str]:
     """Every generated file and what must be in it."""
     files = {
         Path("docs/events.md"): _events(),
+        Path("docs/providers.md"): providers_page(),
         Path(".env.example"): _environment(),
         Path("infra/images/settings.env"): _passed_on(),
     }

@@ -23,6 +23,7 @@ from services.api.workers.webhooks import tell_webhooks
 from services.api.world import World
 from shared.bus import Relay, Values, open_bus
 from shared.db import Pool, open_pool
+from shared.dial.providers import know_providers
 from shared.seal import OpeningKeys, SealingKeys, UnknownKey, missing_keys
 from shared.telemetry import Check, configure, serve, serve_probes, until_one_ends
 
@@ -33,6 +34,7 @@ async def main(stop: asyncio.Event) -> None:
     """Serve until told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue]  - from the environment
     configure(SERVICE, settings.log_level, settings.log_format)
+    know_providers(settings.mail_providers_file)
     try:
         keys = TokenKeys.read(settings.jwt_keys_file.read_text("utf-8"))
     except OSError as error:

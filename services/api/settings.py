@@ -11,11 +11,11 @@ from services.api.smtp.submitting import SystemServer
 from services.api.store.quotas import Quotas
 from shared.bus import BusSettings
 from shared.db import DatabaseSettings
-from shared.dial import DialSettings
+from shared.dial import DialSettings, ProviderSettings
 from shared.telemetry import TelemetrySettings
 
 
-class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
+class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, TelemetrySettings):
     """The api's settings."""
 
     model_config = SettingsConfigDict(

@@ -12,7 +12,8 @@ Asks:    ReadSubmissionMime, PreviewSubmission
 Hints:   AccountAsked, SlotWanted
 Owns:    account, account_state, lease, replica, clock, mailbox, message, message_content,
          thread_name, tombstone, quarantine, retelling, rethreading, intent, sent_copy, draft_copy,
-         oauth_grant, oauth_client, audit, account_rest, account_use, connection_slot, host_rest
+         oauth_grant, oauth_client, audit, account_rest, account_use, account_server,
+         connection_slot, host_rest
 Speaks:  IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051)
 
 One process is either the `listen` role, which pulls, or the `answer` role, which hands out what

@@ -20,6 +20,7 @@ from shared.bus import Relay, open_bus
 from shared.contracts.attachment import SlotWanted
 from shared.contracts.envelope import Query
 from shared.db import Pool, open_pool
+from shared.dial.providers import know_providers
 from shared.seal import KeysUnusable, OpeningKeys, SealingKeys, missing_keys
 from shared.telemetry import configure, serve_probes, until_one_ends
 
@@ -31,6 +32,7 @@ async def main(stop: asyncio.Event) -> None:
     """Serve until told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     configure("sync", settings.log_level, settings.log_format)
+    know_providers(settings.mail_providers_file)
     await serve(settings, stop)
 
 

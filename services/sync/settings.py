@@ -14,7 +14,7 @@ from services.sync.web.token_endpoint import Client
 from shared.bus import BusSettings
 from shared.contracts.oauth import GOOGLE, MICROSOFT, ProviderSecret, installed
 from shared.db import DatabaseSettings
-from shared.dial import DialSettings
+from shared.dial import DialSettings, ProviderSettings
 from shared.telemetry import TelemetrySettings
 
 
@@ -33,7 +33,7 @@ class Role(StrEnum):
     ANSWER = "answer"  # hands out what was kept
 
 
-class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
+class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, TelemetrySettings):
     """Settings of a process of sync, from the environment (`SYNC_…`)."""
 
     model_config = SettingsConfigDict(
@@ -105,6 +105,12 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, TelemetrySettings):
         ge=0,
         description="At most so many bytes are fetched for an account's first copy in a day (UTC):"
         " a fifth is left for new mail. Unset: what its provider is known to allow; 0: any number.",
+    )
+    account_commands_per_day: int | None = Field(
+        default=None,
+        ge=0,
+        description="The same of commands. Unset: what its provider is known to allow; 0: any"
+        " number.",
     )
     sender_keys_dir: Path | None = Field(
         default=None,

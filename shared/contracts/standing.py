@@ -55,6 +55,23 @@ class ReadStanding(Query, frozen=True, kw_only=True):
     account_id: UUID
 
 
+class AppliedProfile(Struct, frozen=True, kw_only=True):
+    """Whose server an account is on, and what is known of it. None: nobody says."""
+
+    provider: str | None = None  # as shared/dial/providers.toml names it
+    title: str | None = None
+    chosen_by: str | None = None  # host, server_id, capability
+    server_name: str | None = None  # by its answer to ID (RFC 2971)
+    connections: int | None = None
+    bytes_per_day: int | None = None
+    commands_per_day: int | None = None
+    messages_per_day: int | None = None  # that it takes for sending
+    idle_seconds: int | None = None
+    files_sent: bool | None = None  # what is sent comes to Sent by itself
+    files_sent_is_learnt: bool = False  # by looking, whatever is known of the provider
+    quirks: tuple[str, ...] = ()
+
+
 class Standing(Struct, frozen=True, kw_only=True):
     """What an account uses of its server, what it may use, and what it waits for."""
 
@@ -75,6 +92,11 @@ class Standing(Struct, frozen=True, kw_only=True):
     filling_rests_until: datetime | None  # the first copy; new mail comes as ever
     renews_at: datetime  # when the next day's budget begins
     quarantined: int
+    connections_by: str | None = None  # whose word it is: operator, provider, server
+    bytes_by: str | None = None
+    commands_allowed: int | None = None
+    commands_by: str | None = None
+    profile: AppliedProfile | None = None
 
 
 class StandingAnswer(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from shared.dial.errors import (
     Unreachable,
 )
 from shared.dial.policy import Policy
-from shared.dial.settings import DialSettings
+from shared.dial.settings import DialSettings, ProviderSettings
 from shared.dial.tls import tls_context
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "NameLookupFailed",
     "NameNotFound",
     "Policy",
+    "ProviderSettings",
     "Unreachable",
     "dial",
     "tls_context",

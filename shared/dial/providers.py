@@ -6,7 +6,7 @@ Discovery, sync and sender all go by it, and it is said nowhere else.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,6 @@ class Quirk(StrEnum):
     WANTS_ID = "wants_id"  # opens no mailbox for a program that has not introduced itself (ID)
     LABELS = "labels"  # mailboxes are labels: a message is in several of them
     SENDER_IS_LOGIN = "sender_is_login"  # takes mail only from the account's own addresses
-    RENEWS_MESSAGE_ID = "renews_message_id"  # gives a sent message another Message-ID
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +94,8 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domains: tuple[str, ...] = ()  # of addresses; each with all below it
     mx: tuple[str, ...] = ()  # its MX hosts are these or below
     hosts: tuple[str, ...] = ()  # its IMAP and SMTP servers are these or below
+    server_ids: tuple[str, ...] = ()  # the `name` its IMAP servers give to ID (RFC 2971)
+    capabilities: tuple[str, ...] = ()  # that nobody else's IMAP servers offer
     imap: tuple[Server, ...] = ()  # best first; none: there is no IMAP
     smtp: tuple[Server, ...] = ()
     sign_in: tuple[SignIn, ...] = (SignIn.PASSWORD,)  # best first
@@ -110,11 +111,53 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
     provider: tuple[Provider, ...]
 
 
+class ProvidersUnreadable(Exception):
+    """The operator's table of providers cannot be read."""
+
+
+_OF_THE_OPERATOR: list[Provider] = []
+
+
+def know_providers(path: Path | None) -> None:
+    """Let an operator's table count before ours, for this process; raises ProvidersUnreadable.
+
+    A provider of the same name takes the place of ours, and of a domain or a host that both
+    have, the operator's word counts.
+    """
+    own = () if path is None else _read(path)
+    _OF_THE_OPERATOR[:] = own
+    for table in (providers, _by_domain, _by_mx, _by_host):
+        table.cache_clear()
+
+
 @cache
 def providers() -> tuple[Provider, ...]:
-    """All that are known."""
-    text = Path(__file__).with_name("providers.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), _Table).provider
+    """All that are known, the operator's last."""
+    own = {provider.name for provider in _OF_THE_OPERATOR}
+    ours = _read(Path(__file__).with_name("providers.toml"))
+    return (*(each for each in ours if each.name not in own), *_OF_THE_OPERATOR)
+
+
+def _read(path: Path) -> tuple[Provider, ...]:
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _Table).provider
+    except (OSError, ValueError) as error:  # also no TOML, no UTF-8, and no table of providers
+        raise ProvidersUnreadable(f"{path}: {error}") from error
+
+
+def provider_named(name: str) -> Provider | None:
+    """The provider of this name."""
+    return next((each for each in providers() if each.name == name), None)
+
+
+def provider_by_signs(server_name: str, capabilities: Collection[str]) -> Provider | None:
+    """Whose servers call themselves so, or offer what nobody else does."""
+    for provider in providers():
+        if server_name.lower() in (each.lower() for each in provider.server_ids):
+            return provider
+        if any(each in capabilities for each in provider.capabilities):
+            return provider
+    return None
 
 
 def provider_of_domain(domain: str) -> Provider | None:
@@ -155,7 +198,7 @@ def _by_mx() -> dict[str, Provider]:
 @cache
 def _by_host() -> dict[str, Provider]:
     named = {name: provider for provider in providers() for name in provider.hosts}
-    for provider in providers():
+    for provider in reversed(providers()):
         for server in (*provider.imap, *provider.smtp):
             if server.username is not UsernameForm.OTHER:  # one's own machine, where a bridge runs
                 named.setdefault(server.host, provider)

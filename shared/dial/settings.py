@@ -1,6 +1,7 @@
 """What an operator may say about connections to users' servers."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -33,3 +34,15 @@ class DialSettings(BaseSettings):
     @property
     def dial_policy(self) -> Policy:
         return Policy(self.dial_allowed_networks)
+
+
+class ProviderSettings(BaseSettings):
+    """A part of the settings of a service that goes by who runs a server; inherit from it."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    mail_providers_file: Path | None = Field(
+        default=None,
+        description="A table of mail providers, as shared/dial/providers.toml is one: what it says"
+        " counts before what is known.",
+    )

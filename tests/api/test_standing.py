@@ -8,6 +8,7 @@ from shared.contracts.account import AccountChanged, AccountState
 from shared.contracts.envelope import Problem, decode
 from shared.contracts.ids import Kind, read, shown
 from shared.contracts.standing import (
+    AppliedProfile,
     CheckSync,
     ListQuarantine,
     PauseSync,
@@ -25,7 +26,7 @@ from tests.api.mail import Ground
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 KINDS = {kind.channel: kind for kind in (PauseSync, ResumeSync, CheckSync)}
 WRITES = ("pause", "resume", "check")
-READS = ("standing", "quarantine")
+READS = ("standing", "budget", "quarantine")
 
 
 def path_of(ground: Ground) -> str:
@@ -159,6 +160,50 @@ async def test_an_owner_sees_what_is_used_what_is_allowed_and_what_is_waited_for
     (query,) = asked
     assert query.caller.tenant_id == ada.tenant_id
     assert query.account_id == ground.account_id
+
+
+async def test_an_owner_sees_what_the_servers_allow_and_whose_word_it_is(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    standing = a_standing(
+        bytes_by="provider",
+        connections_by="operator",
+        profile=AppliedProfile(
+            provider="google",
+            title="Google",
+            chosen_by="server_id",
+            server_name="GImap",
+            connections=15,
+            bytes_per_day=2_500_000_000,
+            messages_per_day=2000,
+            files_sent=True,
+            quirks=("fleet", "labels"),
+        ),
+    )
+    letter = {"account_id": shown(Kind.ACCOUNT, ground.account_id), "to": ["bob@example.org"]}
+    sent = await ada.http.post("/submissions", json={**letter, "subject": "Hi", "text": "Hello"})
+    assert sent.status_code == 202, sent.text
+    async with api.answering(
+        "sync",
+        ReadStanding,
+        StandingAnswer(standing=standing),
+        StandingAnswer(standing=a_standing()),
+    ):
+        shown_now = (await ada.http.get(f"{path_of(ground)}/budget")).json()
+        unknown = (await ada.http.get(f"{path_of(ground)}/budget")).json()
+    assert shown_now["bytes"] == {
+        "used": 2_100_000_000,
+        "allowed": 2_500_000_000,
+        "decided_by": "provider",
+    }
+    assert shown_now["connections"] == {"used": 2, "allowed": 4, "decided_by": "operator"}
+    assert shown_now["commands"] == {"used": 77, "allowed": None, "decided_by": None}
+    assert shown_now["messages"] == {"used": 1, "allowed": 2000, "decided_by": "provider"}
+    assert shown_now["profile"]["chosen_by"] == "server_id"
+    assert shown_now["profile"]["quirks"] == ["fleet", "labels"]
+    # A sync of an earlier release says nothing of profiles.
+    assert unknown["profile"]["provider"] is None
+    assert unknown["messages"]["allowed"] is None
 
 
 async def test_an_account_that_rests_for_nothing_says_so(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.sync.domain.reason import Reason
@@ -35,14 +35,16 @@ async def sender(sync: Sync) -> AsyncGenerator[Bus]:
         yield bus
 
 
-async def file_copy(bus: Bus, account: ConnectSync) -> UUID:
+async def file_copy(
+    bus: Bus, account: ConnectSync, sent_at: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+) -> UUID:
     command = FileSentCopy(
         tenant_id=account.tenant_id,
         account_id=account.account_id,
         submission_id=uuid4(),
         message_id="lunch@postbus.test",
         size_bytes=len(SENT),
-        sent_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        sent_at=sent_at,
     )
     await bus.js.publish(command.nats_subject(), encode(command))
     return command.submission_id
@@ -129,3 +131,61 @@ async def test_a_copy_waits_while_every_connection_is_in_use(
         await sync.database.execute("DELETE FROM connection_slot WHERE role = 'answer'")
         await sync.database.execute("UPDATE sent_copy SET due_at = now()")
         await until_filed(sync, copy)
+
+
+async def files_sent(sync: Sync) -> bool | None:
+    return await sync.database.fetchval("SELECT files_sent FROM account_server")
+
+
+async def test_a_server_that_files_what_is_sent_is_given_time_and_files_the_only_copy(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    async with sender(sync) as bus, sync.running():
+        account = await sync.connect(user, dovecot)
+        await sync.until_state("live")
+        await sync.database.execute("UPDATE account_server SET files_sent = true")
+        copy = await file_copy(bus, account, sent_at=datetime.now(UTC) + timedelta(hours=1))
+
+        async def waits() -> bool:
+            row = await sync.database.fetchrow("SELECT trouble, attempts FROM sent_copy")
+            return row is not None and tuple(row) == ("the server files it", 0)
+
+        await until("the copy is waited for", waits)
+        assert dovecot.message_ids(user, "Sent") == {}
+        dovecot.append(user, "Sent", [SENT.encode()])
+        await sync.database.execute("UPDATE sent_copy SET due_at = now()")
+        await until_filed(sync, copy)
+        assert list(dovecot.message_ids(user, "Sent").values()) == ["<lunch@postbus.test>"]
+        assert await sync.database.fetchval("SELECT appended FROM sent_copy") is False
+
+
+async def test_a_server_is_found_to_file_what_is_sent_and_found_not_to(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    async with sender(sync) as bus, sync.running():
+        account = await sync.connect(user, dovecot)
+        await sync.until_state("live")
+        await until_filed(sync, await file_copy(bus, account))
+        assert await files_sent(sync) is None, "that we filed one tells nothing of the server"
+        dovecot.doveadm("expunge", "-u", user, "mailbox", "Sent", "all")
+        dovecot.append(user, "Sent", [SENT.encode()])
+        await until_filed(sync, await file_copy(bus, account))
+        assert await files_sent(sync) is True
+        dovecot.doveadm("expunge", "-u", user, "mailbox", "Sent", "all")
+        # Sent long ago, it has been waited for: the copy is filed by us after all.
+        await until_filed(sync, await file_copy(bus, account))
+        assert await files_sent(sync) is False
+        assert list(dovecot.message_ids(user, "Sent").values()) == ["<lunch@postbus.test>"]
+
+
+async def test_what_a_server_says_it_is_is_remembered(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    async with sync.running():
+        await sync.connect(user, dovecot)
+        await sync.until_state("live")
+        row = await sync.database.fetchrow(
+            "SELECT provider, chosen_by, server_name FROM account_server"
+        )
+    assert row is not None
+    assert tuple(row) == (None, None, "Dovecot")

@@ -20,10 +20,11 @@ from services.sync.actions.rest_account import rest_account
 from services.sync.actions.switch_account import switch_account
 from services.sync.actions.take_turn import Wait
 from services.sync.domain.budget import budget_of
+from services.sync.domain.profile import choose
 from services.sync.domain.provider_limits import Limit, LimitKind, Scope
 from services.sync.domain.reason import Reason
 from services.sync.domain.trouble import Trouble
-from services.sync.store import accounts, connections, hosts, quarantine, standing
+from services.sync.store import accounts, connections, hosts, quarantine, servers, standing
 from services.sync.store.accounts import Account, Doing
 from services.sync.store.connections import ANSWER, FILING, Slot
 from services.sync.store.quarantine import Case
@@ -325,7 +326,9 @@ async def test_a_host_that_is_down_is_called_by_one_account_and_then_by_all(
     probing = await ground.slot(second, replica)
     for other in (first, third):
         assert isinstance(await ground.turn(other, replica), Wait)
-    await note_signed_in(second, "1.0", ground.pool)
+    await note_signed_in(
+        second, "1.0", ground.pool, chosen=choose(second.endpoint.host), server_name=None
+    )
     await give_back_slot(probing, ground.pool)
     for account in (first, third):
         await ground.slot(account, replica)
@@ -483,7 +486,7 @@ async def test_what_is_used_is_counted_by_all_replicas_together_and_by_day(
     ground: Ground,
 ) -> None:
     account = await ground.account("imap.gmail.com")
-    budget = budget_of("imap.gmail.com", connections=4)
+    budget = budget_of(choose("imap.gmail.com").profile, connections=4)
     here, there = Meter(account, budget, ground.pool), Meter(account, budget, ground.pool)
     here.count(bytes=1_200_000_000, commands=10)
     assert await here.filling_rests_until() is None
@@ -504,7 +507,9 @@ async def test_what_is_used_is_counted_by_all_replicas_together_and_by_day(
 
 async def test_an_idle_account_writes_nothing_down(ground: Ground) -> None:
     account = await ground.account()
-    meter = Meter(account, budget_of("imap.example.org", connections=4), ground.pool)
+    meter = Meter(
+        account, budget_of(choose("imap.example.org").profile, connections=4), ground.pool
+    )
     meter.count(bytes=10)
     await meter.write(now=True)
     version = "SELECT xmin::text FROM sync.account_use"
@@ -636,7 +641,9 @@ async def test_nothing_of_how_it_stood_is_left_of_a_removed_account(ground: Grou
     await ground.slot(account, replica)
     await rest_account(account, THROTTLED, None, ground.settings, ground.pool)
     await quarantines(ground, account, Case(uid=1, reason="missing"))
-    meter = Meter(account, budget_of("imap.example.org", connections=4), ground.pool)
+    meter = Meter(
+        account, budget_of(choose("imap.example.org").profile, connections=4), ground.pool
+    )
     meter.count(bytes=1)
     await meter.write()
     async with ground.pool.acquire() as connection:
@@ -646,3 +653,53 @@ async def test_nothing_of_how_it_stood_is_left_of_a_removed_account(ground: Grou
             pass
     for table in ("account_rest", "account_use", "connection_slot", "quarantine"):
         assert await ground.admin.fetchval(f"SELECT count(*) FROM sync.{table}") == 0, table
+
+
+# --- Profiles -------------------------------------------------------------------------------------
+
+
+async def test_an_account_says_whose_server_it_is_on_and_why(ground: Ground) -> None:
+    account = await ground.account("imap.gmail.com")
+    shown = await stands(ground, account)
+    assert shown.profile is not None
+    assert (shown.profile.provider, shown.profile.chosen_by) == ("google", "host")
+    assert (shown.profile.files_sent, shown.profile.files_sent_is_learnt) == (True, False)
+    assert (shown.bytes_by, shown.connections_by) == ("provider", "operator")
+
+
+async def test_a_server_known_by_what_it_says_is_used_as_its_provider_allows(
+    ground: Ground,
+) -> None:
+    account = await ground.account("mail.example.org")
+    await note_signed_in(
+        account,
+        "1.0",
+        ground.pool,
+        chosen=choose("mail.example.org", "GImap"),
+        server_name="GImap\0",
+    )
+    shown = await stands(ground, account)
+    assert shown.profile is not None
+    assert (shown.profile.provider, shown.profile.chosen_by) == ("google", "server_id")
+    assert shown.profile.server_name == "GImap"
+    assert shown.bytes_allowed == 2_500_000_000
+
+
+async def test_what_was_learnt_of_a_server_outweighs_its_profile_and_ends_with_it(
+    ground: Ground,
+) -> None:
+    account = await ground.account("imap.gmail.com")
+    await note_signed_in(
+        account, "1.0", ground.pool, chosen=choose("imap.gmail.com"), server_name=None
+    )
+    async with ground.pool.acquire() as connection:
+        await servers.note_filing(connection, account, files_sent=False)
+    profile = (await stands(ground, account)).profile
+    assert profile is not None
+    assert (profile.files_sent, profile.files_sent_is_learnt) == (False, True)
+    moved = await ground.account(
+        "mail.example.org", account_id=account.account_id, tenant_id=account.tenant_id, version=2
+    )
+    profile = (await stands(ground, moved)).profile
+    assert profile is not None
+    assert (profile.provider, profile.files_sent) == (None, None)

@@ -107,6 +107,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/discover"): (),
     ("post", "/accounts/{account_id}:test"): ("not_found", "test_unavailable"),
     ("get", "/accounts/{account_id}/standing"): ("not_found", "sync_unavailable"),
+    ("get", "/accounts/{account_id}/budget"): ("not_found", "sync_unavailable"),
     ("get", "/accounts/{account_id}/quarantine"): (
         "not_found",
         "cursor_invalid",

@@ -281,3 +281,16 @@ def _submission(row: asyncpg.Record) -> ShownSubmission:
         columns["sender"] = _sender.decode(columns["sender"])
     columns["recipients"] = _recipients.decode(columns["recipients"])
     return ShownSubmission(**columns)
+
+
+async def count_today(connection: Connection, tenant_id: UUID, account_id: UUID) -> int:
+    """How many messages of the account were given to be sent since midnight UTC."""
+    return await connection.fetchval(
+        """
+        SELECT count(*) FROM submission
+         WHERE tenant_id = $1 AND account_id = $2
+           AND created_at >= date_trunc('day', now(), 'UTC')
+        """,
+        tenant_id,
+        account_id,
+    )

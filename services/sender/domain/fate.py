@@ -14,6 +14,11 @@ class Stage(StrEnum):
     AFTER_DOT = "after_dot"
 
 
+#: Congestion (RFC 3463 §3.5), whatever the first digit says: a day's limit is said so by providers
+#: (`550 5.4.5 Daily user sending limit exceeded`), and is over tomorrow.
+_FOR_TODAY = frozenset({"5.4.5"})
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the server said last about one recipient, or its silence, and when."""
@@ -29,6 +34,8 @@ def fate_of(stage: Stage, reply: Reply | None) -> Fate:
     until the final dot nothing was handed over; after it only the server knows.
     """
     match stage, reply.code // 100 if reply else None:
+        case _, 5 if reply is not None and reply.enhanced_code in _FOR_TODAY:
+            return Fate.DEFERRED
         case _, 5:
             return Fate.REFUSED
         case Stage.AFTER_DOT, 2:

@@ -39,6 +39,8 @@ def reason_of(answer: Answer) -> str | None:
         case 4:
             return _temporary(reply, detail)
         case 5:
+            if detail == "4.5":  # a day's limit, as providers say it: see fate.py
+                return "too_much_mail"
             return _BY_ENHANCED.get(detail) or _permanent(reply, answer.stage)
         case _:
             return "unexpected_answer"

@@ -1,11 +1,14 @@
 """A server let an account in."""
 
-from services.sync.store import hosts, quarantine
+from services.sync.domain.profile import Chosen
+from services.sync.store import hosts, quarantine, servers
 from services.sync.store.accounts import Account
 from shared.db import Connection, Pool, in_transaction
 
 
-async def note_signed_in(account: Account, release: str, pool: Pool) -> None:
+async def note_signed_in(
+    account: Account, release: str, pool: Pool, *, chosen: Chosen, server_name: str | None
+) -> None:
     """The server is well, for all who use it; whether the account is, a round will show.
 
     What an older release of this software could not keep, this one tries once more.
@@ -14,5 +17,11 @@ async def note_signed_in(account: Account, release: str, pool: Pool) -> None:
     async def work(connection: Connection) -> None:
         await hosts.note_success(connection, account.endpoint.host, account.endpoint.port)
         await quarantine.retry(connection, account.account_id, release)
+        await servers.note_server(connection, account, chosen, _kept(server_name))
 
     await in_transaction(pool, work)
+
+
+def _kept(name: str | None) -> str | None:
+    """The beginning of it, without what PostgreSQL cannot keep."""
+    return None if name is None else name.replace("\0", "")[:200]

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 from services.sync.domain.budget import budget_of, may_fill, renews_at
 from services.sync.settings import Settings
-from services.sync.store import connections, hosts, quarantine, standing
+from services.sync.store import connections, hosts, quarantine, servers, standing
+from services.sync.store.servers import Learnt
 from shared.contracts.envelope import Problem
-from shared.contracts.standing import ReadStanding, Standing, StandingAnswer
+from shared.contracts.standing import AppliedProfile, ReadStanding, Standing, StandingAnswer
 from shared.db import Pool, tenant_transaction
 
 
@@ -23,12 +24,14 @@ async def read_standing(
         host = await hosts.resting(connection, stands.host, stands.port)
         used = await standing.used_today(connection, account_id)
         in_use = await connections.open_now(connection, account_id)
+        server = await servers.learnt(connection, account_id, stands.host, stands.version)
         quarantined = await quarantine.totals(connection, tenant_id, account_id)
     now = datetime.now(UTC)
     budget = budget_of(
-        stands.host,
+        server.chosen.profile,
         connections=settings.connections_per_account,
         bytes_per_day=settings.account_bytes_per_day,
+        commands_per_day=settings.account_commands_per_day,
         learnt=rest.connections_learnt,
     )
     until, reason = rest.until, rest.reason
@@ -53,5 +56,29 @@ async def read_standing(
             filling_rests_until=may_fill(used, budget, now),
             renews_at=renews_at(now),
             quarantined=sum(total.count for total in quarantined),
+            connections_by=budget.connections_by,
+            bytes_by=budget.bytes_by,
+            commands_allowed=budget.commands_per_day,
+            commands_by=budget.commands_by,
+            profile=_applied(server),
         )
+    )
+
+
+def _applied(server: Learnt) -> AppliedProfile:
+    provider, profile = server.chosen.provider, server.chosen.profile
+    is_learnt = server.files_sent is not None
+    return AppliedProfile(
+        provider=None if provider is None else provider.name,
+        title=None if provider is None else provider.title,
+        chosen_by=server.chosen.why,
+        server_name=server.server_name,
+        connections=profile.connections,
+        bytes_per_day=profile.bytes_per_day,
+        commands_per_day=profile.commands_per_day,
+        messages_per_day=profile.messages_per_day,
+        idle_seconds=profile.idle_seconds,
+        files_sent=server.files_sent if is_learnt else profile.files_sent,
+        files_sent_is_learnt=is_learnt,
+        quirks=tuple(sorted(profile.quirks)),
     )

@@ -30,6 +30,9 @@ from shared.seal import (
 #: A session is left for a new one so long before its token ends.
 _RENEW_SECONDS = 60.0
 
+#: Some providers open no mailbox for a program that has not said who it is (ID, RFC 2971).
+_WE = {"name": "Postbus", "vendor": "Postbus"}
+
 
 @asynccontextmanager
 async def sign_in(
@@ -41,6 +44,7 @@ async def sign_in(
         issued = await _token(account, account.grant_id, settings, keys, pool)
         async with _connected(account, settings) as session:
             await _with_token(session, account, account.grant_id, issued, settings, keys, pool)
+            await session.id(_WE)
             yield session
         return
     destination = Destination.of(
@@ -52,6 +56,7 @@ async def sign_in(
     credential = open_sealed(account.sealed, keys, destination)
     async with _connected(account, settings) as session:
         await session.login(account.endpoint.username, credential.secret)
+        await session.id(_WE)
         if not is_newest(account.sealed, keys):
             anew = reseal(account.sealed, keys, destination)
             async with pool.acquire() as connection, connection.transaction():

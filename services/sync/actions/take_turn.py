@@ -8,7 +8,7 @@ from msgspec import Struct
 from services.sync.domain.budget import budget_of
 from services.sync.domain.reason import Reason
 from services.sync.settings import Settings
-from services.sync.store import accounts, connections, hosts, standing
+from services.sync.store import accounts, connections, hosts, servers, standing
 from services.sync.store.accounts import Account
 from services.sync.store.connections import Slot
 from shared.db import Connection, Pool, in_transaction
@@ -44,8 +44,11 @@ async def take_turn(
         rest = await standing.rest_of(connection, account.account_id, account.version)
         if rest.until is not None:
             return Wait(until=rest.until, reason=rest.reason or Reason.UNREACHABLE)
+        server = await servers.learnt(
+            connection, account.account_id, account.endpoint.host, account.version
+        )
         budget = budget_of(
-            account.endpoint.host,
+            server.chosen.profile,
             connections=settings.connections_per_account,
             learnt=rest.connections_learnt,
         )

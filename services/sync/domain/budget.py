@@ -7,12 +7,21 @@ next day, while new mail comes as ever.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
-from shared.dial.providers import Profile, provider_of_host
+from shared.dial.providers import Profile
 
 #: Of a day's bytes a first copy may use this much; the rest is for new mail, for messages that
 #: are opened, and for the owner's other devices, which the provider counts with ours.
 _FILL_SHARE = 0.8
+
+
+class Decider(StrEnum):
+    """Whose word a limit is."""
+
+    OPERATOR = "operator"
+    PROVIDER = "provider"  # as is known of it
+    SERVER = "server"  # which refused more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +29,11 @@ class Budget:
     """What an account may use. None: nobody says."""
 
     connections: int
+    connections_by: Decider = Decider.OPERATOR
     bytes_per_day: int | None = None
+    bytes_by: Decider | None = None
     commands_per_day: int | None = None
+    commands_by: Decider | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +45,45 @@ class Used:
 
 
 def budget_of(
-    host: str, *, connections: int, bytes_per_day: int | None = None, learnt: int | None = None
+    profile: Profile,
+    *,
+    connections: int,
+    bytes_per_day: int | None = None,
+    commands_per_day: int | None = None,
+    learnt: int | None = None,
 ) -> Budget:
-    """What an account on this server may use.
+    """What an account on a server of this profile may use.
 
-    `connections` and `bytes_per_day` are the operator's word: of connections the fewest that
-    anybody allows count, with `learnt`, what the server itself was found to allow; of bytes the
-    operator's word replaces the provider's, and 0 is no limit.
+    `connections`, `bytes_per_day` and `commands_per_day` are the operator's word: of connections
+    the fewest that anybody allows count, with `learnt`, what the server itself was found to
+    allow; of the others the operator's word replaces the provider's, and 0 is no limit.
     """
-    provider = provider_of_host(host)
-    profile = Profile() if provider is None else provider.profile
-    allowed = [each for each in (connections, profile.connections, learnt) if each is not None]
-    if bytes_per_day is None:
-        bytes_per_day = profile.bytes_per_day
-    return Budget(
-        connections=max(1, min(allowed)),
-        bytes_per_day=bytes_per_day or None,
-        commands_per_day=profile.commands_per_day,
+    most, by = min(
+        (most, by)
+        for most, by in (
+            (connections, Decider.OPERATOR),
+            (profile.connections, Decider.PROVIDER),
+            (learnt, Decider.SERVER),
+        )
+        if most is not None
     )
+    bytes_, bytes_by = _said(bytes_per_day, profile.bytes_per_day)
+    commands, commands_by = _said(commands_per_day, profile.commands_per_day)
+    return Budget(
+        connections=max(1, most),
+        connections_by=by,
+        bytes_per_day=bytes_,
+        bytes_by=bytes_by,
+        commands_per_day=commands,
+        commands_by=commands_by,
+    )
+
+
+def _said(operator: int | None, provider: int | None) -> tuple[int | None, Decider | None]:
+    """A day's limit, and whose word it is; none where the operator says 0, or nobody anything."""
+    if operator is not None:
+        return operator or None, Decider.OPERATOR
+    return provider, None if provider is None else Decider.PROVIDER
 
 
 def may_fill(used: Used, budget: Budget, now: datetime) -> datetime | None:

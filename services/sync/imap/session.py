@@ -96,11 +96,17 @@ class Session:
         self._selected: Selected | None = None
         #: When it should be left for a new one, by the monotonic clock: its token ends.
         self.renew_at = math.inf
+        self._server: Mapping[str, str] = {}
 
     @property
     def capabilities(self) -> Capabilities:
         """What the server offers now: `"IDLE" in session.capabilities`."""
         return self._wire.offers
+
+    @property
+    def server(self) -> Mapping[str, str]:
+        """What the server said it is (`name`, `vendor`, …); empty before `id`, or without ID."""
+        return self._server
 
     @property
     def selected(self) -> Selected | None:
@@ -145,7 +151,9 @@ class Session:
 
     async def id(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Introduce ourselves and learn what the server is; empty where ID is not offered."""
-        return await identify(self._wire, fields)
+        said = await identify(self._wire, fields)
+        self._server = said
+        return said
 
     async def enable(self) -> frozenset[str]:
         """Agree on QRESYNC and UTF-8 where offered; once, after login, before anything is open."""

@@ -175,6 +175,7 @@ _OF_AN_ACCOUNT = (
     ("account_rest", "ctid"),
     ("account_use", "ctid"),
     ("oauth_grant", "ctid"),
+    ("account_server", "ctid"),
     ("connection_slot", "ctid"),
     ("mailbox", "ctid"),
     ("account_state", "ctid"),

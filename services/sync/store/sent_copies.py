@@ -71,13 +71,14 @@ async def put_appending(connection: Connection, submission_id: UUID) -> None:
     )
 
 
-async def put_filed(connection: Connection, submission_id: UUID) -> None:
-    """The copy is in Sent; where we did not begin to append one, the server filed it."""
-    await connection.execute(
+async def put_filed(connection: Connection, submission_id: UUID) -> bool:
+    """The copy is in Sent; False where we did not begin to append one: the server filed it."""
+    return await connection.fetchval(
         """
         UPDATE sent_copy
            SET filed_at = now(), trouble = NULL, appended = coalesce(appended, false)
          WHERE submission_id = $1
+        RETURNING appended
         """,
         submission_id,
     )

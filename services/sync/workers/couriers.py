@@ -21,6 +21,7 @@ from services.sync.actions.rest_account import rest_account
 from services.sync.actions.sign_in import sign_in
 from services.sync.actions.take_turn import Wait, take_turn
 from services.sync.domain.budget import budget_of
+from services.sync.domain.profile import choose
 from services.sync.domain.reason import Reason
 from services.sync.imap.errors import Disconnected, Refused
 from services.sync.imap.session import Session
@@ -263,7 +264,8 @@ class Couriers:
     async def _bring_all(self, desk: _Desk, account: Account, session: Session) -> None:
         """Bring what is wanted until nothing was for a while; raises ImapError."""
         budget = budget_of(
-            account.endpoint.host, connections=self._settings.connections_per_account
+            choose(account.endpoint.host).profile,
+            connections=self._settings.connections_per_account,
         )
         meter = Meter(account, budget, self._pool)
         used = False

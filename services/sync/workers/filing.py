@@ -90,7 +90,7 @@ async def _file(due: Due, account: Account, slot: Slot, world: World) -> None:
     try:
         async with sign_in(account, world.settings, world.keys, world.pool) as session:
             if due.sent:
-                await file_sent_copies(due.sent, session, world.bus, world.pool)
+                await file_sent_copies(due.sent, account, session, world.bus, world.pool)
             if due.drafts:
                 await file_drafts(due.drafts, session, world.bus, world.pool)
     except (ImapError, SealError, TokenError, NotFiled) as error:

@@ -27,6 +27,7 @@ from services.sync.actions.rest_account import rest_account
 from services.sync.actions.sign_in import sign_in
 from services.sync.actions.take_turn import Wait, take_turn
 from services.sync.domain.budget import budget_of
+from services.sync.domain.profile import choose
 from services.sync.domain.tokens import TokenError
 from services.sync.imap.errors import ImapError
 from services.sync.imap.session import Session
@@ -137,13 +138,21 @@ class Keeper:
 
     async def _keep(self, account: Account, slot: Slot) -> None:
         async with self._session(account) as session, AsyncExitStack() as others:
-            await note_signed_in(account, self._world.release, self._world.pool)
+            chosen = choose(account.endpoint.host, session.server.get("name"), session.capabilities)
+            await note_signed_in(
+                account,
+                self._world.release,
+                self._world.pool,
+                chosen=chosen,
+                server_name=session.server.get("name"),
+            )
             meter = Meter(
                 account,
                 budget_of(
-                    account.endpoint.host,
+                    chosen.profile,
                     connections=self._world.settings.connections_per_account,
                     bytes_per_day=self._world.settings.account_bytes_per_day,
+                    commands_per_day=self._world.settings.account_commands_per_day,
                 ),
                 self._world.pool,
             )
@@ -175,6 +184,7 @@ class Keeper:
                 self.wake,
                 second,
                 meter,
+                idle_seconds=chosen.profile.idle_seconds,
             )
             try:
                 await rounds.run(well)
@@ -186,7 +196,6 @@ class Keeper:
         async with sign_in(
             account, self._world.settings, self._world.keys, self._world.pool
         ) as session:
-            await session.id({"name": "Postbus", "vendor": "Postbus"})
             if session.round_trip > _WORTH_COMPRESSING_SECONDS:
                 await session.compress()
             await session.enable()

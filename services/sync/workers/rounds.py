@@ -72,6 +72,8 @@ class Rounds:
         wake: Call,
         second: Callable[[], Awaitable[Session | None]],
         meter: Meter,
+        *,
+        idle_seconds: int | None = None,
     ) -> None:
         self._lease = lease
         self._world = world
@@ -83,6 +85,7 @@ class Rounds:
         self._wake = wake
         self._second = second
         self._meter = meter
+        self._idle_seconds = math.inf if idle_seconds is None else idle_seconds
         self._selected: UUID | None = None
         self._inbox: Mailbox | None = None
         self._glanced = 0.0
@@ -190,7 +193,7 @@ class Rounds:
         if not near or not self._world.followed.is_followed(
             self._lease.account_id, time.monotonic()
         ):
-            return await self._session.idle(seconds, wake=self._wake)
+            return await self._session.idle(min(seconds, self._idle_seconds), wake=self._wake)
         await self._waited(min(seconds, settings.near_poll_seconds))
         if self._wake.is_set():
             return Woken.CALLED

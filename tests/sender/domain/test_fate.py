@@ -34,6 +34,13 @@ def test_the_first_digit_decides_and_the_dot_decides_what_silence_means(
     assert fate_of(stage, reply) is fate
 
 
+@pytest.mark.parametrize("stage", [BEFORE, AFTER])
+def test_a_days_limit_is_over_tomorrow_whatever_the_first_digit_says(stage: Stage):
+    said = reply_of(550, "5.4.5 Daily user sending limit exceeded.")
+    assert fate_of(stage, said) is Fate.DEFERRED
+    assert fate_of(stage, reply_of(550, "5.4.4 No such host.")) is Fate.REFUSED
+
+
 def test_an_enhanced_code_is_told_from_the_words_of_every_line():
     reply = reply_of(550, "5.1.1 The account does not exist.\n5.1.1 Try again.")
     assert reply == Reply(550, "5.1.1", "The account does not exist. Try again.")

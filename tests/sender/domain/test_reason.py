@@ -23,6 +23,7 @@ BEFORE, AFTER = Stage.BEFORE_DOT, Stage.AFTER_DOT
         (BEFORE, 552, "no", "message_too_large"),
         (BEFORE, 553, "5.1.8 not your address", "sender_refused"),
         (BEFORE, 550, "5.6.7 no SMTPUTF8 here", "addresses_not_supported"),
+        (BEFORE, 550, "5.4.5 Daily user sending limit exceeded", "too_much_mail"),
         (BEFORE, 530, "sign in first", "auth_required"),
         (BEFORE, 554, "no", "refused"),
         (AFTER, 554, "5.7.1 this is spam", "refused_by_policy"),

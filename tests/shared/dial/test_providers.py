@@ -1,12 +1,17 @@
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from shared.contracts.account import Security
 from shared.dial.providers import (
     Provider,
+    ProvidersUnreadable,
     SignIn,
     StepKind,
+    know_providers,
+    provider_named,
     provider_of_domain,
     provider_of_host,
     provider_of_mx,
@@ -126,3 +131,50 @@ def test_a_server_is_known_by_its_name(host: str, name: str) -> None:
 
 def test_ones_own_machine_is_nobodys() -> None:
     assert provider_of_host("127.0.0.1") is None
+
+
+@pytest.fixture
+def ours_again() -> Iterator[None]:
+    yield
+    know_providers(None)
+
+
+@pytest.mark.usefixtures("ours_again")
+def test_an_operators_table_counts_before_what_is_known(tmp_path: Path) -> None:
+    table = tmp_path / "providers.toml"
+    table.write_text("""
+        [[provider]]
+        name = "here"
+        title = "Here"
+        domains = ["gmail.com", "example.org"]
+        hosts = ["mail.example.org"]
+        imap = [{ host = "mail.example.org", port = 993 }]
+        smtp = [{ host = "mail.example.org", port = 465 }]
+        profile = { connections = 2 }
+
+        [[provider]]
+        name = "yahoo"
+        title = "Yahoo, as it is here"
+        hosts = ["yahoo.com"]
+        profile = { connections = 5 }
+        """)
+    know_providers(table)
+    for domain in ("gmail.com", "example.org"):
+        assert (found := provider_of_domain(domain)) is not None
+        assert found.name == "here"
+    assert (yahoo := provider_of_host("imap.mail.yahoo.com")) is not None
+    assert yahoo.profile.connections == 5
+    assert provider_of_host("imap.gmail.com") is provider_named("google")
+
+
+@pytest.mark.parametrize(
+    "text", ["[[provider]]", "not TOML", '[[provider]]\nname = "x"\ntitle = "X"\nlimit = 1']
+)
+def test_an_operators_table_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
+    table = tmp_path / "providers.toml"
+    table.write_text(text)
+    with pytest.raises(ProvidersUnreadable, match=r"providers\.toml"):
+        know_providers(table)
+    with pytest.raises(ProvidersUnreadable):
+        know_providers(tmp_path / "nowhere.toml")
+    assert provider_named("google") is not None

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
-from services.sync.domain.budget import Budget, Used, budget_of, may_fill, renews_at
+from services.sync.domain.budget import Budget, Decider, Used, budget_of, may_fill, renews_at
+from services.sync.domain.profile import choose
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -8,36 +9,45 @@ GB = 1_000_000_000
 
 
 def test_a_first_copy_from_gmail_stops_before_the_account_would_be_shut_out() -> None:
-    budget = budget_of("imap.gmail.com", connections=4)
+    budget = budget_of(choose("imap.gmail.com").profile, connections=4)
     assert may_fill(Used(bytes=GB), budget, NOON) is None
     assert may_fill(Used(bytes=2_000_000_000), budget, NOON) == MIDNIGHT
     assert budget.bytes_per_day == 2_500_000_000
 
 
 def test_where_nobody_counts_a_first_copy_goes_on() -> None:
-    budget = budget_of("imap.example.org", connections=4)
+    budget = budget_of(choose("imap.example.org").profile, connections=4)
     assert may_fill(Used(bytes=10**15, commands=10**12), budget, NOON) is None
 
 
 def test_the_operators_word_on_bytes_replaces_the_providers() -> None:
-    assert budget_of("imap.gmail.com", connections=4, bytes_per_day=0).bytes_per_day is None
-    assert budget_of("imap.gmail.com", connections=4, bytes_per_day=GB).bytes_per_day == GB
-    assert budget_of("imap.example.org", connections=4, bytes_per_day=GB).bytes_per_day == GB
+    assert (
+        budget_of(choose("imap.gmail.com").profile, connections=4, bytes_per_day=0).bytes_per_day
+        is None
+    )
+    assert (
+        budget_of(choose("imap.gmail.com").profile, connections=4, bytes_per_day=GB).bytes_per_day
+        == GB
+    )
+    assert (
+        budget_of(choose("imap.example.org").profile, connections=4, bytes_per_day=GB).bytes_per_day
+        == GB
+    )
 
 
 def test_of_connections_the_fewest_that_anybody_allows_count_and_one_always_may() -> None:
-    assert budget_of("imap.example.org", connections=4).connections == 4
-    assert budget_of("imap.gmail.com", connections=40).connections == 15
-    assert budget_of("imap.mail.yahoo.com", connections=4).connections == 3
-    assert budget_of("imap.gmail.com", connections=4, learnt=2).connections == 2
-    assert budget_of("imap.gmail.com", connections=4, learnt=9).connections == 4
-    assert budget_of("imap.gmail.com", connections=4, learnt=0).connections == 1
+    assert budget_of(choose("imap.example.org").profile, connections=4).connections == 4
+    assert budget_of(choose("imap.gmail.com").profile, connections=40).connections == 15
+    assert budget_of(choose("imap.mail.yahoo.com").profile, connections=4).connections == 3
+    assert budget_of(choose("imap.gmail.com").profile, connections=4, learnt=2).connections == 2
+    assert budget_of(choose("imap.gmail.com").profile, connections=4, learnt=9).connections == 4
+    assert budget_of(choose("imap.gmail.com").profile, connections=4, learnt=0).connections == 1
 
 
 def test_a_host_is_a_providers_only_by_whole_labels() -> None:
-    assert budget_of("IMAP.Gmail.com.", connections=4).bytes_per_day is not None
-    assert budget_of("notgmail.com", connections=4).bytes_per_day is None
-    assert budget_of("gmail.com.example.org", connections=4).bytes_per_day is None
+    assert budget_of(choose("IMAP.Gmail.com.").profile, connections=4).bytes_per_day is not None
+    assert budget_of(choose("notgmail.com").profile, connections=4).bytes_per_day is None
+    assert budget_of(choose("gmail.com.example.org").profile, connections=4).bytes_per_day is None
 
 
 def test_commands_are_counted_as_bytes_are() -> None:
@@ -51,3 +61,17 @@ def test_a_budget_renews_at_midnight_utc_wherever_we_are() -> None:
     assert renews_at(MIDNIGHT - timedelta(microseconds=1)) == MIDNIGHT
     assert renews_at(MIDNIGHT) == MIDNIGHT + timedelta(days=1)
     assert renews_at(NOON.astimezone(timezone(timedelta(hours=14)))) == MIDNIGHT
+
+
+def test_it_is_said_whose_word_each_limit_is() -> None:
+    gmail, unknown = choose("imap.gmail.com").profile, choose("imap.example.org").profile
+    budget = budget_of(gmail, connections=40, commands_per_day=9)
+    assert budget.connections_by is Decider.PROVIDER
+    assert budget.bytes_by is Decider.PROVIDER
+    assert budget.commands_by is Decider.OPERATOR
+    budget = budget_of(gmail, connections=4, bytes_per_day=0, learnt=2)
+    assert budget.connections_by is Decider.SERVER
+    assert (budget.bytes_per_day, budget.bytes_by) == (None, Decider.OPERATOR)
+    budget = budget_of(unknown, connections=4)
+    assert budget.connections_by is Decider.OPERATOR
+    assert (budget.bytes_by, budget.commands_by) == (None, None)

@@ -41,6 +41,23 @@ export interface paths {
         patch: operations["ApiV1AccountsAccountIdChange"];
         trace?: never;
     };
+    "/api/v1/accounts/{account_id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the account may use of its servers, what it used, and who says so */
+        get: operations["ApiV1AccountsAccountIdBudgetBudget"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{account_id}/identities": {
         parameters: {
             query?: never;
@@ -2372,6 +2389,21 @@ export interface components {
             token: string;
         };
         /**
+         * AccountBudget
+         * @description What an account uses of its servers and may use, today (UTC).
+         */
+        AccountBudget: {
+            account_id: string;
+            bytes: components["schemas"]["Allowance"];
+            commands: components["schemas"]["Allowance"];
+            connections: components["schemas"]["Allowance"];
+            first_copy_rests_until: string | null;
+            messages: components["schemas"]["Allowance"];
+            profile: components["schemas"]["MailProfile"];
+            /** Format: date-time */
+            renews_at: string;
+        };
+        /**
          * AccountData
          * @description An account as somebody wants it.
          */
@@ -2498,6 +2530,15 @@ export interface components {
          */
         AddressToDiscover: {
             email: string;
+        };
+        /**
+         * Allowance
+         * @description What is used of something, and how much there may be.
+         */
+        Allowance: {
+            allowed: number | null;
+            decided_by: string | null;
+            used: number;
         };
         /**
          * ApiToken
@@ -3334,6 +3375,24 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             url: string;
+        };
+        /**
+         * MailProfile
+         * @description What is known of the account's server. Null: nobody says.
+         */
+        MailProfile: {
+            bytes_per_day: number | null;
+            chosen_by: string | null;
+            commands_per_day: number | null;
+            connections: number | null;
+            files_sent: boolean | null;
+            files_sent_is_learnt: boolean;
+            idle_seconds: number | null;
+            messages_per_day: number | null;
+            provider: string | null;
+            quirks: string[];
+            server_name: string | null;
+            title: string | null;
         };
         /**
          * Mailbox
@@ -5740,6 +5799,127 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1AccountsAccountIdBudgetBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *       "bytes": {
+                     *         "allowed": 2500000000,
+                     *         "decided_by": "provider",
+                     *         "used": 48211000
+                     *       },
+                     *       "commands": {
+                     *         "allowed": null,
+                     *         "decided_by": null,
+                     *         "used": 1280
+                     *       },
+                     *       "connections": {
+                     *         "allowed": 4,
+                     *         "decided_by": "operator",
+                     *         "used": 2
+                     *       },
+                     *       "first_copy_rests_until": null,
+                     *       "messages": {
+                     *         "allowed": 2000,
+                     *         "decided_by": "provider",
+                     *         "used": 12
+                     *       },
+                     *       "profile": {
+                     *         "bytes_per_day": 2500000000,
+                     *         "chosen_by": "host",
+                     *         "commands_per_day": null,
+                     *         "connections": 15,
+                     *         "files_sent": true,
+                     *         "files_sent_is_learnt": true,
+                     *         "idle_seconds": null,
+                     *         "messages_per_day": 2000,
+                     *         "provider": "google",
+                     *         "quirks": [
+                     *           "fleet",
+                     *           "labels",
+                     *           "sender_is_login"
+                     *         ],
+                     *         "server_name": "GImap",
+                     *         "title": "Google (Gmail, Google Workspace)"
+                     *       },
+                     *       "renews_at": "2026-11-21T00:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountBudget"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `sync_unavailable`, `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
