@@ -25,6 +25,11 @@ CONNECTIONS = Gauge(
     ["state"],  # idle, pulling
 )
 ACCOUNTS = Gauge("postbus_sync_accounts", "Accounts this process works on.")
+ACCOUNT_STATES = Gauge(
+    "postbus_sync_account_states",
+    "Accounts by how they do, whoever works on them; every process counts the same.",
+    ["state"],  # connecting, syncing, live, … as in docs/account-states.md
+)
 QUARANTINED = Counter(
     "postbus_sync_quarantined_messages_total",
     "Messages on a server that could not be kept.",

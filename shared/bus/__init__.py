@@ -9,6 +9,7 @@ from shared.bus.connection import Bus, BusSettings, NoAnswer, open_bus
 from shared.bus.dead import DeadLettersAway, count_dead_letters, forget_dead_letters
 from shared.bus.ears import Ears
 from shared.bus.heard import heard_until
+from shared.bus.measuring import measure_streams
 from shared.bus.outbox import Relay, TooLarge, tell
 from shared.bus.values import Changed, Values, ValuesAway
 from shared.bus.verdict import GiveUp, Retry
@@ -31,6 +32,7 @@ __all__ = [
     "count_dead_letters",
     "forget_dead_letters",
     "heard_until",
+    "measure_streams",
     "open_bus",
     "tell",
 ]

@@ -27,3 +27,18 @@ CONSUMER_PENDING = Gauge(
     "Messages in a stream that this consumer has not been given yet.",
     ["consumer"],  # as in the catalogue
 )
+STREAM_BYTES = Gauge(
+    "postbus_bus_stream_bytes",
+    "What a stream holds.",
+    ["stream"],  # as in shared/bus/topology
+)
+STREAM_MAX_BYTES = Gauge(
+    "postbus_bus_stream_max_bytes",
+    "What a stream may hold; beyond it refuses, or lets the oldest go.",
+    ["stream"],  # as in shared/bus/topology
+)
+STREAM_MESSAGES = Gauge(
+    "postbus_bus_stream_messages",
+    "Messages in a stream; in DEAD, what could not be handled.",
+    ["stream"],  # as in shared/bus/topology
+)

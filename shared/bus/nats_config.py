@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.bus import bucket, values
-from shared.bus.topology import consumers, stream_of
+from shared.bus.topology import STREAMS, consumers, stream_of
 from shared.contracts.catalogue import FACTS, NUDGES, ORDERS, QUESTIONS, SERVICES
 
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
@@ -15,6 +15,8 @@ _FETCHES = ("sync",)
 _READS = ("api",)
 #: Who lets go of what was buried of a tenant that is deleted.
 _TENDS_THE_DEAD = ("api",)
+#: Who shows how full the streams are.
+_MEASURES = ("api",)
 #: Whose replicas count together.
 _COUNTS = ("api",)
 
@@ -30,6 +32,8 @@ def permissions(service: str) -> dict[str, Any]:
         "$JS.API.STREAM.INFO.FILL",
         "$JS.API.STREAM.INFO.MAIL",
     ]
+    if service in _MEASURES:
+        publish += [f"$JS.API.STREAM.INFO.{stream.name}" for stream in STREAMS]
     for name, contract in ours.items():
         stream = stream_of(contract)
         publish += [

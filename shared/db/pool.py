@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
@@ -11,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
+from shared.db.metrics import POOLS
 from shared.telemetry.secret_files import completed
 
 log = structlog.get_logger()
@@ -74,9 +76,11 @@ async def open_pool(
     The role's search_path is set where the role is made, so statements name tables alone.
     """
     pool = await _when_there(url, settings, name, size, lesson)
+    POOLS.show(pool, urlsplit(url.get_secret_value()).username or "")
     try:
         yield pool
     finally:
+        POOLS.hide(pool)
         try:
             async with asyncio.timeout(10):
                 await pool.close()

@@ -279,3 +279,20 @@ async def some(connection: Connection, account_id: UUID | None) -> list[tuple[UU
         account_id,
     )
     return [(row["account_id"], row["tenant_id"]) for row in rows]
+
+
+async def raise_clocks(connection: Connection, least: int) -> None:
+    """Let every account's next revision be above this one."""
+    await connection.execute("UPDATE clock SET revision = greatest(revision, $1)", least)
+
+
+async def count_by_state(connection: Connection) -> dict[AccountState, int]:
+    """How many accounts do how."""
+    rows = await connection.fetch(
+        """
+        SELECT state, count(*) AS accounts
+          FROM account_state JOIN account USING (account_id)
+         WHERE removed_at IS NULL GROUP BY state
+        """
+    )
+    return {AccountState(row["state"]): row["accounts"] for row in rows}

@@ -11,8 +11,9 @@ import structlog
 from services.sync.actions.forget_account import forget_account
 from services.sync.actions.rethread_account import rethread_account
 from services.sync.actions.tell_again import tell_again
-from services.sync.metrics import OLDEST_PROOF_SECONDS, UNPROVEN
+from services.sync.metrics import ACCOUNT_STATES, OLDEST_PROOF_SECONDS, UNPROVEN
 from services.sync.store import (
+    accounts,
     audits,
     draft_copies,
     grants,
@@ -27,6 +28,7 @@ from services.sync.store.leases import LeaseLost
 from services.sync.workers.filing import Due, file_copies_of_account
 from services.sync.workers.shepherd import Shepherd
 from services.sync.world import World
+from shared.contracts.account import AccountState
 from shared.db import putting_off
 
 log = structlog.get_logger()
@@ -108,6 +110,9 @@ async def measure(world: World) -> None:
     async def once() -> bool:
         async with world.pool.acquire() as connection:
             standing = await audits.standing(connection)
+            states = await accounts.count_by_state(connection)
+        for state in AccountState:
+            ACCOUNT_STATES.labels(state.value).set(states.get(state, 0))
         UNPROVEN.set(standing.unproven_messages)
         OLDEST_PROOF_SECONDS.set(standing.oldest_proof_seconds)
         return False
