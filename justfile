@@ -111,6 +111,26 @@ migrate: install
 bus: install
     @exec {{ python }} -m infra.dev run shared.bus apply
 
+# Make a backup now, and verify it (`list`, `verify --key FILE`: what is there; docs/operations.md)
+[group('operate')]
+backup *COMMAND: install
+    @exec {{ python }} -m infra.dev run infra.backup {{ if COMMAND == "" { "now" } else { '"$@"' } }}
+
+# Make the key that opens backups, and show it once (FILE gets its public half)
+[group('operate')]
+recovery-key *FILE: install
+    @exec {{ python }} -m infra.dev run infra.backup recovery-key "$@"
+
+# Bring a backup back to a machine that is empty: --key FILE [--from DIR] [--to TIME] [SET]
+[group('operate')]
+restore *ARGS: install
+    @exec {{ python }} -m infra.dev restore "$@"
+
+# Prove that a backup comes back: restore it beside, read all of it, say how long it took
+[group('operate')]
+restore-drill *ARGS: install
+    @exec {{ python }} -m infra.dev restore --drill "$@"
+
 # List what a consumer could not handle, with the reason
 [group('operate')]
 dead-letters *CONSUMER: install

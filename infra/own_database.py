@@ -2,8 +2,9 @@
 
 The one step that a superuser must do. It is what a managed PostgreSQL gives anyway: a database
 and a role that owns it and may create roles. Run it as often as you like; it sets the password
-anew. DATABASE_SUPERUSER_URL says where and as whom, DATABASE_ADMIN_URL what is to be; their
-passwords may be beside them (DATABASE_ADMIN_PASSWORD) or in files (DATABASE_ADMIN_PASSWORD_FILE).
+anew. DATABASE_SUPERUSER_URL says where and as whom, DATABASE_ADMIN_URL what is to be, and
+BACKUP_DATABASE_URL, where backups are made, the role that makes them; their passwords may be
+beside them (DATABASE_ADMIN_PASSWORD) or in files (DATABASE_ADMIN_PASSWORD_FILE).
 """
 
 import asyncio
@@ -17,8 +18,11 @@ from shared.db.migrate import Login, MigrationError
 from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
 
-async def own_database(superuser_url: str, admin_url: str) -> None:
-    """Make the database and the role that an administrator's address names, or mend the role."""
+async def own_database(superuser_url: str, admin_url: str, backup_url: str | None = None) -> None:
+    """Make the database and the role that an administrator's address names, or mend the role.
+
+    The role that makes backups may replicate, which reads everything and writes nothing.
+    """
     admin = Login.of(admin_url)
     database = urlsplit(admin_url).path.strip("/")
     connection = await asyncpg.connect(superuser_url, timeout=10)
@@ -32,13 +36,29 @@ async def own_database(superuser_url: str, admin_url: str) -> None:
         await connection.execute(f"ALTER ROLE {role} PASSWORD {password}")
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
             await connection.execute(f"CREATE DATABASE {name} OWNER {role}")
+        if backup_url:
+            await _role_of_backups(connection, Login.of(backup_url))
     finally:
         await connection.close()
 
 
+async def _role_of_backups(connection: asyncpg.Connection, login: Login) -> None:
+    role = await connection.fetchval("SELECT quote_ident($1)", login.role)
+    password = await connection.fetchval("SELECT quote_literal($1)", login.password)
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", login.role):
+        await connection.execute(f"CREATE ROLE {role} LOGIN REPLICATION")
+    await connection.execute(f"ALTER ROLE {role} LOGIN REPLICATION PASSWORD {password}")
+
+
 def main() -> int:
     try:
-        asyncio.run(own_database(_address("DATABASE_SUPERUSER"), _address("DATABASE_ADMIN")))
+        asyncio.run(
+            own_database(
+                _address("DATABASE_SUPERUSER"),
+                _address("DATABASE_ADMIN"),
+                _address("BACKUP_DATABASE") if "BACKUP_DATABASE_URL" in os.environ else None,
+            )
+        )
     except KeyError as missing:
         print(f"own_database: {missing.args[0]} is not set", file=sys.stderr)
         return 2

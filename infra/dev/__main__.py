@@ -1,4 +1,4 @@
-"""`python -m infra.dev up | down | status | web check | run MODULE… | launch NAME`."""
+"""`python -m infra.dev up | down | status | restore … | web check | run MODULE… | launch NAME`."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from infra.dev.nats import NatsMissing
 from infra.dev.postgres import PostgresRefused
 from infra.dev.web import NotBuilt
 
-USAGE = "usage: python -m infra.dev up | down | status | run MODULE [ARGUMENT…]"
+USAGE = "usage: python -m infra.dev up | down | status | restore … | run MODULE [ARGUMENT…]"
 
 
 def main(arguments: list[str]) -> int:
@@ -25,6 +25,10 @@ def main(arguments: list[str]) -> int:
             from infra.dev.status import status
 
             return status(Home.of_environment())
+        case ["restore", *rest]:
+            from infra.dev.restore import restore
+
+            return restore(Home.of_environment(), rest)
         case ["web", "check"]:
             from infra.dev import web
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_PORT = 8500
-PORTS = 11
+PORTS = 12
 # bind() takes 107 bytes, and supervisord binds to the name with its pid added first.
 SOCKET_BYTES = 107 - len(".4194304")
 
@@ -32,6 +32,7 @@ class Home:
     port: int
     demo: bool
     webmail: bool = True
+    backups: Path | None = None  # where they are made every day (`POSTBUS_BACKUP_DIR`)
 
     @classmethod
     def of_environment(cls) -> "Home":
@@ -39,7 +40,14 @@ class Home:
         said = os.environ.get("POSTBUS_PORT") or str(FIRST_PORT)
         if not said.isdecimal() or not 1024 <= int(said) <= 65536 - PORTS:
             raise Refused(f"POSTBUS_PORT={said} is not a port from 1024 to {65536 - PORTS}.")
-        return cls(path, int(said), _is_on("POSTBUS_DEMO"), _is_on("POSTBUS_WEBMAIL"))
+        backups = os.environ.get("POSTBUS_BACKUP_DIR")
+        return cls(
+            path,
+            int(said),
+            _is_on("POSTBUS_DEMO"),
+            _is_on("POSTBUS_WEBMAIL"),
+            Path(os.path.abspath(backups)) if backups else None,
+        )
 
     def as_started(self) -> "Home":
         """The same home with the port and the demo of the `up` that runs in it, if one does."""
@@ -47,7 +55,10 @@ class Home:
             run = json.loads((self.run / "up.json").read_text())
         except FileNotFoundError:
             return self
-        return Home(self.path, run["port"], run["demo"], self.webmail)
+        backups = run.get("backups")
+        return Home(
+            self.path, run["port"], run["demo"], self.webmail, Path(backups) if backups else None
+        )
 
     @property
     def url(self) -> str:
@@ -78,6 +89,16 @@ class Home:
         return self.path / "demo"
 
     @property
+    def backup_directory(self) -> Path:
+        """Where backups are, scheduled or by hand."""
+        return self.backups or self.path / "backups"
+
+    @property
+    def recovery_key(self) -> Path:
+        """The public half, for which backups are sealed."""
+        return self.path / "recovery-key.pub"
+
+    @property
     def nats_config(self) -> Path:
         return self.run / "nats.conf"
 
@@ -104,7 +125,9 @@ class Home:
 
     def started(self) -> None:
         """Note how this `up` runs, for `down` and `status` from another shell."""
-        said = {"pid": os.getpid(), "port": self.port, "demo": self.demo}
+        said: dict[str, object] = {"pid": os.getpid(), "port": self.port, "demo": self.demo}
+        if self.backups is not None:
+            said["backups"] = str(self.backups)
         (self.run / "up.json").write_text(json.dumps(said))
         if len(os.fsencode(self.run / "supervisor.sock")) > SOCKET_BYTES:
             short = Path(tempfile.mkdtemp(prefix="postbus-", dir="/tmp"))

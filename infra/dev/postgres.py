@@ -41,6 +41,8 @@ OPTIONS = {
     "max_connections": "200",
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
+    # What backups have not received is kept for them, but never until the disk is full.
+    "max_slot_wal_keep_size": "4GB",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -59,7 +61,7 @@ def prepare(data: Path, password: str) -> None:
     actual = place(data)
     if (actual / "PG_VERSION").exists():
         return
-    if _sheltered():
+    if sheltered():
         if (data / "PG_VERSION").exists():
             raise PostgresRefused(
                 f"The database in {data} was made where root had user namespaces, which are refused"
@@ -77,10 +79,10 @@ def prepare(data: Path, password: str) -> None:
     with tempfile.NamedTemporaryFile("w", dir=actual.parent, prefix=".pw") as secret:
         secret.write(password)
         secret.flush()
-        if _sheltered():
+        if sheltered():
             os.chown(secret.name, NOBODY, NOBODY)
         made = subprocess.run(
-            _as_allowed(
+            as_allowed(
                 "initdb",
                 "--pgdata", str(draft),
                 "--username", SUPERUSER,
@@ -105,15 +107,27 @@ def prepare(data: Path, password: str) -> None:
 def command(data: Path, port: int) -> list[str]:
     """The line that serves a prepared cluster; SIGINT stops it fast and cleanly."""
     settings = [f"--{name}={value}" for name, value in OPTIONS.items()]
-    return _as_allowed("postgres", "-D", str(place(data)), f"--port={port}", *settings)
+    return as_allowed("postgres", "-D", str(place(data)), f"--port={port}", *settings)
 
 
 def place(data: Path) -> Path:
     """Where the cluster named `data` really lies."""
-    if not _sheltered():
+    if not sheltered():
         return data
     digest = hashlib.sha256(os.fsencode(data.absolute())).hexdigest()[:16]
     return SHELTER / digest / "postgres"
+
+
+def check_pages(data: Path) -> None:
+    """Read a stopped cluster to its last page and compare the checksums; raises PostgresRefused."""
+    checked = subprocess.run(
+        as_allowed("pg_checksums", "--check", "--pgdata", str(place(data))),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if checked.returncode != 0:
+        raise PostgresRefused((checked.stderr or checked.stdout).strip())
 
 
 def remove(data: Path) -> None:
@@ -146,11 +160,11 @@ def url(port: int, password: str, database: str = "postgres", user: str = SUPERU
 # --- Whose rights it runs with ----------------------------------------------------------------
 
 
-def _as_allowed(program: str, *arguments: str) -> list[str]:
-    binary = str(_binaries() / program)
+def as_allowed(program: str, *arguments: str) -> list[str]:
+    binary = str(binaries() / program)
     if os.geteuid() != 0:
         return [binary, *arguments]
-    if not _sheltered():
+    if not sheltered():
         return [*_namespace(), binary, *arguments]
     as_user = str(Path(__file__).with_name("as_user.py"))
     return [sys.executable, "-I", as_user, str(NOBODY), str(NOBODY), binary, *arguments]
@@ -161,7 +175,7 @@ def _namespace() -> list[str]:
 
 
 @functools.cache
-def _sheltered() -> bool:
+def sheltered() -> bool:
     """Root, and the kernel (or a container's rules) gives it no user namespace."""
     if os.geteuid() != 0:
         return False
@@ -173,7 +187,7 @@ def _sheltered() -> bool:
 
 
 @functools.cache
-def _binaries() -> Path:
+def binaries() -> Path:
     named = os.environ.get("POSTBUS_POSTGRES_BIN")
     if named:
         directory = Path(named)
@@ -187,8 +201,8 @@ def _binaries() -> Path:
         )
     package = Path(spec.origin).parent
     newest = max(package.glob("pginstall[0-9]*"), key=lambda path: int(path.name[9:]))
-    if _sheltered():
-        newest = _shelter_binaries(newest)
+    if sheltered():
+        newest = _binaries_in_shelter(newest)
     return newest / "bin"
 
 
@@ -198,7 +212,7 @@ def _make_shelter() -> None:
         SHELTER.chmod(0o755)  # whatever the umask
 
 
-def _shelter_binaries(install: Path) -> Path:
+def _binaries_in_shelter(install: Path) -> Path:
     """A copy that an unprivileged user may read, though the clone lie below a closed directory."""
     package = install.parent
     target = SHELTER / f"{WHEEL}-{version(WHEEL)}"

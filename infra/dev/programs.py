@@ -13,12 +13,12 @@ from shared.contracts.catalogue import SERVICES
 
 DATABASE = "postbus"
 DATABASE_ADMIN = "postbus_admin"
+BACKUP_ROLE = "postbus_backup"
 LOOPBACK = "127.0.0.0/8,::1/128"
 
 # Ports, counted from the first.
-API, LISTEN, ANSWER, SENDER, INDEXER, POSTGRES, NATS, NATS_MONITOR, IMAP, SMTP, API_PROBES = range(
-    11
-)
+API, LISTEN, ANSWER, SENDER, INDEXER, POSTGRES, NATS = range(7)
+NATS_MONITOR, IMAP, SMTP, API_PROBES, BACKUP = range(7, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,11 @@ class Program:
 
 def table(home: Home) -> list[Program]:
     """The processes in the order they start."""
-    return [program for program in TABLE if home.demo or program.name != "demo"]
+    left_out = {
+        *(() if home.demo else ("demo",)),
+        *(() if home.backups else ("backup",)),
+    }
+    return [program for program in TABLE if program.name not in left_out]
 
 
 def settings(service: str, home: Home, secrets: Secrets) -> dict[str, str]:
@@ -89,6 +93,21 @@ def administration(home: Home, secrets: Secrets) -> dict[str, str]:
     for service in SERVICES:
         told |= settings(service, home, secrets)
         told[f"{service.upper()}_PROBE_PORT"] = "0"  # beside the process that has the port
+    return told | backup(home, secrets)
+
+
+def backup(home: Home, secrets: Secrets) -> dict[str, str]:
+    """What backups of the platform here are told."""
+    told = {
+        "BACKUP_DIR": str(home.backup_directory),
+        "BACKUP_DATABASE_URL": _database(home, BACKUP_ROLE, secrets.passwords["backup"]),
+        "BACKUP_RECOVERY_KEY_FILE": str(home.recovery_key),
+        "BACKUP_KEYS_DIR": str(home.secrets),
+        "BACKUP_PROBE_HOST": "127.0.0.1",
+        "BACKUP_PROBE_PORT": "0",  # beside the process that has the port
+    }
+    if home.demo_mail.exists():
+        told["BACKUP_MAIL_DIR"] = str(home.demo_mail)
     return told
 
 
@@ -162,4 +181,14 @@ TABLE = (
     _service("sender", "sender", SENDER),
     _service("indexer", "indexer", INDEXER),
     _service("api", "api", API_PROBES, API),
+    Program(
+        name="backup",
+        group="services",
+        ports=(BACKUP,),
+        command=lambda home: [sys.executable, "-m", "infra.backup"],
+        environment=lambda home, secrets: (
+            backup(home, secrets) | {"BACKUP_PROBE_PORT": str(home.port + BACKUP)}
+        ),
+        fault=lambda home, secrets: ready.http(home.port + BACKUP),
+    ),
 )

@@ -17,6 +17,7 @@ PASSWORDS = (
     "postgres",
     "database_admin",
     "bus_admin",
+    "backup",
     *(f"{service}_{use}" for service in SERVICES for use in ("database", "request", "bus")),
 )
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import asyncpg
 
+from infra.backup import recovery_key
 from infra.dev import postgres, programs, ready, secrets, seed, web
-from infra.dev.home import ROOT, Home, Refused
+from infra.dev.home import PORTS, ROOT, Home, Refused
 from infra.dev.programs import Program
 from infra.dev.progress import Progress
 from infra.dev.secrets import Secrets
@@ -62,6 +63,7 @@ async def _serve(home: Home, show: Progress) -> int:
 
 async def _run(home: Home, show: Progress) -> None:
     kept = secrets.make(home)
+    _show_recovery_key(recovery_key.make(home.recovery_key), show)
     _write_nats_config(home, kept)
     if not (postgres.place(home.database) / "PG_VERSION").exists():
         with show.step("Making the database"):
@@ -84,6 +86,7 @@ async def _run(home: Home, show: Progress) -> None:
         await own_database(
             programs.superuser(home, kept),
             programs.administration(home, kept)["DATABASE_ADMIN_URL"],
+            programs.backup(home, kept)["BACKUP_DATABASE_URL"],
         )
         await asyncio.gather(
             _deploy("shared.db", "migrate", home, kept),
@@ -100,6 +103,13 @@ async def _run(home: Home, show: Progress) -> None:
         show.say(f"  demo login: {seed.EMAIL}  password: {seed.PASSWORD}")
     show.say(f"  logs: {home.logs}  (Ctrl-C stops everything)")
     await _watch(supervised, supervisor, table, home, show)
+
+
+def _show_recovery_key(private: str | None, show: Progress) -> None:
+    """Whoever has the backups and not this key has nothing."""
+    if private is not None:
+        show.say("The recovery key opens every backup. It is shown this once; keep it elsewhere:")
+        show.say(f"  {private}")
 
 
 async def _watch(
@@ -203,7 +213,7 @@ def _check_ports(home: Home) -> None:
                 except OSError as error:
                     raise Refused(
                         f"Port {number} ({program.name}) cannot be had: {error.strerror}. "
-                        f"Postbus takes {home.port} to {home.port + 9}; "
+                        f"Postbus takes {home.port} to {home.port + PORTS - 1}; "
                         "POSTBUS_PORT names another first port."
                     ) from None
 

@@ -10,6 +10,7 @@ from services.api.actions.connecting import Seals
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.sessions import Issuer
+from services.api.actions.settle_restore import settle_restore
 from services.api.actions.telling import Manner
 from services.api.domain.tokens import KeysUnusable, TokenKeys
 from services.api.http.gateway import gateway
@@ -21,8 +22,8 @@ from services.api.workers.chores import work
 from services.api.workers.following import watch_logs
 from services.api.workers.webhooks import tell_webhooks
 from services.api.world import World
-from shared.bus import Relay, Values, open_bus
-from shared.db import Pool, open_pool
+from shared.bus import Relay, Values, measure_streams, open_bus
+from shared.db import Pool, open_pool, settle_restoration
 from shared.dial.providers import know_providers
 from shared.seal import OpeningKeys, SealingKeys, UnknownKey, missing_keys
 from shared.telemetry import Check, configure, serve, serve_probes, until_one_ends
@@ -60,6 +61,7 @@ async def main(stop: asyncio.Event) -> None:
         open_sanitiser(at_once=settings.sanitisers, seconds=settings.sanitise_seconds) as sanitiser,
         open_limits(Values(bus), settle_seconds=settings.limits_settle_seconds) as limits,
     ):
+        await settle_restoration(pool, settle_restore)
         relay = Relay(bus, pool)
         world = World(
             settings=settings,
@@ -90,7 +92,11 @@ async def main(stop: asyncio.Event) -> None:
             try:
                 # A worker that fails ends the process; its supervisor starts it anew.
                 await until_one_ends(
-                    stop.wait(), work(world), tell_webhooks(world), watch_logs(world)
+                    stop.wait(),
+                    work(world),
+                    tell_webhooks(world),
+                    watch_logs(world),
+                    measure_streams(bus),
                 )
             finally:
                 # Streams are told to end first, so that nothing has to be cut off.

@@ -7,13 +7,14 @@ from uuid import UUID
 from services.indexer.actions.ask_retell import ask_retell
 from services.indexer.actions.read_words_again import ask_reading, count_unread
 from services.indexer.actions.reading import Reader, read_in_thread
+from services.indexer.actions.settle_restore import settle_restore
 from services.indexer.settings import Settings
 from services.indexer.store.codec import teach_tsvector
 from services.indexer.subscribers import LISTENER, ears
 from services.indexer.workers import keep_current, keep_in_order, keep_tidy
 from services.indexer.world import World
 from shared.bus import Relay, open_bus
-from shared.db import open_pool
+from shared.db import open_pool, settle_restoration
 from shared.telemetry import configure, serve_probes, until_one_ends
 
 _LOOK_SECONDS = 2.0  # of who follows how words are made anew
@@ -40,6 +41,7 @@ async def main(stop: asyncio.Event) -> None:
         ) as request_pool,
         Reader() as reader,
     ):
+        await settle_restoration(pool, settle_restore)
         world = World(
             pool=pool,
             request_pool=request_pool,

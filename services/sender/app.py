@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from uuid_utils.compat import uuid7
 
 from services.sender import store
+from services.sender.actions.doubt_overtaken import doubt_overtaken
 from services.sender.actions.freeze_submission import freezing_in
 from services.sender.actions.tokens import Tokens
 from services.sender.settings import Settings
@@ -14,7 +15,7 @@ from services.sender.subscribers import ears
 from services.sender.workers import work
 from services.sender.world import World
 from shared.bus import Relay, open_bus
-from shared.db import Pool, open_pool
+from shared.db import Pool, open_pool, settle_restoration
 from shared.seal import KeysUnusable, OpeningKeys, Tampered, key_id_of, missing_keys
 from shared.telemetry import Check, configure, serve_probes
 
@@ -53,6 +54,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
         ) as request_pool,
     ):
         await _check_keys(pool, keys)
+        await settle_restoration(pool, doubt_overtaken)
         yield World(
             settings=settings,
             bus=bus,

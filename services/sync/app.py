@@ -7,6 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.sync.actions.ask_rethreading import ask_rethreading
+from services.sync.actions.settle_restore import settle_restore
 from services.sync.actions.understanding import Readers
 from services.sync.settings import Role, Settings, release
 from services.sync.store import accounts, grants, leases
@@ -19,7 +20,7 @@ from services.sync.world import World
 from shared.bus import Relay, open_bus
 from shared.contracts.attachment import SlotWanted
 from shared.contracts.envelope import Query
-from shared.db import Pool, open_pool
+from shared.db import Pool, open_pool, settle_restoration
 from shared.dial.providers import know_providers
 from shared.seal import KeysUnusable, OpeningKeys, SealingKeys, missing_keys
 from shared.telemetry import configure, serve_probes, until_one_ends
@@ -59,6 +60,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             )
         )
         await _all_keys_here(pool, keys)
+        await settle_restoration(pool, settle_restore)
         relay = Relay(bus, pool)
         couriers = Couriers(settings=settings, keys=keys, pool=pool, replica_id=replica_id, bus=bus)
         world = World(

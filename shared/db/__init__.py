@@ -3,6 +3,7 @@
 from shared.db.absence import is_away, is_busy, putting_off
 from shared.db.grouping import Grouping
 from shared.db.pool import Connection, DatabaseSettings, Pool, open_pool
+from shared.db.restoration import settle_restoration
 from shared.db.tenants import forget_some_of_tenant, rows_of_tenant
 from shared.db.transactions import in_transaction, tenant_reading, tenant_transaction, tenant_work
 
@@ -18,6 +19,7 @@ __all__ = [
     "open_pool",
     "putting_off",
     "rows_of_tenant",
+    "settle_restoration",
     "tenant_reading",
     "tenant_transaction",
     "tenant_work",

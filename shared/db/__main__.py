@@ -1,4 +1,8 @@
-"""`python -m shared.db migrate`: bring the database to this release."""
+"""`python -m shared.db migrate`: bring the database to this release.
+
+`restored`: say that it came out of a backup that something else brought back, a provider's
+snapshot for instance, before any service is started on it.
+"""
 
 import asyncio
 import os
@@ -7,7 +11,7 @@ import sys
 import asyncpg
 
 from shared.contracts.catalogue import SERVICES
-from shared.db.migrate import Login, MigrationError, migrate
+from shared.db.migrate import Login, MigrationError, migrate, note_restoration
 from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
 
@@ -16,8 +20,8 @@ def main() -> int:
 
     Passwords may be beside an address (`API_DATABASE_PASSWORD`), or in files (`…_PASSWORD_FILE`).
     """
-    if sys.argv[1:] != ["migrate"]:
-        print("usage: python -m shared.db migrate", file=sys.stderr)
+    if sys.argv[1:] not in (["migrate"], ["restored"]):
+        print("usage: python -m shared.db migrate | restored", file=sys.stderr)
         return 2
     try:
         admin = address("DATABASE_ADMIN")
@@ -28,6 +32,10 @@ def main() -> int:
             )
             for service in SERVICES
         }
+        if sys.argv[1] == "restored":
+            asyncio.run(note_restoration(admin, SERVICES))
+            print("restored: noted; each service settles it when it starts")
+            return 0
         applied = asyncio.run(migrate(admin, logins))
     except KeyError as missing:
         print(f"migrate: {missing.args[0]} is not set", file=sys.stderr)

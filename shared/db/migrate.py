@@ -7,12 +7,16 @@ administrator need not be a superuser: the right to create roles and schemas is 
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import structlog
+from uuid_utils.compat import uuid7
+
+from shared.db.restoration import SETTING
 
 log = structlog.get_logger()
 
@@ -79,9 +83,36 @@ async def migrate(admin_url: str, logins: dict[str, tuple[Login, Login]]) -> lis
         for service, (own, request) in logins.items():
             await _roles(connection, service, own, request)
             applied += await _steps(connection, service)
+        restored = await connection.fetchval("SELECT current_setting($1, true)", SETTING)
+        if restored:
+            await _note(connection, list(logins), restored)
         return applied
     finally:
         await connection.close()
+
+
+async def note_restoration(admin_url: str, services: Sequence[str]) -> str:
+    """Say that this database came out of a backup that something else brought back."""
+    connection = await asyncpg.connect(admin_url, timeout=10)
+    try:
+        restored = str(uuid7())
+        await _note(connection, services, restored)
+    finally:
+        await connection.close()
+    return restored
+
+
+async def _note(connection: asyncpg.Connection, services: Sequence[str], restored: str) -> None:
+    """All services, or none: one that went on as if nothing had been would send again."""
+    async with connection.transaction():
+        for service in services:
+            await connection.execute(f"SET LOCAL ROLE {service}_owner")
+            await connection.execute(f"SET LOCAL search_path = {service}")
+            await connection.execute(
+                "INSERT INTO restoration (restoration_id) VALUES ($1) ON CONFLICT DO NOTHING",
+                restored,
+            )
+            await connection.execute("RESET ROLE")
 
 
 async def _roles(connection: asyncpg.Connection, service: str, own: Login, request: Login) -> None:

@@ -23,7 +23,7 @@ from tests.ports import ports_in_a_row
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
-PORTS = 11
+PORTS = 12
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,11 @@ async def append(connection: Connection, entries: Sequence[Entry]) -> dict[UUID,
     return grew
 
 
+async def begin_epoch(connection: Connection, epoch: int) -> None:
+    """Let cursors of before be known as such; a later epoch is a greater number."""
+    await connection.execute("UPDATE log_position SET epoch = greatest(epoch + 1, $1)", epoch)
+
+
 async def position(connection: Connection, tenant_id: UUID) -> LogPosition | None:
     row = await connection.fetchrow(
         "SELECT epoch, seq, kept_from FROM log_position WHERE tenant_id = $1", tenant_id

@@ -54,3 +54,8 @@ async def revoke(
             now,
         )
     )
+
+
+async def revoke_everybody(connection: Connection) -> None:
+    """End every session there is."""
+    await connection.execute("UPDATE session SET revoked_at = now() WHERE revoked_at IS NULL")

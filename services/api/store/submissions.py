@@ -237,6 +237,25 @@ async def put_states(
     return {(row["tenant_id"], row["submission_id"]) for row in rows if row["differs"]}
 
 
+class Unspoken(Struct, frozen=True, kw_only=True):
+    """A submission of which sender has not said anything."""
+
+    tenant_id: UUID
+    account_id: UUID
+    submission_id: UUID
+
+
+async def doubt_unspoken(connection: Connection) -> list[Unspoken]:
+    """Call uncertain what sender has not spoken of yet; it may still do so. Which those are."""
+    rows = await connection.fetch(
+        """
+        UPDATE submission SET state = 'uncertain', reason = 'restored', updated_at = now()
+         WHERE revision = 0 RETURNING tenant_id, account_id, submission_id
+        """
+    )
+    return [Unspoken(**row) for row in rows]
+
+
 async def take_followed(
     connection: Connection, keys: Sequence[tuple[UUID, UUID]]
 ) -> list[Followed]:

@@ -141,3 +141,8 @@ async def verified(connection: Connection, person_id: UUID, now: datetime) -> No
 
 async def forget_secrets(connection: Connection, now: datetime) -> None:
     await connection.execute("DELETE FROM mailed_secret WHERE expires_at < $1", now)
+
+
+async def forget_older(connection: Connection, asked_by: datetime) -> None:
+    """Send nothing that was asked for by then."""
+    await connection.execute("DELETE FROM system_mail WHERE created_at <= $1", asked_by)

@@ -43,6 +43,7 @@ async def change_submission(command: ChangeSubmission, pool: Pool) -> None:
             return
         now = datetime.now(UTC)
         try:
+            await _refuse_overtaken(connection, command)
             changed, refused = _changed(command, held, now), None
         except CannotChange as cannot:
             changed, refused = held.submission, cannot.reason
@@ -59,6 +60,14 @@ async def change_submission(command: ChangeSubmission, pool: Pool) -> None:
         )
 
     await in_transaction(pool, work)
+
+
+async def _refuse_overtaken(connection: Connection, command: ChangeSubmission) -> None:
+    """What was asked for before a restore and sends may have been done: it is to be asked anew."""
+    if command.action in (SubmissionAction.SEND_NOW, SubmissionAction.RETRY):
+        restored_at = await store.restored_at(connection)
+        if restored_at is not None and command.occurred_at <= restored_at:
+            raise CannotChange("restored")
 
 
 def _changed(command: ChangeSubmission, held: Held, now: datetime) -> Submission:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -14,7 +15,7 @@ from services.sender.domain.compose import (
     envelope_of,
     message_id_of,
 )
-from services.sender.domain.submission import Addressee, Submission, after_cancel
+from services.sender.domain.submission import Addressee, Submission, after_cancel, after_restore
 from shared.bus import tell
 from shared.contracts.mail import Address
 from shared.contracts.submission import (
@@ -60,6 +61,7 @@ async def freeze_submission(command: SendMessage, freezing: Freezing) -> bool:
         date_is_ours=command.raw is None,
         ignores_suppressions=command.ignore_suppressions,
         letter=command if gathers else None,
+        meant_for=_due_at(command) or command.occurred_at,
     )
     if not await freezing.do(frozen):
         raise AccountUnknown
@@ -74,6 +76,9 @@ def freezing_in(pool: Pool) -> Freezing:
 async def _put(connection: Connection, frozen: Sequence[store.Frozen]) -> list[bool]:
     """Keep these and tell of them; of each, whether its account is known."""
     removed = await store.accounts_removed(connection, {one.sender for one in frozen})
+    restored_at = await store.restored_at(connection)
+    if restored_at is not None:
+        frozen = [_doubted(one, restored_at) for one in frozen]
     new = await store.put_submissions(
         connection, [one for one in frozen if removed.get(one.sender) is False]
     )
@@ -88,6 +93,13 @@ async def _put(connection: Connection, frozen: Sequence[store.Frozen]) -> list[b
                 await store.put_letter(connection, one.letter)
     await tell(connection, *told)
     return [one.sender in removed for one in frozen]
+
+
+def _doubted(frozen: store.Frozen, restored_at: datetime) -> store.Frozen:
+    """A command from before a restore, which the platform of before may have obeyed since."""
+    if frozen.meant_for > restored_at or frozen.submission.is_settled:
+        return frozen
+    return replace(frozen, submission=after_restore(frozen.submission))
 
 
 async def _composed(command: SendMessage, sent_at: datetime) -> Composed:

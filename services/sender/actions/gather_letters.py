@@ -11,7 +11,7 @@ from services.sender.domain.compose import Composed, Unsendable
 from services.sender.domain.submission import after_composing, after_refusal
 from services.sender.domain.turns import Sender
 from shared.bus import Bus, tell
-from shared.contracts.submission import SendMessage
+from shared.contracts.submission import SendMessage, SubmissionState
 from shared.db import Connection, Pool, in_transaction, is_away
 
 log = structlog.get_logger()
@@ -56,7 +56,10 @@ async def _compose(command: SendMessage, bus: Bus, pool: Pool) -> None:
 
     async def work(connection: Connection) -> None:
         submission = await store.take_letter(connection, command.tenant_id, command.submission_id)
-        if submission is None or submission.is_settled:
+        if submission is None:
+            return
+        # One in doubt is composed all the same: it may have to be sent again.
+        if submission.is_settled and submission.state is not SubmissionState.UNCERTAIN:
             return
         if isinstance(outcome, Unsendable):
             refused = after_refusal(submission, reason=outcome.reason)

@@ -191,6 +191,26 @@ def after_interruption(submission: Submission, *, now: datetime, jitter: float) 
     return _moved_on(submission, recipients, "interrupted", None, now, jitter)
 
 
+def after_restore(submission: Submission) -> Submission:
+    """What to believe of one that was due before the database came out of a backup.
+
+    It may have been sent since the backup was made: nobody is sent to twice to find out. What
+    traces tell settles it, or a human does.
+    """
+    recipients = tuple(
+        replace(one, fate=Fate.UNCERTAIN) if one.fate in OPEN_FATES else one
+        for one in submission.recipients
+    )
+    return replace(
+        submission,
+        revision=submission.revision + 1,
+        state=state_of([one.fate for one in recipients]),
+        recipients=recipients,
+        due_at=None,
+        reason="restored",
+    )
+
+
 def after_refusal(submission: Submission, *, reason: str) -> Submission:
     """Nobody who has not got the message can get it."""
     recipients = tuple(

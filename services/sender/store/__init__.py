@@ -68,6 +68,7 @@ from services.sender.store.submissions import (
     hasten,
     hold,
     hold_interrupted,
+    hold_overtaken,
     hold_resting,
     hold_unfiled,
     put_attempts,
@@ -75,6 +76,7 @@ from services.sender.store.submissions import (
     put_filed,
     put_states,
     put_submissions,
+    restored_at,
     waiting,
 )
 from services.sender.store.turns import begin, claim, next_due_at, senders_with_due
@@ -107,6 +109,7 @@ __all__ = [
     "hold_interrupted",
     "hold_left",
     "hold_named",
+    "hold_overtaken",
     "hold_resting",
     "hold_to_change",
     "hold_to_seek",
@@ -137,6 +140,7 @@ __all__ = [
     "redate",
     "removed_accounts_with_submissions",
     "reserve",
+    "restored_at",
     "sealed_headers",
     "senders_with_due",
     "session_limits",

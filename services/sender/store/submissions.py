@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.sender.domain.submission import Submission
@@ -22,6 +22,7 @@ class Frozen:
     date_is_ours: bool
     ignores_suppressions: bool
     letter: SendMessage | None
+    meant_for: datetime  # when it was to go, as it was asked for
 
     @property
     def sender(self) -> Sender:
@@ -36,10 +37,11 @@ async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> s
         INSERT INTO submission
                (submission_id, tenant_id, account_id, state, revision, message_id_header,
                 sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                server_said, settled_at, expires_at, date_is_ours, ignores_suppressions)
+                server_said, settled_at, seek_at, expires_at, date_is_ours, ignores_suppressions)
         SELECT submission_id, tenant_id, account_id, state, revision, message_id_header,
                sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-               server_said, CASE WHEN settled THEN now() END, expires_at, date_is_ours,
+               server_said, CASE WHEN settled THEN now() END,
+               CASE WHEN state = 'uncertain' THEN now() END, expires_at, date_is_ours,
                ignores_suppressions
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
                       $7::text[], $8::bigint[], $9::integer[], $10::boolean[], $11::timestamptz[],
@@ -125,6 +127,27 @@ async def hold_interrupted(connection: Connection, limit: int) -> list[Submissio
         limit,
     )
     return await read(connection, rows)
+
+
+async def hold_overtaken(
+    connection: Connection, restored_at: datetime, limit: int
+) -> list[Submission]:
+    """Submissions that were due, or in somebody's hand, before the database was restored."""
+    rows = await connection.fetch(
+        """
+        SELECT submission_id FROM submission
+         WHERE (due_at <= $1 OR lease_until IS NOT NULL)
+         ORDER BY submission_id LIMIT $2 FOR UPDATE
+        """,
+        restored_at,
+        limit,
+    )
+    return await read(connection, rows)
+
+
+async def restored_at(connection: Connection) -> datetime | None:
+    """Since when a restored database is in use; None when it never came out of a backup."""
+    return await connection.fetchval("SELECT max(noticed_at) FROM restoration")
 
 
 async def hold_resting(

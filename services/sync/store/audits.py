@@ -94,6 +94,11 @@ async def ask(connection: Connection, command: AuditMailbox) -> None:
     )
 
 
+async def doubt_all(connection: Connection) -> None:
+    """Let every mailbox be compared again, as soon as there is time."""
+    await connection.execute("UPDATE audit SET due_at = now()")
+
+
 async def due(connection: Connection, account_id: UUID, every_seconds: float) -> list[UUID]:
     """The account's copied mailboxes whose proof is missing, doubted or old; doubts first."""
     rows = await connection.fetch(

@@ -1,0 +1,52 @@
+"""What the backups of a platform are told."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.telemetry.settings import TelemetrySettings
+
+
+class Settings(TelemetrySettings):
+    """Where backups lie, what is in them, and how long they are kept."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKUP_")
+
+    dir: Path = Field(description="Where backups lie: another disk, or another machine's.")
+    database_url: SecretStr = Field(
+        description="PostgreSQL address, as a role that may replicate and nothing else."
+    )
+    recovery_key_file: Path = Field(
+        description="The public half of the recovery key (`./just recovery-key` makes one)."
+    )
+    keys_dir: Path | None = Field(
+        default=None, description="Keys and passwords of the platform, for every set."
+    )
+    config_dir: Path | None = Field(
+        default=None, description="Configuration of the operator's own, for every set."
+    )
+    mail_dir: Path | None = Field(
+        default=None, description="Where a mail server of the stack's own keeps mail (Maildir)."
+    )
+    spool_dir: Path | None = Field(
+        default=None, description="Where WAL comes in, before it is sealed; below `dir` else."
+    )
+    every_seconds: float = Field(default=86400.0, gt=0, description="A set this often.")
+    again_seconds: float = Field(
+        default=600.0, gt=0, description="After an attempt that failed, the next one."
+    )
+    wal_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="How often WAL is moved to the backups: at most this is lost.",
+    )
+    keep_daily: int = Field(default=7, ge=1, description="Days of which the newest set is kept.")
+    keep_days: int = Field(
+        default=30, ge=0, description="Days for which the newest set of each week is kept."
+    )
+
+    def public_keys(self) -> list[str]:
+        """The recovery keys' public halves; lines that begin with # are comments."""
+        lines = self.recovery_key_file.read_text("utf-8").split("\n")
+        return [line.strip() for line in lines if line.strip().startswith("age1")]

@@ -1,0 +1,141 @@
+"""What a backup promises, apart from the platform: it is whole, it is secret, it is kept."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.backup import recovery_key, sets
+from infra.backup.base import BaseFailed, check
+from infra.backup.retention import kept, rolled_forward_from
+from infra.backup.sealed import Key, NotOpened, opened, seal
+from infra.backup.sets import BadSet, Cluster, Manifest
+from infra.backup.settings import Settings
+from infra.backup.take import prune
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+TEXT = b"All the mail there is. " * 100_000
+
+
+def sealed(tmp_path: Path, key: Key) -> Path:
+    path = tmp_path / "mail.tar.zst.age"
+    seal(io.BytesIO(TEXT), path, [key.public])
+    return path
+
+
+def test_only_the_recovery_key_opens_a_backup(tmp_path: Path) -> None:
+    key = Key.new()
+    path = sealed(tmp_path, key)
+    assert TEXT[:22] not in path.read_bytes()
+    with opened(path, Key.read(f"# a comment\n{key.private}\n")) as plain:
+        assert plain.read() == TEXT
+    with pytest.raises(NotOpened), opened(path, Key.new()) as plain:
+        plain.read()
+
+
+@pytest.mark.parametrize("harm", ["changed", "cut", "empty"])
+def test_a_damaged_backup_is_not_opened_as_if_it_were_whole(tmp_path: Path, harm: str) -> None:
+    key = Key.new()
+    path = sealed(tmp_path, key)
+    data = bytearray(path.read_bytes())
+    if harm == "changed":
+        data[-20] ^= 1
+    path.write_bytes(data if harm == "changed" else data[: len(data) // 2 if harm == "cut" else 0])
+    with pytest.raises(NotOpened), opened(path, key) as plain:
+        plain.read()
+
+
+@pytest.mark.parametrize("text", ["", "hunter2", "AGE-SECRET-KEY-1NOTAKEY"])
+def test_what_is_no_recovery_key_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(NotOpened):
+        Key.read(text)
+
+
+def test_the_recovery_key_is_shown_once(tmp_path: Path) -> None:
+    file = tmp_path / "keys" / "recovery-key.pub"
+    private = recovery_key.make(file)
+    assert private is not None
+    assert private not in file.read_text()
+    assert Key.read(private).public in file.read_text()
+    assert recovery_key.make(file) is None
+
+
+def test_a_base_that_is_cut_off_is_none() -> None:
+    with pytest.raises(BaseFailed):
+        check(io.BytesIO(b""))
+
+
+def test_a_set_a_day_and_then_a_set_a_week_is_kept() -> None:
+    made = [NOW - timedelta(days=day, hours=hour) for day in range(60) for hour in (0, 6)]
+    keep = kept(made, daily=7, days=30, now=NOW)
+    for day in range(7):
+        assert NOW - timedelta(days=day) in keep
+        assert NOW - timedelta(days=day, hours=6) not in keep
+    older = sorted(moment for moment in keep if moment < NOW - timedelta(days=7))
+    assert len(older) in (3, 4)
+    assert len({moment.strftime("%G-%V") for moment in older}) == len(older)
+    assert min(keep) >= NOW - timedelta(days=30)
+    assert rolled_forward_from(made, daily=7) == NOW - timedelta(days=6, hours=6)
+
+
+def test_the_last_backup_is_kept_however_old_it_is() -> None:
+    old = NOW - timedelta(days=400)
+    assert kept([old], daily=7, days=30, now=NOW) == {old}
+
+
+def test_what_is_not_kept_goes_with_the_wal_that_only_it_needed(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(Key.new().public)
+    for day in range(40):
+        moment = NOW - timedelta(days=day)
+        place = tmp_path / "sets" / sets.name_of(moment)
+        place.mkdir(parents=True)
+        sets.finish(place.rename(sets.drafted(tmp_path, "x")), a_manifest(moment, 100 - day))
+    wal = sets.wal_of(tmp_path, 7)
+    wal.mkdir(parents=True)
+    for number in range(60, 101):
+        (wal / f"0000000100000000{number:08X}.zst.age").touch()
+    (wal / "00000002.history.zst.age").touch()
+    settings = Settings(
+        dir=tmp_path, database_url="postgresql://x:y@z/", recovery_key_file=tmp_path / "key",
+        probe_port=0,
+    )  # type: ignore[arg-type]  # fmt: skip
+    prune(settings, NOW)
+    left = sets.whole(tmp_path)
+    assert len(left) in (10, 11, 12)
+    names = sorted(path.name for path in wal.iterdir())
+    assert names[0] == "00000001000000000000005E.zst.age"  # where the seventh day began
+    assert names[-1] == "00000002.history.zst.age"
+
+
+def test_a_set_that_is_not_as_it_was_written_is_refused(tmp_path: Path) -> None:
+    key = Key.new()
+    place = tmp_path / "sets" / "20261122T120000Z"
+    place.mkdir(parents=True)
+    written = seal(io.BytesIO(TEXT), place / "database.tar.zst.age", [key.public])
+    manifest = a_manifest(NOW, 1, written)
+    sets.check_files(place, manifest)
+    (place / written.name).write_bytes(b"something else")
+    with pytest.raises(BadSet, match="not as it was written"):
+        sets.check_files(place, manifest)
+    (place / written.name).unlink()
+    with pytest.raises(BadSet, match="missing"):
+        sets.check_files(place, manifest)
+
+
+def a_manifest(moment: datetime, segment: int, *files: object) -> Manifest:
+    return Manifest(
+        format=1,
+        name=sets.name_of(moment),
+        made_at=moment,
+        seconds=1.0,
+        release="0.1.0",
+        cluster=Cluster(
+            system_identifier=7,
+            version="18",
+            timeline=1,
+            start_lsn=f"0/{segment << 24:X}",
+            end_lsn=f"0/{segment << 24:X}",
+        ),
+        files=files,  # type: ignore[arg-type]
+    )
