@@ -27,6 +27,18 @@ down: install
 status: install
     @exec {{ python }} -m infra.dev status
 
+# Show how the platform does: processes, disk, backlog, mail that waits, errors, backups
+[group('run')]
+[no-exit-message]
+health: install
+    @exec {{ python }} -m infra.dev health
+
+# Say, before anything starts, what is missing or wrong on this machine
+[group('run')]
+[no-exit-message]
+startup-check: install
+    @exec {{ python }} -m infra.dev startup-check
+
 # Run every check and every test that takes seconds
 [group('check')]
 test *PYTEST: check servers

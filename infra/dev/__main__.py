@@ -8,7 +8,7 @@ from infra.dev.nats import NatsMissing
 from infra.dev.postgres import PostgresRefused
 from infra.dev.web import NotBuilt
 
-USAGE = "usage: python -m infra.dev up | down | status | restore … | run MODULE [ARGUMENT…]"
+USAGE = "usage: python -m infra.dev up | down | status | health | startup-check | run …"
 
 
 def main(arguments: list[str]) -> int:
@@ -25,6 +25,14 @@ def main(arguments: list[str]) -> int:
             from infra.dev.status import status
 
             return status(Home.of_environment())
+        case ["health"]:
+            from infra.dev.health import health
+
+            return health(Home.of_environment())
+        case ["startup-check"]:
+            from infra.dev.startup_check import startup_check
+
+            return startup_check(Home.of_environment())
         case ["restore", *rest]:
             from infra.dev.restore import restore
 

@@ -1,5 +1,5 @@
 """Write what is generated: docs/events.md, docs/providers.md, docs/schemas/, .env.example,
-infra/images/settings.env.
+infra/images/settings.env, and the dashboards.
 
 `--check` compares only.
 
@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from infra.grafana.dashboards import dashboards
 from infra.scripts.providers_page import providers_page
 from shared.contracts.catalogue import FACTS, NUDGES, ORDERS, QUESTIONS, SERVICES
 
@@ -37,6 +38,8 @@ def generated() -> dict[Path, str]:
     }
     for name, contract in _contracts().items():
         files[Path("docs/schemas") / f"{name}.json"] = _schema(contract)
+    for name, text in dashboards().items():
+        files[Path("infra/grafana/dashboards") / name] = text
     return files
 
 

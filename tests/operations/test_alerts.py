@@ -19,7 +19,7 @@ OF_OTHERS = re.compile(r"^(up|ALERTS|node_\w+|pg_\w+|probe_\w+)$")
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _SPOKEN = re.compile(
     r"^(sum|max|min|avg|by|on|and|or|unless|ignoring|without|rate|increase|absent|time|bool|le"
-    r"|predict_linear|histogram_quantile)$"
+    r"|vector|predict_linear|histogram_quantile)$"
 )
 
 

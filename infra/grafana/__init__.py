@@ -1,0 +1,1 @@
+"""The dashboards, as code: `./just generate` writes them to infra/grafana/dashboards."""
