@@ -89,6 +89,7 @@ class Sharing:
 
     def __init__(self) -> None:
         self._asked: dict[Hashable, asyncio.Task[Any]] = {}
+        self._next: dict[Hashable, asyncio.Task[Any]] = {}  # not asked yet
 
     async def once(self, key: Hashable, find: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The answer to this question; of one that somebody has just asked, theirs."""
@@ -99,8 +100,33 @@ class Sharing:
             asked.add_done_callback(lambda done: self._answered(key, done))
         return await asyncio.shield(asked)  # who goes away leaves it to the others
 
+    async def anew(self, key: Hashable, find: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer to this question, asked from now on: what was asked before does not count.
+
+        While one is asked, those who come share the next.
+        """
+        waiting = self._next.get(key)
+        if waiting is None:
+            waiting = asyncio.create_task(self._after(key, self._asked.get(key), find))
+            self._next[key] = waiting
+        return await asyncio.shield(waiting)
+
+    async def _after(
+        self,
+        key: Hashable,
+        before: "asyncio.Task[Any] | None",
+        find: Callable[[], Coroutine[Any, Any, T]],
+    ) -> T:
+        if before is not None:
+            await asyncio.wait([before])
+        task = self._next.pop(key)
+        self._asked[key] = task
+        task.add_done_callback(lambda done: self._answered(key, done))
+        return await find()
+
     def _answered(self, key: Hashable, done: "asyncio.Task[Any]") -> None:
-        del self._asked[key]
+        if self._asked.get(key) is done:
+            del self._asked[key]
         if not done.cancelled():
             done.exception()  # looked at, also where everybody has gone
 

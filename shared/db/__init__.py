@@ -5,13 +5,20 @@ from shared.db.grouping import Grouping
 from shared.db.pool import Connection, DatabaseSettings, Pool, open_pool
 from shared.db.restoration import settle_restoration
 from shared.db.tenants import forget_some_of_tenant, rows_of_tenant
-from shared.db.transactions import in_transaction, tenant_reading, tenant_transaction, tenant_work
+from shared.db.transactions import (
+    TenantReader,
+    in_transaction,
+    tenant_reading,
+    tenant_transaction,
+    tenant_work,
+)
 
 __all__ = [
     "Connection",
     "DatabaseSettings",
     "Grouping",
     "Pool",
+    "TenantReader",
     "forget_some_of_tenant",
     "in_transaction",
     "is_away",

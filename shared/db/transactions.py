@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import asyncpg
@@ -62,6 +63,34 @@ async def tenant_reading(pool: Pool, caller: Caller) -> AsyncGenerator[Connectio
                 await connection.execute("ROLLBACK")
             raise
         await connection.execute("COMMIT")
+
+
+@dataclass(frozen=True, slots=True)
+class TenantReader:
+    """Asks single questions that see what a caller may see, each in one step."""
+
+    pool: Pool
+    caller: Caller
+
+    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """What a query finds. It says `caller.tenant_id`, and its own arguments begin with $4.
+
+        Since it needs that tenant, PostgreSQL sets whose rows may be seen before it looks for any;
+        a query that did not would find none. The settings end with the statement.
+        """
+        return await self.pool.fetch(
+            f"""
+            WITH caller AS MATERIALIZED (
+                SELECT set_config('postbus.tenant', $1, true)::uuid AS tenant_id,
+                       set_config('postbus.accounts', $2, true) AS accounts,
+                       set_config('postbus.person', $3, true) AS person)
+            SELECT found.* FROM caller CROSS JOIN LATERAL ({query}) AS found
+            """,  # noqa: S608 - queries are text of ours
+            str(self.caller.tenant_id),
+            "{" + ",".join(str(account_id) for account_id in self.caller.account_ids) + "}",
+            str(self.caller.person_id or ""),
+            *arguments,
+        )
 
 
 def _actor(caller: Caller) -> str:

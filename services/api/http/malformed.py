@@ -1,9 +1,12 @@
 """What is no HTTP request is answered with a problem, too; no route and no layer ever sees it."""
 
+from typing import Any, cast
+
 import msgspec
 from uuid_utils.compat import uuid7
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.api.http.corked import Corked
 from services.api.http.problems import PROBLEM_JSON, Problem, phrase
 
 _STATUS = 400
@@ -11,6 +14,9 @@ _STATUS = 400
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP as the gateway speaks it."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(cast(Any, Corked(transport)))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read, and hang up: where the next request begins is unknown."""

@@ -35,7 +35,7 @@ from shared.contracts.content import (
 )
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Address, Attachment, MessageContent
-from shared.db import tenant_reading
+from shared.db import TenantReader, tenant_reading
 
 Role = Literal["inbox", "drafts", "sent", "archive", "all", "flagged", "junk", "trash"]
 
@@ -182,32 +182,27 @@ async def list_some(
                 )
             ]
         )
-    async with tenant_reading(world_of(request).request_pool, caller) as connection:
-        if mailbox_id is not None:
-            mailbox = id_of(Kind.MAILBOX, mailbox_id)
-            found = await reading.in_mailbox(
-                connection, caller.tenant_id, mailbox, wanted, behind, limit + 1
+    pool = world_of(request).request_pool
+    reader = TenantReader(pool, caller)
+    mailbox = None if mailbox_id is None else id_of(Kind.MAILBOX, mailbox_id)
+    account = None if account_id is None else id_of(Kind.ACCOUNT, account_id)
+    if mailbox is not None:
+        found = await reading.in_mailbox(reader, mailbox, wanted, behind, limit + 1)
+    elif role is not None:
+        found = await reading.in_role(reader, role, account, behind, limit + 1)
+    else:
+        assert account is not None
+        found = await reading.in_account(reader, account, wanted, behind, limit + 1)
+    if not found:  # what something is in is there
+        async with tenant_reading(pool, caller) as connection:
+            is_there = (
+                await mailboxes.exists(connection, caller.tenant_id, mailbox)
+                if mailbox is not None
+                else account is None
+                or await accounts.by_id(connection, caller.tenant_id, account) is not None
             )
-            # What something is in is there.
-            if not found and not await mailboxes.exists(connection, caller.tenant_id, mailbox):
-                raise NotFound
-        else:
-            account = None if account_id is None else id_of(Kind.ACCOUNT, account_id)
-            if role is not None:
-                found = await reading.in_role(
-                    connection, caller.tenant_id, role, account, behind, limit + 1
-                )
-            else:
-                assert account is not None
-                found = await reading.in_account(
-                    connection, caller.tenant_id, account, wanted, behind, limit + 1
-                )
-            if (
-                not found
-                and account
-                and not await accounts.by_id(connection, caller.tenant_id, account)
-            ):
-                raise NotFound
+        if not is_there:
+            raise NotFound
     return MessagePage(
         items=[listed(message) for message in found[:limit]],
         next_cursor=After(found[limit - 1].received_at, found[limit - 1].message_id).shown()

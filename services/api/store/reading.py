@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from services.api.domain.cursors import After
 from services.api.store.messages import Details
-from shared.db import Connection
+from shared.db import Connection, TenantReader
 
 
 class ShownMessage(Struct, frozen=True):
@@ -52,63 +52,60 @@ _SHOWN = """
 """
 _LABELLED = "SELECT tenant_id, message_id, received_at AS labelled_at FROM message_label"
 _OF_LABEL = {
-    "account_id": f"{_LABELLED} WHERE tenant_id = $1 AND account_id = $2 AND label = $4",
+    "account_id": f"{_LABELLED} WHERE tenant_id = caller.tenant_id AND account_id = $4"
+    " AND label = $6",
     "mailbox_id": f"""
-        {_LABELLED} WHERE tenant_id = $1 AND label = $4
+        {_LABELLED} WHERE tenant_id = caller.tenant_id AND label = $6
            AND account_id = (SELECT account_id FROM mailbox
-                              WHERE tenant_id = $1 AND mailbox_id = $2)
+                              WHERE tenant_id = caller.tenant_id AND mailbox_id = $4)
         """,  # noqa: S608 - text of our own
 }
 _details = msgspec.json.Decoder(Details)
 
 
 async def in_mailbox(
-    connection: Connection,
-    tenant_id: UUID,
+    reader: TenantReader,
     mailbox_id: UUID,
     label: str | None,
     after: After | None,
     limit: int,
 ) -> list[ShownMessage]:
     """The newest messages of a mailbox, those behind `after`."""
-    return await _newest(connection, "mailbox_id", tenant_id, mailbox_id, label, after, limit)
+    return await _newest(reader, "mailbox_id", mailbox_id, label, after, limit)
 
 
 async def in_account(
-    connection: Connection,
-    tenant_id: UUID,
+    reader: TenantReader,
     account_id: UUID,
     label: str | None,
     after: After | None,
     limit: int,
 ) -> list[ShownMessage]:
     """The newest messages of an account, those behind `after`."""
-    return await _newest(connection, "account_id", tenant_id, account_id, label, after, limit)
+    return await _newest(reader, "account_id", account_id, label, after, limit)
 
 
 async def in_role(
-    connection: Connection,
-    tenant_id: UUID,
+    reader: TenantReader,
     role: str,
     account_id: UUID | None,
     after: After | None,
     limit: int,
 ) -> list[ShownMessage]:
     """The newest messages of all mailboxes with this role, those behind `after`."""
-    behind = "AND (received_at, message_id) < ($5, $6)" if after is not None else ""
-    rows = await connection.fetch(
+    behind = "AND (received_at, message_id) < ($7, $8)" if after is not None else ""
+    rows = await reader.rows(
         f"""
         SELECT newest.*
           FROM mailbox
          CROSS JOIN LATERAL ({_SHOWN}
-               WHERE message.tenant_id = $1 AND message.mailbox_id = mailbox.mailbox_id
-                 AND listed {behind}
-               ORDER BY received_at DESC, message_id DESC LIMIT $4) AS newest
-         WHERE mailbox.tenant_id = $1 AND role = $2 AND NOT gone
-           AND ($3::uuid IS NULL OR mailbox.account_id = $3)
-         ORDER BY received_at DESC, message_id DESC LIMIT $4
+               WHERE message.tenant_id = caller.tenant_id
+                 AND message.mailbox_id = mailbox.mailbox_id AND listed {behind}
+               ORDER BY received_at DESC, message_id DESC LIMIT $6) AS newest
+         WHERE mailbox.tenant_id = caller.tenant_id AND role = $4 AND NOT gone
+           AND ($5::uuid IS NULL OR mailbox.account_id = $5)
+         ORDER BY received_at DESC, message_id DESC LIMIT $6
         """,  # noqa: S608 - text of our own
-        tenant_id,
         role,
         account_id,
         limit,
@@ -156,9 +153,8 @@ async def by_id(connection: Connection, tenant_id: UUID, message_id: UUID) -> Sh
 
 
 async def _newest(
-    connection: Connection,
+    reader: TenantReader,
     place: str,
-    tenant_id: UUID,
     place_id: UUID,
     label: str | None,
     after: After | None,
@@ -173,17 +169,16 @@ async def _newest(
         more.append(label)
     condition = ""
     if after is not None:
-        first = len(more) + 4
+        first = len(more) + 6
         condition = f"AND ({at}, {row_id}) < (${first}, ${first + 1})"
         more += (after.at, after.id)
-    rows = await connection.fetch(
+    rows = await reader.rows(
         f"""
         {_SHOWN} {labelled}
-         WHERE tenant_id = $1 AND {place} = $2 AND listed {condition}
+         WHERE tenant_id = caller.tenant_id AND {place} = $4 AND listed {condition}
          ORDER BY {at} DESC, {row_id} DESC
-         LIMIT $3
+         LIMIT $5
         """,
-        tenant_id,
         place_id,
         limit,
         *more,
