@@ -609,6 +609,30 @@ async def test_a_tenant_has_so_many_webhooks_and_no_more(
         assert sorted(one.status_code for one in answers) == [201, 201, 409, 409, 409, 409]
 
 
+async def test_the_audit_says_who_did_what_to_a_webhook_and_tells_no_secret_of_its_address(
+    api: Api, ada: Person
+) -> None:
+    made = await ada.http.post("/webhooks", json={"url": "https://example.org/hooks/s3cret"})
+    webhook = made.json()
+    await ada.http.patch(f"/webhooks/{webhook['id']}", json={"description": "Bell"})
+    for verb in ("pause", "resume", "rotate-secret", "skip"):
+        await do(ada, webhook, verb)
+    newest = (await ada.http.get("/events")).json()["next_cursor"]
+    await do(ada, webhook, "replay", after=newest)
+    assert (await ada.http.delete(f"/webhooks/{webhook['id']}")).status_code == 204
+    rows = [row for row in await api.rows("audit_log", "audit_id") if "webhook" in row["action"]]
+    assert [row["action"].removeprefix("webhook.") for row in rows] == [
+        *("made", "changed", "paused", "resumed", "secret_rotated", "skipped", "replayed"),
+        "removed",
+    ]
+    assert {row["subject"] for row in rows} == {webhook["id"]}
+    assert {str(row["person_id"]) for row in rows} == {
+        str(read(Kind.USER, ada.tokens["user"]["id"]))
+    }
+    assert "s3cret" not in str(rows)
+    assert "example.org" in rows[0]["details"]
+
+
 async def test_another_tenants_webhooks_are_not_there(api: Api, ada: Person) -> None:
     made = (await ada.http.post("/webhooks", json={"url": "https://example.org/"})).json()
     path = f"/webhooks/{made['id']}"

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from services.api.actions.telling import Manner, refuse_endpoint
+from services.api.actions.identify_caller import Who
+from services.api.actions.telling import Manner, note_change, refuse_endpoint
 from services.api.domain.refusals import NotFound
 from services.api.domain.webhooks import PausedBecause
 from services.api.store import lanes, webhooks
@@ -32,7 +33,7 @@ async def change_webhook(
     webhook_id: UUID,
     change: WebhookChange,
     *,
-    by: UUID,
+    who: Who,
     now: datetime,
 ) -> Webhook:
     """The webhook as it now is; what was not delivered yet follows the change.
@@ -50,13 +51,16 @@ async def change_webhook(
         if known is None:
             raise NotFound
         if set(changes) - {"description"}:
-            changes["acts_for"] = by
+            changes["acts_for"] = who.person_id
         changed = structs.replace(known, **changes, updated_at=now)
         await webhooks.change(connection, changed)
+        await note_change(connection, who, "webhook.changed", changed)
         return changed
 
 
-async def pause_webhook(pool: Pool, caller: Caller, webhook_id: UUID, now: datetime) -> Webhook:
+async def pause_webhook(
+    pool: Pool, caller: Caller, webhook_id: UUID, *, who: Who, now: datetime
+) -> Webhook:
     """Tell it nothing until it is resumed; what happens meanwhile waits. Raises NotFound."""
     async with tenant_transaction(pool, caller) as connection:
         known = await webhooks.hold(connection, caller.tenant_id, webhook_id)
@@ -68,11 +72,12 @@ async def pause_webhook(pool: Pool, caller: Caller, webhook_id: UUID, now: datet
             known, paused_at=now, paused_because=PausedBecause.ASKED.value, updated_at=now
         )
         await webhooks.change(connection, paused)
+        await note_change(connection, who, "webhook.paused", paused)
         return paused
 
 
 async def resume_webhook(
-    pool: Pool, caller: Caller, webhook_id: UUID, *, by: UUID, now: datetime
+    pool: Pool, caller: Caller, webhook_id: UUID, *, who: Who, now: datetime
 ) -> Webhook:
     """Go on where it was left, at once and as if nothing had failed. Raises NotFound."""
     async with tenant_transaction(pool, caller) as connection:
@@ -82,7 +87,7 @@ async def resume_webhook(
         nobody = known.paused_because == PausedBecause.NOBODY.value
         resumed = structs.replace(
             known,
-            acts_for=by if nobody else known.acts_for,
+            acts_for=who.person_id if nobody else known.acts_for,
             paused_at=None,
             paused_because=None,
             failures=0,
@@ -91,4 +96,5 @@ async def resume_webhook(
         )
         await webhooks.change(connection, resumed)
         await lanes.resume(connection, caller.tenant_id, webhook_id, now)
+        await note_change(connection, who, "webhook.resumed", resumed)
         return resumed

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.api.actions.telling import Manner, add_secret, refuse_endpoint
+from services.api.actions.identify_caller import Who
+from services.api.actions.telling import Manner, add_secret, note_change, refuse_endpoint
 from services.api.domain.refusals import TokenRefused, TooManyWebhooks
 from services.api.store import log, webhooks
 from services.api.store.webhooks import Webhook
@@ -19,7 +20,7 @@ async def create_webhook(
     caller: Caller,
     manner: Manner,
     *,
-    acts_for: UUID,
+    who: Who,
     url: str,
     description: str,
     types: Sequence[str] | None,
@@ -42,7 +43,7 @@ async def create_webhook(
         webhook = Webhook(
             tenant_id=caller.tenant_id,
             webhook_id=uuid7(),
-            acts_for=acts_for,
+            acts_for=who.person_id,
             url=url,
             description=description,
             types=None if types is None else list(types),
@@ -59,4 +60,5 @@ async def create_webhook(
         )
         await webhooks.add(connection, webhook)
         await add_secret(connection, caller.tenant_id, webhook.webhook_id, secret, manner.keys, now)
+        await note_change(connection, who, "webhook.made", webhook)
     return webhook

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.api.actions.telling import Manner, add_secret
+from services.api.actions.identify_caller import Who
+from services.api.actions.telling import Manner, add_secret, note_change
 from services.api.domain.refusals import NotFound
 from services.api.store import webhooks
 from services.api.store.webhooks import Webhook
@@ -18,6 +19,7 @@ async def rotate_secret(
     webhook_id: UUID,
     secret: bytes,
     *,
+    who: Who,
     overlap: timedelta,
     now: datetime,
 ) -> Webhook:
@@ -33,4 +35,5 @@ async def rotate_secret(
             connection, caller.tenant_id, webhook_id, now=now, ends_at=now + overlap
         )
         await add_secret(connection, caller.tenant_id, webhook_id, secret, manner.keys, now)
+        await note_change(connection, who, "webhook.secret_rotated", webhook)
         return webhook

@@ -6,6 +6,8 @@ from uuid import UUID
 from msgspec import structs
 from uuid_utils.compat import uuid7
 
+from services.api.actions.identify_caller import Who
+from services.api.actions.telling import note_change
 from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import public_id
 from services.api.domain.refusals import NotFound
@@ -18,7 +20,13 @@ from shared.db import Pool, tenant_transaction
 
 
 async def skip_stuck(
-    pool: Pool, caller: Caller, webhook_id: UUID, account_id: UUID | None, now: datetime
+    pool: Pool,
+    caller: Caller,
+    webhook_id: UUID,
+    account_id: UUID | None,
+    *,
+    who: Who,
+    now: datetime,
 ) -> Webhook:
     """Give up the event that each account is stuck at, or this one, and go on behind it.
 
@@ -55,6 +63,7 @@ async def skip_stuck(
                 up_to=event.seq,
                 now=now,
             )
+        await note_change(connection, who, "webhook.skipped", webhook)
         return webhook
 
 
@@ -64,6 +73,8 @@ async def skip_until(
     webhook_id: UUID,
     account_id: UUID | None,
     until: LogCursor,
+    *,
+    who: Who,
     now: datetime,
 ) -> Webhook:
     """Give up all that waits up to this place, of one account or of all. Raises NotFound."""
@@ -82,4 +93,5 @@ async def skip_until(
             up_to=until.seq if account_id is None else min(until.seq, webhook.read_to),
             now=now,
         )
+        await note_change(connection, who, "webhook.skipped", webhook)
         return webhook

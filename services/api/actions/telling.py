@@ -7,14 +7,16 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from services.api.actions.identify_caller import Who
 from services.api.domain.refusals import EndpointRefused
 from services.api.domain.web_address import WebAddress
 from services.api.domain.webhooks import CONTENT_TYPE, Envelope, Result, signed_headers
 from services.api.metrics import WEBHOOK_DELIVERIES
-from services.api.store import webhooks
+from services.api.store import audit_log, webhooks
 from services.api.store.deliveries import Delivery
 from services.api.store.webhooks import Secret, Webhook
 from services.api.web.posting import Answer, Poster
+from shared.contracts.ids import Kind, shown
 from shared.db import Connection
 from shared.dial import Policy
 from shared.seal import OpeningKeys, key_id_of, open_own, seal_own
@@ -46,6 +48,17 @@ def address_of(url: str, manner: Manner) -> WebAddress | None:
     if address is None or not (address.tls or manner.allow_http):
         return None
     return address
+
+
+async def note_change(connection: Connection, who: Who, action: str, webhook: Webhook) -> None:
+    """Let the audit say who did it. Of the address only the host: the rest may be a secret."""
+    address = WebAddress.read(webhook.url)
+    did = who.did(
+        action,
+        subject=shown(Kind.WEBHOOK, webhook.webhook_id),
+        details={"host": address.host if address else ""},
+    )
+    await audit_log.note(connection, did)
 
 
 def refuse_endpoint(url: str, manner: Manner) -> None:

@@ -16,11 +16,13 @@ from services.api.actions.change_webhook import (
     resume_webhook,
 )
 from services.api.actions.create_webhook import create_webhook
+from services.api.actions.identify_caller import Who
 from services.api.actions.read_log import place_in_log
 from services.api.actions.replay_events import replay_events
 from services.api.actions.rotate_secret import rotate_secret
 from services.api.actions.send_test import send_test
 from services.api.actions.skip_events import skip_stuck, skip_until
+from services.api.actions.telling import note_change
 from services.api.domain.cursors import After
 from services.api.domain.logbook import EventType
 from services.api.domain.refusals import NotFound, NotPermitted
@@ -116,7 +118,7 @@ async def create(request: Asking, data: JSONBody[NewWebhook]) -> Response[MadeWe
         world.request_pool,
         request.user.caller,
         world.manner,
-        acts_for=_person(request),
+        who=_who(request),
         url=data.url,
         description=data.description,
         types=_types(data.types),
@@ -180,7 +182,7 @@ async def change(
         world.manner,
         id_of(Kind.WEBHOOK, webhook_id),
         WebhookChange(**said),
-        by=_person(request),
+        who=_who(request),
         now=world.clock(),
     )
     world.to_deliver.set()
@@ -197,6 +199,7 @@ async def remove(request: Asking, webhook_id: FromPath[str]) -> None:
         if known is None:
             raise NotFound
         await webhooks.remove(connection, caller.tenant_id, wanted)
+        await note_change(connection, request.user.claims, "webhook.removed", known)
 
 
 @verb(
@@ -232,7 +235,8 @@ async def pause(request: Asking, webhook_id: FromPath[str]) -> ShownWebhook:
             world.request_pool,
             request.user.caller,
             id_of(Kind.WEBHOOK, webhook_id),
-            world.clock(),
+            who=request.user.claims,
+            now=world.clock(),
         )
     )
 
@@ -247,7 +251,7 @@ async def resume(request: Asking, webhook_id: FromPath[str]) -> ShownWebhook:
         world.request_pool,
         request.user.caller,
         id_of(Kind.WEBHOOK, webhook_id),
-        by=_person(request),
+        who=_who(request),
         now=world.clock(),
     )
     world.to_deliver.set()
@@ -270,7 +274,8 @@ async def replay(
         request.user.caller,
         id_of(Kind.WEBHOOK, webhook_id),
         place,
-        world.clock(),
+        who=request.user.claims,
+        now=world.clock(),
     )
     world.growth.anything.set()
     world.to_deliver.set()
@@ -280,17 +285,19 @@ async def replay(
 @verb("/{webhook_id:str}:skip", summary="Give up what the endpoint does not take", security=_ADMIN)
 async def skip(request: Asking, webhook_id: FromPath[str], data: JSONBody[Skip]) -> ShownWebhook:
     """Without `until`, only the event that is in the way."""
-    world, reader = world_of(request), request.user.reader
+    world, reader, who = world_of(request), request.user.reader, request.user.claims
     wanted = id_of(Kind.WEBHOOK, webhook_id)
     account = None if data.account_id is None else id_of(Kind.ACCOUNT, data.account_id)
     if account is not None and account not in reader.account_ids:
         raise NotFound
     if data.until is None:
-        webhook = await skip_stuck(world.request_pool, reader, wanted, account, world.clock())
+        webhook = await skip_stuck(
+            world.request_pool, reader, wanted, account, who=who, now=world.clock()
+        )
     else:
         until = await place_in_log(world.request_pool, reader, data.until)
         webhook = await skip_until(
-            world.request_pool, reader, wanted, account, until, world.clock()
+            world.request_pool, reader, wanted, account, until, who=who, now=world.clock()
         )
     world.to_deliver.set()
     return shown_webhook(webhook)
@@ -315,6 +322,7 @@ async def rotate(
         world.manner,
         id_of(Kind.WEBHOOK, webhook_id),
         secret,
+        who=request.user.claims,
         overlap=timedelta(hours=data.overlap_hours),
         now=world.clock(),
     )
@@ -385,11 +393,11 @@ def router() -> Router:
     )
 
 
-def _person(request: Asking) -> UUID:
+def _who(request: Asking) -> Who:
     """For whom a webhook acts from now on; raises NotPermitted."""
     if request.user.is_bound:
         raise NotPermitted("This token is bound to accounts; a webhook tells all its person sees.")
-    return request.user.claims.person_id
+    return request.user.claims
 
 
 def _types(given: list[EventType] | None) -> list[str] | None:
