@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.api.smtp.submitting import SystemServer
 from services.api.store.quotas import Quotas
 from shared.bus import BusSettings
+from shared.contracts.ids import Kind, read
 from shared.db import DatabaseSettings
 from shared.dial import DialSettings, ProviderSettings
 from shared.telemetry import TelemetrySettings
@@ -49,6 +51,22 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
     registration: Literal["open", "invite", "closed"] = Field(
         default="open",
         description="Who may register: anybody (open), who was invited (invite), nobody (closed).",
+    )
+    require_verified_email: bool = Field(
+        default=False,
+        description="Who registers can do nothing but see to themselves before they have followed"
+        " the link that was sent to their address. Needs system mail.",
+    )
+    tenant_header: str = Field(
+        default="X-Tenant-ID",
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="The header in which a request may name its tenant. It is believed where"
+        " somebody signs in; else it must be the token's.",
+    )
+    default_tenant: str = Field(
+        default="",
+        description="Where somebody comes to who belongs to several tenants and names none, if"
+        " they belong to this (ten_…); empty: the one they joined first.",
     )
     public_url: str = Field(
         default="",
@@ -233,6 +251,9 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
     tombstone_days: int = Field(
         default=90, ge=1, description="How long it is remembered that a message is gone."
     )
+    export_days: float = Field(
+        default=7.0, gt=0, description="How long the links of an export are good."
+    )
     audit_days: int = Field(
         default=365, ge=90, description="How long it is kept who did what in a tenant."
     )
@@ -250,6 +271,23 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
     shutdown_grace_seconds: int = Field(
         default=10, ge=1, description="Time for requests under way when the process is stopped."
     )
+
+    @field_validator("default_tenant")
+    @classmethod
+    def _is_a_tenant(cls, value: str) -> str:
+        if value:
+            read(Kind.TENANT, value)  # a ValueError says that it is none
+        return value
+
+    @model_validator(mode="after")
+    def _can_verify(self) -> Self:
+        if self.require_verified_email and not self.system_smtp_host:
+            raise ValueError("API_REQUIRE_VERIFIED_EMAIL needs API_SYSTEM_SMTP_HOST.")
+        return self
+
+    @property
+    def default_tenant_id(self) -> UUID | None:
+        return read(Kind.TENANT, self.default_tenant) if self.default_tenant else None
 
     @property
     def access_lives(self) -> timedelta:
@@ -284,7 +322,7 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
 
     def link(self, page: str, token: str) -> str:
         """A link to the webmail. What is behind `#` stays in the browser, and out of logs."""
-        return f"{self.public_url}/{page}#{token}"
+        return f"{self.public_url}/{page}" + (f"#{token}" if token else "")
 
     @property
     def refresh_lives(self) -> timedelta:
@@ -309,6 +347,10 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
     @property
     def job_keep(self) -> timedelta:
         return timedelta(days=self.job_days)
+
+    @property
+    def export_lives(self) -> timedelta:
+        return timedelta(days=self.export_days)
 
     @property
     def audit_keep(self) -> timedelta:

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     AUDIT = "aud"
     IDENTITY = "idn"
     DELETION = "del"
+    EXPORT = "exp"
 
 
 class NotAnId(ValueError):

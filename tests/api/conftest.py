@@ -283,7 +283,12 @@ async def running_api(
             async with (
                 ears.open(bus, world),
                 serve(
-                    gateway(world), host="127.0.0.1", port=0, grace_seconds=2, http=HttpProtocol
+                    gateway(world),
+                    host="127.0.0.1",
+                    port=0,
+                    grace_seconds=2,
+                    trusted_proxies=settings.trusted_proxies,
+                    http=HttpProtocol,
                 ) as port,
             ):
                 yield Api(

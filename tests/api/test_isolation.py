@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,8 +12,9 @@ from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Attachment, ContentAnswer, ReadContent
 from shared.contracts.search import Found, SearchAnswer, SearchMessages
 from shared.db import tenant_transaction
-from tests.api.conftest import Api, Person, an_account
+from tests.api.conftest import PASSWORD, Api, Person, an_account, running_api
 from tests.api.mail import NOON, Ground
+from tests.platform import Platform
 
 TABLES = (
     "account",
@@ -205,6 +207,44 @@ async def test_the_tenant_header_is_believed_only_when_the_token_says_the_same(
             "/accounts", headers={"X-Tenant-ID": shown(Kind.TENANT, eve.tenant_id)}
         )
         assert foreign.status_code == 401
+
+
+async def test_who_belongs_to_several_tenants_says_where_they_sign_in(
+    platform: Platform, seal_directory: Path, api: Api
+) -> None:
+    async with api.person() as ada, api.person() as eve:
+        made = await eve.http.post("/invitations", json={"email": ada.email})
+        joined = await ada.http.post(
+            "/auth/accept-invitation", json={"token": made.json()["token"], "password": PASSWORD}
+        )
+        assert joined.status_code == 200, joined.text
+        first, second = (shown(Kind.TENANT, each.tenant_id) for each in (ada, eve))
+        async with running_api(
+            platform,
+            seal_directory,
+            default_tenant=second,
+            tenant_header="X-Org",
+            sign_ins_per_minute=100,
+        ) as other:
+            for server, sent, body, where in (
+                (api, {}, None, first),
+                (api, {"X-Tenant-ID": str(eve.tenant_id)}, first, first),
+                (other, {}, None, second),
+                (other, {"X-Org": str(eve.tenant_id)}, None, second),
+                (other, {"X-Org": first}, None, first),
+                (other, {"X-Tenant-ID": first}, None, second),
+            ):
+                async with server.client(**sent) as client:
+                    answer = await client.post(
+                        "/auth/login",
+                        json={"email": ada.email, "password": PASSWORD, "tenant_id": body},
+                    )
+                assert answer.json()["tenant"]["id"] == where, (sent, body)
+            async with other.client(**{"X-Org": "nonsense"}) as client:
+                answer = await client.post(
+                    "/auth/login", json={"email": ada.email, "password": PASSWORD}
+                )
+            assert (answer.status_code, answer.json()["code"]) == (401, "credentials_wrong")
 
 
 async def test_accounts_are_told_apart_by_tenant_even_with_equal_names(

@@ -118,7 +118,15 @@ async def test_only_signing_in_and_signed_links_need_no_token(document: Document
         *("/auth/accept-invitation", "/auth/forgot-password", "/auth/reset-password"),
         "/auth/verify-email",
     }
-    assert without == {*signing_in, "/proxy/image", "/proxy/part", "/deletions/{deletion_id}"}
+    assert without == {
+        *signing_in,
+        *(
+            "/proxy/image",
+            "/proxy/part",
+            "/deletions/{deletion_id}",
+            "/exports/{export_id}/files/{number}",
+        ),
+    }
 
 
 @pytest.mark.parametrize(
@@ -233,7 +241,7 @@ async def test_search_is_explained_where_it_is_offered(document: Document, page:
 
 async def test_the_page_says_how_to_prove_who_you_are(page: str) -> None:
     assert page.count("With <code>Authorization: Bearer …</code>") > 10
-    assert page.count("Without a token") == 11
+    assert page.count("Without a token") == 12
     assert "<code>access_token</code>" in page
     assert "docs/api-events.md" in page
     assert "<code>email_taken</code>" in page

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiosmtpd.controller import Controller
+from pydantic import SecretStr, ValidationError
 
 from infra.dev.process import free_port
 from services.api.actions.send_system_mail import send_system_mail
 from services.api.domain.letters import Letter, written
+from services.api.settings import Settings
 from tests.api.conftest import PASSWORD, Api, running_api
 from tests.platform import Platform
 
@@ -167,9 +169,110 @@ async def test_what_the_server_does_not_take_is_sent_later(
     assert await mailing.rows("system_mail", "mail_id") == []
 
 
+async def signs_in(api: Api, email: str, *, path: str, address: str) -> None:
+    async with api.client(
+        **{"X-Forwarded-For": address, "User-Agent": "Mail/1 {link}\tX"}
+    ) as client:
+        answer = await client.post(
+            path,
+            json={"email": email, "password": PASSWORD},
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/session"])
+async def test_somebody_hears_of_a_sign_in_from_where_they_never_were(
+    mailing: Api, letters: tuple[Letters, int], path: str
+) -> None:
+    box, _ = letters
+    async with mailing.person() as ada:
+        await sends(mailing)
+        box.came.clear()
+        for address in ("127.0.0.7", "203.0.113.9", "203.0.113.77", "2001:db8:1::1", "203.0.113.9"):
+            await signs_in(mailing, ada.email, path=path, address=address)
+            await sends(mailing)
+        assert [letter["To"] for letter in box.came] == [ada.email, ada.email]
+        first, second = (letter.get_content().replace("\r", "") for letter in box.came)
+        assert "address: 203.0.113.9\n" in first
+        assert "with: Mail/1 {link} X\n" in first
+        assert "https://mail.example.org/settings\n" in first
+        assert "address: 2001:db8:1::1\n" in second
+        assert await mailing.rows("mailed_secret", "expires_at") != [], "of the verification"
+
+
+async def test_who_lost_the_first_letter_has_another_one_sent(
+    mailing: Api, letters: tuple[Letters, int]
+) -> None:
+    box, _ = letters
+    async with mailing.person() as ada:
+        await sends(mailing)
+        assert (await ada.http.post("/me/verify-email")).status_code == 202
+        await sends(mailing)
+        assert len(box.came) == 2
+        answer = await ada.http.post("/auth/verify-email", json={"token": box.secret()})
+        assert answer.status_code == 204
+        assert (await ada.http.post("/me/verify-email")).status_code == 202
+        await sends(mailing)
+        assert len(box.came) == 2, "nothing is left to show"
+
+
+async def test_where_addresses_must_be_verified_one_sees_to_oneself_only_before(
+    platform: Platform, seal_directory: Path, letters: tuple[Letters, int]
+) -> None:
+    box, port = letters
+    async with (
+        running_api(
+            platform,
+            seal_directory,
+            require_verified_email=True,
+            system_smtp_host="127.0.0.1",
+            system_smtp_port=port,
+            system_smtp_security="none",
+            public_url="https://mail.example.org",
+        ) as api,
+        api.person() as ada,
+    ):
+        for path in ("/accounts", "/events", "/audit"):
+            refused = await ada.http.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (403, "email_unverified")
+        for path in ("/me", "/me/sessions", "/me/settings"):
+            assert (await ada.http.get(path)).status_code == 200
+        await sends(api)
+        answer = await ada.http.post("/auth/verify-email", json={"token": box.secret()})
+        assert answer.status_code == 204
+        assert (await ada.http.get("/accounts")).status_code == 200
+        made = await ada.http.post("/invitations", json={"email": "grace@example.org"})
+        assert made.status_code == 201
+        await sends(api)
+        joined = await ada.http.post(
+            "/auth/accept-invitation", json={"token": box.secret(), "password": PASSWORD}
+        )
+        async with api.client(Authorization=f"Bearer {joined.json()['access_token']}") as grace:
+            assert (await grace.get("/accounts")).status_code == 200, "the link came by mail"
+
+
+def test_to_ask_for_verified_addresses_a_server_must_be_able_to_write_to_them(
+    platform: Platform, seal_directory: Path
+) -> None:
+    with pytest.raises(ValidationError, match="API_SYSTEM_SMTP_HOST"):
+        Settings(
+            database_url=SecretStr("postgresql://x"),
+            request_database_url=SecretStr("postgresql://x"),
+            bus_url=SecretStr("nats://x"),
+            jwt_keys_file=Path("unused"),
+            seal_keys_dir=seal_directory,
+            own_keys_dir=seal_directory,
+            require_verified_email=True,
+        )
+
+
 async def test_a_server_without_system_mail_says_so(api: Api) -> None:
     async with api.client() as client:
         answer = await client.post("/auth/forgot-password", json={"email": "a@example.org"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "system_mail_off")
+    async with api.person() as ada:
+        answer = await ada.http.post("/me/verify-email")
     assert (answer.status_code, answer.json()["code"]) == (409, "system_mail_off")
 
 

@@ -7,6 +7,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
+from services.api.actions.signing_in import note_place
 from services.api.domain import passwords
 from services.api.domain.refusals import (
     InvitationInvalid,
@@ -14,7 +15,7 @@ from services.api.domain.refusals import (
     RegistrationClosed,
 )
 from services.api.domain.tokens import Claims, secret_hash
-from services.api.store import audit_log, members, people
+from services.api.store import audit_log, members, people, system_mail
 from services.api.store.people import Client
 from shared.db import Pool
 
@@ -28,6 +29,7 @@ async def accept_invitation(
     password: str,
     client: Client,
     new_people: bool,
+    mailed: bool = False,
 ) -> SignedIn:
     """A session in the tenant, for somebody new or for somebody whom we know by their password.
 
@@ -79,6 +81,9 @@ async def accept_invitation(
             )
             person = await people.member(connection, asked.tenant_id, person_id)
             assert person is not None, "joined above"
+            await note_place(connection, person_id, client, now, tell=False)
+            if mailed:  # the link was nowhere but in a message to this address
+                await system_mail.verified(connection, person_id, now)
             await audit_log.note(connection, signed_in(person, client, now, "member.joined"))
             return await issue(connection, issuer, person, claims, now)
     except asyncpg.UniqueViolationError:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from uuid import UUID
 
 from services.api.domain import passwords
 from services.api.domain.letters import Letter
@@ -50,6 +51,13 @@ async def reset_password(pool: Pool, *, token: str, password: str, address: str)
                     address=address,
                 ),
             )
+
+
+async def ask_verification(pool: Pool, person_id: UUID) -> None:
+    """Have the link sent again to somebody who has not followed one."""
+    async with pool.acquire() as connection, connection.transaction():
+        if not await people.is_verified(connection, person_id):
+            await system_mail.ask(connection, Letter.VERIFY, person_id=person_id)
 
 
 async def verify_address(pool: Pool, token: str) -> None:

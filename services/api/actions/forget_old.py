@@ -5,17 +5,20 @@ from datetime import UTC, datetime, timedelta
 from services.api.store import (
     accounts,
     deliveries,
+    exports,
     intents,
     log,
     members,
     messages,
     people,
+    places,
     retellings,
     webhooks,
 )
 from shared.db import Pool
 
 _AT_A_TIME = 1000
+_PLACES_KEPT = timedelta(days=400)
 
 
 async def trim_log(pool: Pool, keep: timedelta, now: datetime) -> int:
@@ -53,6 +56,7 @@ async def forget_sessions(pool: Pool, keep: timedelta) -> None:
         async with pool.acquire() as connection, connection.transaction():
             if await people.forget_sessions(connection, before=before, limit=_AT_A_TIME) == 0:
                 await members.forget_invitations(connection, datetime.now(UTC))
+                await places.forget(connection, datetime.now(UTC) - _PLACES_KEPT)
                 return
 
 
@@ -72,3 +76,9 @@ async def forget_deliveries(pool: Pool, keep: timedelta, now: datetime) -> None:
         async with pool.acquire() as connection, connection.transaction():
             if await deliveries.forget(connection, before=now - keep, limit=_AT_A_TIME) == 0:
                 return
+
+
+async def forget_exports(pool: Pool, now: datetime) -> None:
+    """Exports whose links have ended."""
+    async with pool.acquire() as connection, connection.transaction():
+        await exports.forget_ended(connection, now)

@@ -73,6 +73,7 @@ class Identity:
     scopes: frozenset[Scope]
     administers: frozenset[UUID]  # accounts that they may change, share and remove
     is_bound: bool  # by a token to some accounts
+    is_verified: bool  # their address was shown to be theirs
     caller: Caller  # of what is there now
     reader: Caller  # of the log, which also tells that an account went
 
@@ -102,7 +103,22 @@ async def identify_caller(
     address: str = "",
     session_lives: timedelta | None = None,
 ) -> Identity:
-    """What is behind this proof may see and do at this moment; raises TokenRefused.
+    """What is behind this proof may see and do at this moment; raises TokenRefused."""
+    access = await find_access(
+        pool, proof, request_id, address=address, session_lives=session_lives
+    )
+    return identity_of(proof, access, request_id, address)
+
+
+async def find_access(
+    pool: Pool,
+    proof: Proof,
+    request_id: str | None,
+    *,
+    address: str = "",
+    session_lives: timedelta | None = None,
+) -> Access:
+    """What this proof opens at this moment; raises TokenRefused, TenantSuspended.
 
     A session in a cookie goes on by being used; one of tokens, by being renewed.
     """
@@ -134,11 +150,11 @@ async def identify_caller(
                 expires_at=now + session_lives if session_lives else None,
             )
             if access.token_id is not None and _is_news(access, address, now):
-                used = _identity(proof, access, request_id, address).claims.did(
+                used = identity_of(proof, access, request_id, address).claims.did(
                     "token.used", subject=shown(Kind.TOKEN, access.token_id)
                 )
                 await audit_log.note(connection, used)
-    return _identity(proof, access, request_id, address)
+    return access
 
 
 def _is_stale(access: Access, now: datetime) -> bool:
@@ -152,7 +168,8 @@ def _is_news(access: Access, address: str, now: datetime) -> bool:
     return access.used_at.replace(minute=0, second=0) < now.replace(minute=0, second=0)
 
 
-def _identity(proof: Proof, access: Access, request_id: str | None, address: str) -> Identity:
+def identity_of(proof: Proof, access: Access, request_id: str | None, address: str) -> Identity:
+    """Who asks this request, by what was found out of them."""
     role = Role(access.role)
     caller = Caller(
         tenant_id=access.tenant_id,
@@ -177,6 +194,7 @@ def _identity(proof: Proof, access: Access, request_id: str | None, address: str
             access.account_ids if administers_all(role) else access.own_account_ids
         ),
         is_bound=access.is_bound,
+        is_verified=access.is_verified,
         caller=caller,
         reader=Caller(
             tenant_id=access.tenant_id,

@@ -8,7 +8,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.api.actions.sessions import signed_in
-from services.api.actions.signing_in import prove_password
+from services.api.actions.signing_in import note_place, prove_password
 from services.api.domain.tokens import KEY_BYTES, cookie_secret, secret_hash
 from services.api.store import audit_log, people
 from services.api.store.people import Client, Person
@@ -34,6 +34,8 @@ async def open_browser_session(
     client: Client,
     lives: timedelta,
     tenant_id: UUID | None = None,
+    rather: UUID | None = None,
+    tell: bool = False,
 ) -> BrowserSession:
     """A session for whoever has this address and this password; raises SignInRefused.
 
@@ -41,7 +43,7 @@ async def open_browser_session(
     its hash.
     """
     person, rehashed = await prove_password(
-        pool, email=email, password=password, tenant_id=tenant_id, client=client
+        pool, email=email, password=password, tenant_id=tenant_id, rather=rather, client=client
     )
     secret = cookie_secret(secrets.token_bytes(KEY_BYTES))
     now = datetime.now(UTC)
@@ -57,5 +59,6 @@ async def open_browser_session(
             client=client,
             cookie_hash=secret_hash(secret),
         )
+        await note_place(connection, person.person_id, client, now, tell=tell)
         await audit_log.note(connection, signed_in(person, client, now, "session.opened"))
     return BrowserSession(person, secret)

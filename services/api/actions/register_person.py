@@ -7,6 +7,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
+from services.api.actions.signing_in import note_place
 from services.api.domain import passwords
 from services.api.domain.letters import Letter
 from services.api.domain.refusals import AddressTaken
@@ -64,6 +65,7 @@ async def register_person(
                 expires_at=now + issuer.refresh_lives,
                 client=client,
             )
+            await note_place(connection, person.person_id, client, now, tell=False)
             await audit_log.note(connection, signed_in(person, client, now, "person.registered"))
             return await issue(connection, issuer, person, claims, now)
     except asyncpg.UniqueViolationError as error:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from services.api.domain.letters import Letter, page_of, written
+from services.api.domain.letters import Letter, has_secret, page_of, written
 from services.api.domain.tokens import KEY_BYTES, mailed_secret, secret_hash
 from services.api.smtp.submitting import NotSubmitted, SystemServer, submit
 from services.api.store import system_mail
@@ -35,16 +35,18 @@ async def send_system_mail(
         if mail is None:
             return False
         kind = Letter(mail.kind)
-        lives = _LIVES.get(kind, timedelta())
-        await system_mail.add_secret(connection, mail, secret_hash(secret), now + lives)
+        if has_secret(kind):
+            lives = _LIVES.get(kind, timedelta())
+            await system_mail.add_secret(connection, mail, secret_hash(secret), now + lives)
     message = written(
         kind,
         sender=server.sender,
         to=mail.email,
-        link=link(page_of(kind), secret),
+        link=link(page_of(kind), secret if has_secret(kind) else ""),
         tenant=mail.tenant_name,
         message_id=f"<{mail.mail_id}.{mail.attempts}@{server.sender.rpartition('@')[2]}>",
         now=now,
+        details=mail.details,
     )
     try:
         await submit(message, server)

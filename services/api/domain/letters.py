@@ -1,12 +1,16 @@
 """What Postbus itself writes to people: short, with one link, and never with anybody's mail."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Letter(StrEnum):
@@ -15,6 +19,7 @@ class Letter(StrEnum):
     VERIFY = "verify"
     RESET = "reset"
     INVITE = "invite"
+    NEW_PLACE = "new_place"
 
 
 class _Words(NamedTuple):
@@ -42,7 +47,20 @@ _WORDS = {
         "You are invited to join “{tenant}” at Postbus. To accept, open this link:\n\n{link}\n\n"
         "If you expect no invitation, there is nothing to do.\n",
     ),
+    Letter.NEW_PLACE: _Words(
+        "settings",
+        "A new sign-in to Postbus",
+        "Somebody has signed in to Postbus as you, from where you have not signed in before:\n\n"
+        "  when: {at}\n  address: {address}\n  with: {client}\n\n"
+        "If it was you, there is nothing to do. If it was not, change your password now: that\n"
+        "ends every other session. Open:\n\n{link}\n",
+    ),
 }
+
+
+def has_secret(letter: Letter) -> bool:
+    """Whether its link does something by itself, for whoever holds it."""
+    return letter is not Letter.NEW_PLACE
 
 
 def page_of(letter: Letter) -> str:
@@ -59,6 +77,7 @@ def written(
     tenant: str,
     message_id: str,
     now: datetime,
+    details: Mapping[str, str] = _NOTHING,
 ) -> EmailMessage:
     """The message. Nothing answers it, and no vacation notice should (RFC 3834 §5)."""
     words = _WORDS[letter]
@@ -69,6 +88,7 @@ def written(
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"
+    said = {name: " ".join(value.split())[:200] for name, value in details.items()}
     one_line = " ".join(tenant.split())[:200]
-    message.set_content(words.text.format(link=link, tenant=one_line))
+    message.set_content(words.text.format_map({**said, "link": link, "tenant": one_line}))
     return message

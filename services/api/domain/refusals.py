@@ -4,6 +4,7 @@ Refused
 ├── NotFound            not there, or not this caller's to see
 ├── SignInRefused       address or password is wrong
 ├── TokenRefused        a token that is not good (any more)
+├── AddressUnverified   somebody who has not shown that their address is theirs
 ├── NotPermitted        a role or a token that does not reach so far
 ├── ForeignOrigin       a cookie, sent along by another site
 ├── QuotaReached        a tenant that has all it may have
@@ -41,6 +42,8 @@ Refused
 ├── QueryInvalid        a search query that cannot be read
 ├── SearchNameTaken     a saved search with a name that another one has
 ├── SavedSearchesFull   more saved searches than anybody keeps apart
+├── ExportLinkInvalid   a link to a file of an export that we did not write, or that ended
+├── ExportsFull         more exports than anybody fetches
 ├── ImageLinkInvalid    a link to an image that we did not write, or not lately
 ├── ImageUnavailable    nothing came from there that is an image
 ├── ContentUnavailable  the message's words cannot be had now
@@ -161,6 +164,12 @@ class PasswordWrong(Refused):
     """This is not your password."""
 
     code = "password_wrong"
+
+
+class AddressUnverified(Refused):
+    """Show first that your address is yours: follow the link that was sent to it."""
+
+    code = "email_unverified"
 
 
 class NotPermitted(Refused):
@@ -335,6 +344,18 @@ class ContentUnavailable(Refused):
     """The message's text cannot be read at the moment."""
 
     code = "content_unavailable"
+
+
+class ExportLinkInvalid(Refused):
+    """This link is not good, or not any more. Look at the export again for one that is."""
+
+    code = "export_link_invalid"
+
+
+class ExportsFull(Refused):
+    """There are as many exports of yours as there may be; end one, or wait until it expires."""
+
+    code = "exports_full"
 
 
 class ImageLinkInvalid(Refused):

@@ -35,10 +35,10 @@ from services.api.http.signed_in import (
     COOKIE,
     LOOPBACK_COOKIE,
     Asking,
-    id_of,
     is_loopback,
     refuse_foreign,
     signed_in,
+    tenant_named,
     world_of,
 )
 from services.api.metrics import SIGN_INS
@@ -65,7 +65,9 @@ class Credentials(Body):
     email: Annotated[str, Field(max_length=320)]
     password: Annotated[SecretStr, Field(max_length=1024)]
     tenant_id: Annotated[str | None, Field(max_length=64)] = Field(
-        default=None, description="Where somebody belongs to several: at which. Else the first."
+        default=None,
+        description="Where somebody belongs to several: at which. Else the one that the tenant"
+        " header names, the default one, or the first.",
     )
 
 
@@ -154,16 +156,18 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
 async def login(request: Request[Any, Any, Any], data: JSONBody[Credentials]) -> Tokens:
     world = world_of(request)
     async with _guessing(request, data) as (email, tenant_id):
-        return _tokens(
-            await sign_in(
-                world.pool,
-                world.issuer,
-                email=email,
-                password=data.password.get_secret_value(),
-                client=described_client(request),
-                tenant_id=tenant_id,
-            )
+        signed = await sign_in(
+            world.pool,
+            world.issuer,
+            email=email,
+            password=data.password.get_secret_value(),
+            client=described_client(request),
+            tenant_id=tenant_id,
+            rather=world.settings.default_tenant_id,
+            tell=world.settings.system_server is not None,
         )
+    world.to_mail.set()
+    return _tokens(signed)
 
 
 @post(
@@ -186,7 +190,10 @@ async def open_session(
             client=described_client(request),
             lives=world.issuer.refresh_lives,
             tenant_id=tenant_id,
+            rather=world.settings.default_tenant_id,
+            tell=world.settings.system_server is not None,
         )
+    world.to_mail.set()
     user, tenant = _named(opened.person)
     answer = Response(OpenedSession(user=user, tenant=tenant))
     answer.set_cookie(_cookie(request, opened.secret, _COOKIE_SECONDS))
@@ -310,6 +317,7 @@ async def accept(request: Request[Any, Any, Any], data: JSONBody[Acceptance]) ->
             password=data.password.get_secret_value(),
             client=described_client(request),
             new_people=world.settings.registration != "closed",
+            mailed=world.settings.system_server is not None,
         )
     )
 
@@ -374,10 +382,8 @@ async def _guessing(
         # One bucket for an address, however it is written.
         email = address_spec(data.email)
         await attempt(request, "login", at=email.casefold())
-        yield (
-            email,
-            None if data.tenant_id is None else id_of(Kind.TENANT, data.tenant_id, SignInRefused),
-        )
+        named = data.tenant_id or request.headers.get(world_of(request).settings.tenant_header)
+        yield email, None if named is None else tenant_named(named, SignInRefused)
     except TooManyAttempts:
         SIGN_INS.labels("throttled").inc()
         raise

@@ -35,6 +35,9 @@ EARLIER = (
     _was("POST", "/api/sync/{id}", "/accounts/{id}:check"),
     _was("GET", "/api/sync/status/{id}", "/accounts/{id}/standing"),
     _was("GET", "/api/sync/search", "/search"),
+    _was("POST", "/api/compose", "/drafts"),
+    _was("POST", "/api/compose/draft", "/drafts"),
+    _was("POST", "/api/compose/{id}/send", "/drafts/{id}/send"),
     _was("POST", "/email/send", "/submissions"),
     _was("GET", "/email/inbox", "/messages"),
     *(

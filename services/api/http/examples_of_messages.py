@@ -1,12 +1,13 @@
 """What messages look like, and what may be in them, for the reference."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from services.api.http.bodies import Body
+from services.api.http.exports import ExportedFile, Exports, NewExport, ShownExport
 from services.api.http.image_senders import ImageSender, ImageSenders, NewImageSender
 from services.api.http.messages import (
     Header,
@@ -85,7 +86,29 @@ _AUTHENTICATION = AuthenticationResult(
 )
 _AUTOCRYPT = Autocrypt(email="grace@example.org", prefers_encryption=True)
 
-BODIES: dict[type[Body], dict[str, Any]] = {NewImageSender: {"sender": "grace@example.org"}}
+BODIES: dict[type[Body], dict[str, Any]] = {
+    NewImageSender: {"sender": "grace@example.org"},
+    NewExport: {"account_ids": [LISTED.account_id], "format": "mbox"},
+}
+_EXPORT_ID = shown(Kind.EXPORT, UUID("01936d36-3b9c-7e21-8f4a-6c0d1e2b5a75"))
+_EXPORT = ShownExport(
+    id=_EXPORT_ID,
+    format="mbox",
+    account_ids=[LISTED.account_id],
+    created_at=_NOON,
+    expires_at=_NOON + timedelta(days=7),
+    message_count=1204,
+    size_bytes=90_412_000,
+    files=[
+        ExportedFile(
+            number=1,
+            account_id=LISTED.account_id,
+            message_count=1204,
+            size_bytes=90_412_000,
+            link=f"/api/v1/exports/{_EXPORT_ID}/files/1?expires=1795780800&key=k1&signature=…",
+        )
+    ],
+)
 
 #: What one message or another has, and few have all of.
 PARTS: tuple[Struct, ...] = (
@@ -111,6 +134,8 @@ PARTS: tuple[Struct, ...] = (
 ANSWERS: tuple[Struct, ...] = (
     _IMAGE_SENDER,
     ImageSenders(items=[_IMAGE_SENDER]),
+    _EXPORT,
+    Exports(items=[_EXPORT]),
     MessagePage(items=[LISTED], next_cursor="ks_…"),
     OpenMessage(
         **{name: getattr(LISTED, name) for name in Message.__struct_fields__},

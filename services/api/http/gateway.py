@@ -22,6 +22,7 @@ from services.api.http import (
     discovery,
     drafts,
     events,
+    exports,
     identities,
     image_senders,
     images,
@@ -74,6 +75,7 @@ def gateway(world: World) -> Surroundings:
 
 def application(world: World) -> Litestar:
     """The routes, and the document that describes them, in `state.openapi`."""
+    taking, fetching = exports.routers()
     for_the_signed_in = Router(
         "/",
         guards=[signed_in],
@@ -101,6 +103,7 @@ def application(world: World) -> Litestar:
             changing_submissions.router(),
             drafts.router(),
             events.router(),
+            taking,
             sharing.router(),
             me.router(),
             *members.routers(),
@@ -131,6 +134,7 @@ def application(world: World) -> Litestar:
                     images.router(),
                     attachments.links(),
                     tenant.proofs(),
+                    fetching,
                     for_the_signed_in,
                 ],
             ),
@@ -192,7 +196,7 @@ def _cors(settings: Settings) -> CORSConfig | None:
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=[
             *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
-            *("Last-Event-ID", "Range", "X-Request-ID", "X-Tenant-ID"),
+            *("Last-Event-ID", "Range", "X-Request-ID", settings.tenant_header),
         ],
         expose_headers=[
             *("ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"),

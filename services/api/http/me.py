@@ -8,10 +8,12 @@ from msgspec import Struct
 from pydantic import SecretStr
 
 from services.api.actions.change_password import change_password
-from services.api.domain.refusals import NotFound, TokenRefused
+from services.api.actions.follow_mailed_link import ask_verification
+from services.api.domain.refusals import NotFound, SystemMailOff, TokenRefused
 from services.api.domain.rights import Role, Scope
 from services.api.http.auth import Password, guess_again
 from services.api.http.bodies import Body
+from services.api.http.limits import attempt
 from services.api.http.moments import Moment
 from services.api.http.scopes import needs, needs_session
 from services.api.http.signed_in import Asking, id_of, world_of
@@ -133,8 +135,28 @@ async def password(request: Asking, data: JSONBody[ChangedPassword]) -> None:
     )
 
 
+@post(
+    "/verify-email",
+    security=needs_session(),
+    status_code=202,
+    summary="Have the link sent again by which you show that your address is yours",
+)
+async def verify_again(request: Asking) -> None:
+    world = world_of(request)
+    if world.settings.system_server is None:
+        raise SystemMailOff
+    person_id = request.user.claims.person_id
+    await attempt(request, "login", at=str(person_id))
+    await ask_verification(world.pool, person_id)
+    world.to_mail.set()
+
+
 def router() -> Router:
-    return Router("/me", route_handlers=[me, list_sessions, end_session, password], tags=["me"])
+    return Router(
+        "/me",
+        route_handlers=[me, list_sessions, end_session, password, verify_again],
+        tags=["me"],
+    )
 
 
 def _session(session: Session, request: Asking) -> ShownSession:

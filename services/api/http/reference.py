@@ -65,6 +65,16 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("get", "/accounts/{account_id}/sharing"): ("not_found",),
     ("put", "/accounts/{account_id}/sharing"): ("not_found",),
+    ("get", "/exports"): (),
+    ("post", "/exports"): ("exports_full",),
+    ("get", "/exports/{export_id}"): ("not_found",),
+    ("delete", "/exports/{export_id}"): ("not_found",),
+    ("get", "/exports/{export_id}/files/{number}"): (
+        "not_found",
+        "export_link_invalid",
+        "validation_failed",
+        "attachment_unavailable",
+    ),
     ("get", "/audit"): ("cursor_invalid", "not_found", "validation_failed"),
     ("get", "/members"): (),
     ("patch", "/members/{user_id}"): ("not_found", "last_owner"),
@@ -87,6 +97,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("get", "/me/sessions"): (),
     ("delete", "/me/sessions/{session_id}"): ("not_found",),
     ("post", "/me/password"): ("password_wrong", "too_many_attempts"),
+    ("post", "/me/verify-email"): ("system_mail_off", "too_many_attempts"),
     ("get", "/tokens"): (),
     ("post", "/tokens"): (),
     ("delete", "/tokens/{token_id}"): ("not_found",),
@@ -273,7 +284,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
 }
 _OF_A_KEY = ("idempotency_key_in_use", "idempotency_key_reused")
-_OF_WHO_ASKS = ("token_invalid", "not_permitted", "tenant_suspended")
+_OF_WHO_ASKS = ("token_invalid", "not_permitted", "email_unverified", "tenant_suspended")
 _WITH_FORM = ("malformed_form", "body_too_large", "validation_failed")
 _WITH_BODY = ("malformed_json", "body_too_large", "validation_failed")
 _GENERAL = {
@@ -354,11 +365,7 @@ def _codes_of(method: str, path: str, operation: Operation) -> list[str]:
     return [
         *_of_body(operation),
         *(_OF_A_KEY if is_repeatable(operation) else ()),
-        *(
-            ()
-            if operation.security == []
-            else ("token_invalid", "not_permitted", "tenant_suspended")
-        ),
+        *(() if operation.security == [] else _OF_WHO_ASKS),
         *(("foreign_origin",) if operation.security != [] and method != "get" else ()),
         *own,
         "rate_limited",

@@ -16,7 +16,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.spec import OpenAPI, Operation
 
 from services.api.actions.identify_caller import Identity
-from services.api.domain.refusals import NotPermitted
+from services.api.domain.refusals import AddressUnverified, NotPermitted
 from services.api.domain.rights import Scope
 from shared.contracts.ids import Kind, NotAnId, read
 
@@ -55,11 +55,21 @@ def refuse_undeclared(app: Litestar) -> None:
                 raise Undeclared(f"{route.path} needs `security=needs(…)` or `security=OPEN`.")
 
 
-def permit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let only those in who have what the route needs; raises NotPermitted."""
+def permit(
+    connection: ASGIConnection[Any, Any, Any, Any],
+    handler: BaseRouteHandler,
+    *,
+    verified_only: bool,
+) -> None:
+    """Let only those in who have what the route needs; raises NotPermitted.
+
+    Who must be verified first, and is not, may do what needs no scope: see to themselves.
+    """
     identity: Identity = connection.scope["user"]
     declared: Security = getattr(handler, "security", None) or OPEN
     needed = declared[0][BEARER]
+    if verified_only and not identity.is_verified and set(needed) - {SESSION}:
+        raise AddressUnverified
     for name in needed:
         if name == SESSION:
             if identity.by_token:

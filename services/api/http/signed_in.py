@@ -21,7 +21,8 @@ from services.api.actions.identify_caller import (
     api_token_shown,
     claims_shown,
     cookie_shown,
-    identify_caller,
+    find_access,
+    identity_of,
 )
 from services.api.domain.refusals import ForeignOrigin, NotFound, TokenRefused
 from services.api.domain.tokens import API_TOKEN_PREFIX
@@ -31,8 +32,6 @@ from services.api.world import World
 from shared.contracts.ids import Kind, NotAnId, read, shown
 
 Asking: TypeAlias = Request[Identity, Any, Any]
-
-TENANT_HEADER = "x-tenant-id"
 
 
 #: The cookie of a session. A name that begins so is only taken from here, and over TLS.
@@ -49,26 +48,33 @@ async def signed_in(
     """Let only those in whose token is good and reaches so far, before anything else is judged."""
     world = world_of(connection)
     proof = _proof(connection)
-    identity = await identify_caller(
-        world.pool,
-        proof,
-        request_id_of(connection),
-        address=client_of(connection),
-        session_lives=world.issuer.refresh_lives,
+    request_id, address = request_id_of(connection), client_of(connection)
+    # A page asks for many things in one moment: who asks is then found out once for those who wait.
+    access = await world.sharing.anew(
+        ("access", proof, address),
+        lambda: find_access(
+            world.pool,
+            proof,
+            request_id,
+            address=address,
+            session_lives=world.issuer.refresh_lives,
+        ),
     )
+    identity = identity_of(proof, access, request_id, address)
     claims = identity.claims
-    named = connection.headers.get(TENANT_HEADER)
+    header = world.settings.tenant_header
+    named = connection.headers.get(header)
     if named is not None and named not in (
         shown(Kind.TENANT, claims.tenant_id),
         str(claims.tenant_id),
     ):
-        raise TokenRefused("X-Tenant-ID names another tenant than the token.")
+        raise TokenRefused(f"{header} names another tenant than the token.")
     connection.scope["user"] = identity
     await spend_as(connection, handler, str(claims.person_id))
     structlog.contextvars.bind_contextvars(
         tenant_id=str(claims.tenant_id), user_id=str(claims.person_id)
     )
-    permit(connection, handler)
+    permit(connection, handler, verified_only=world.settings.require_verified_email)
 
 
 def world_of(connection: ASGIConnection[Any, Any, Any, Any]) -> World:
@@ -87,6 +93,14 @@ def id_of(kind: Kind, text: str, missing: Callable[[], Exception] = NotFound) ->
         return read(kind, text)
     except NotAnId:
         raise missing() from None
+
+
+def tenant_named(text: str, missing: Callable[[], Exception] = NotFound) -> UUID:
+    """The tenant that somebody names, as we show ids or as a UUID."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return id_of(Kind.TENANT, text, missing)
 
 
 def is_loopback(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

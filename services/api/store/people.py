@@ -53,6 +53,7 @@ class Access(Struct, frozen=True, kw_only=True):
     session_id: UUID | None
     token_id: UUID | None
     role: str
+    is_verified: bool  # their address was shown to be theirs
     scopes: list[str] | None  # None: all that the role has
     is_bound: bool
     used_at: datetime | None
@@ -112,20 +113,33 @@ async def add_person(
 
 
 async def person_with(
-    connection: Connection, email: str, tenant_id: UUID | None = None
+    connection: Connection,
+    email: str,
+    tenant_id: UUID | None = None,
+    rather: UUID | None = None,
 ) -> Person | None:
-    """Who signs in with this address, at that tenant or the first they joined that is there."""
+    """Who signs in with this address, at that tenant; else rather at this, or where first."""
     row = await connection.fetchrow(
         f"""
         {_PERSON}
          WHERE email_key = $1 AND tenant.deleted_at IS NULL
            AND ($2::uuid IS NULL OR tenant_id = $2)
-         ORDER BY joined_at LIMIT 1
+         ORDER BY tenant_id IS NOT DISTINCT FROM $3 DESC, joined_at LIMIT 1
         """,
         email.casefold(),
         tenant_id,
+        rather,
     )
     return row and convert(dict(row), Person)
+
+
+async def is_verified(connection: Connection, person_id: UUID) -> bool:
+    """Whether they have shown that their address is theirs."""
+    return bool(
+        await connection.fetchval(
+            "SELECT email_verified_at IS NOT NULL FROM person WHERE person_id = $1", person_id
+        )
+    )
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -292,6 +306,8 @@ async def revoke_session(
 # whose owner has left; of a token, those it is bound to.
 _ACCESS = """
     SELECT asked.*, membership.role, asked.bound IS NOT NULL AS is_bound,
+           (SELECT email_verified_at IS NOT NULL FROM person
+             WHERE person.person_id = asked.person_id) AS is_verified,
            tenant.suspended_at IS NOT NULL AS suspended, tenant.suspended_for,
            coalesce(array_agg(account_id) FILTER (
                WHERE account_id IS NOT NULL AND account.deleted_at IS NULL), '{{}}')

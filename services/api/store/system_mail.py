@@ -1,12 +1,17 @@
 """Mail of Postbus itself that is to be sent, and what its links carry."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct, convert
 from uuid_utils.compat import uuid7
 
 from shared.db import Connection
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class DueMail(Struct, frozen=True, kw_only=True):
@@ -21,6 +26,7 @@ class DueMail(Struct, frozen=True, kw_only=True):
     tenant_name: str
     attempts: int
     created_at: datetime
+    details: dict[str, str]
 
 
 async def ask(
@@ -30,21 +36,23 @@ async def ask(
     person_id: UUID | None = None,
     tenant_id: UUID | None = None,
     invitation_id: UUID | None = None,
+    details: Mapping[str, str] = _NOTHING,
 ) -> None:
     """Have one sent; one that waits for the same is not repeated."""
     await connection.execute(
         """
-        INSERT INTO system_mail (mail_id, kind, tenant_id, person_id, invitation_id)
-        SELECT $1, $2, $3, $4, $5
+        INSERT INTO system_mail (mail_id, kind, tenant_id, person_id, invitation_id, details)
+        SELECT $1, $2, $3, $4, $5, $6
          WHERE NOT EXISTS (SELECT 1 FROM system_mail
                             WHERE kind = $2 AND person_id IS NOT DISTINCT FROM $4
-                              AND invitation_id IS NOT DISTINCT FROM $5)
+                              AND invitation_id IS NOT DISTINCT FROM $5 AND details = $6)
         """,
         uuid7(),
         kind,
         tenant_id,
         person_id,
         invitation_id,
+        msgspec.json.encode(dict(details)).decode(),
     )
 
 
@@ -59,7 +67,7 @@ async def take(connection: Connection, now: datetime, again: timedelta) -> DueMa
                                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
             RETURNING *)
         SELECT mail_id, kind, taken.person_id, taken.tenant_id, taken.invitation_id, attempts,
-               taken.created_at, coalesce(person.email, invitation.email) AS email,
+               taken.created_at, details, coalesce(person.email, invitation.email) AS email,
                coalesce(tenant.name, '') AS tenant_name
           FROM taken
           LEFT JOIN person ON person.person_id = taken.person_id
@@ -71,7 +79,10 @@ async def take(connection: Connection, now: datetime, again: timedelta) -> DueMa
         now,
         again,
     )
-    return row and convert(dict(row), DueMail)
+    return row and convert(
+        {**row, "details": msgspec.json.decode(row["details"])},
+        DueMail,
+    )
 
 
 async def done(connection: Connection, mail_id: UUID) -> None:

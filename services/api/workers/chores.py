@@ -10,6 +10,7 @@ from services.api.actions.distribute_events import distribute_events
 from services.api.actions.forget_account import forget_account
 from services.api.actions.forget_old import (
     forget_deliveries,
+    forget_exports,
     forget_jobs,
     forget_sessions,
     forget_tombstones,
@@ -124,6 +125,7 @@ async def _housekeep(world: World) -> None:
         await patiently(
             lambda now=now: forget_deliveries(world.pool, settings.webhook_delivery_keep, now)
         )
+        await patiently(lambda now=now: forget_exports(world.pool, now))
         await patiently(lambda: forget_tombstones(world.pool, settings.tombstone_keep))
         await patiently(lambda: forget_jobs(world.pool, settings.job_keep))
         await patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))
