@@ -228,6 +228,11 @@ mailq-delete ID: secrets
 logs *SERVICE: secrets
     @docker compose logs --follow --tail 100 "$@"
 
+# Start the stack for development: code is taken over as it is saved, mail goes to Mailpit
+[group('stack')]
+dev *ARGS: secrets
+    @docker compose --file compose.yaml --file compose.dev.yaml up --build --watch "$@"
+
 # A PostgreSQL shell in the database, as its superuser; with SERVICE, in its schema
 [group('stack')]
 psql SERVICE="public": secrets
@@ -243,10 +248,10 @@ shell SERVICE: secrets
 restart *SERVICE: secrets
     @docker compose restart "$@"
 
-# Run COUNT processes of SERVICE: scale sync-listen 3
+# Run COUNT processes of SERVICE (api, sync-listen, sync-answer, sender, indexer), from now on
 [group('stack')]
 scale SERVICE COUNT: secrets
-    @docker compose up --detach --wait --no-recreate --scale "$1=$2" "$1"
+    @infra/scripts/scale "$1" "$2"
 
 # Build the images on this machine
 [group('stack')]
@@ -267,3 +272,8 @@ image-push: build
 [group('stack')]
 secrets-rotate WHAT: secrets
     @infra/scripts/rotate "$1"
+
+# Build, start and walk through the whole stack in Docker, hurt it, and see it heal (minutes)
+[group('check')]
+test-compose *ARGS: install-test
+    @exec {{ python }} -m tests.compose "$@"

@@ -132,7 +132,12 @@ def _environment() -> str:
     lines = [
         "# Every setting of every service, with its default. Generated from the code:",
         "# python -m infra.scripts.generate",
-        "# What has no default is set by `./just up` and by compose.yaml.",
+        "# What has no default is set by `./just up` and by compose.yaml. A setting may be in",
+        "# a file, which NAME_FILE names.",
+        "",
+        f"# {'-' * 76}",
+        # What compose.yaml and the servers around the services read; nobody's code knows of it.
+        (ROOT / "infra/stack.env").read_text("utf-8").rstrip("\n"),
     ]
     for service in SERVICES:
         settings: type[BaseSettings] = importlib.import_module(

@@ -3,6 +3,7 @@
 import http.server
 import importlib
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -250,6 +251,25 @@ def test_what_runs_says_whether_it_is_well(name: str) -> None:
         assert container["healthcheck"]["test"]
 
 
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+def test_a_linter_of_dockerfiles_finds_nothing(dockerfile: Path) -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    found = subprocess.run([linter, dockerfile], capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("files", [["compose.yaml"], ["compose.yaml", "compose.dev.yaml"]])
+def test_docker_compose_understands_every_word(files: list[str]) -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], check=False).returncode:
+        pytest.skip("there is no docker compose here")
+    command = [docker, "compose", "--profile", "*", *(w for f in files for w in ("--file", f))]
+    checked = subprocess.run(
+        [*command, "config", "--quiet"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_any_container_may_have_replicas_and_logs_stay_small(name: str) -> None:
     assert "container_name" not in CONTAINERS[name]
@@ -284,6 +304,31 @@ def test_all_that_the_image_copies_is_sent_to_the_builder_and_nothing_else() -> 
     assert ignore[1] == "*"
     assert {line[1:] for line in ignore if line.startswith("!")} == copied
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_every_setting_of_the_stack_is_explained_and_none_is_without_effect() -> None:
+    explained = {
+        line.lstrip("#").partition("=")[0]
+        for line in (ROOT / "infra/stack.env").read_text("utf-8").splitlines()
+        if re.match(r"#?[A-Z][A-Z0-9_]*=", line)
+    }
+    passed = {
+        line
+        for file in ROOT.glob("infra/*/settings.env")
+        if file.parent.name != "images"
+        for line in file.read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    }
+    assert explained == (interpolated(COMPOSE) | passed) - {"API_PUBLIC_URL"}
+    assert (ROOT / "infra/stack.env").read_text("utf-8") in (ROOT / ".env.example").read_text()
+
+
+def test_nothing_that_is_for_development_is_taken_up_unasked() -> None:
+    assert {file.name for file in ROOT.glob("compose*.yaml")} == {
+        "compose.yaml",
+        "compose.dev.yaml",
+    }
+    assert not list(ROOT.glob("*override*"))
 
 
 def make_secrets(directory: Path) -> dict[str, str]:

@@ -380,7 +380,7 @@ async def test_a_certificate_that_was_renewed_is_taken_up(door: tuple[Nginx, Gat
 
 
 def test_every_setting_of_the_door_is_explained() -> None:
-    read = set(re.findall(r": \"\$\{(NGINX_[A-Z_]+):=", START.read_text()))
+    read = set(re.findall(r": \"\$\{(NGINX_[A-Z_]+):?=", START.read_text()))
     used = {
         name
         for template in START.parent.glob("*.template")

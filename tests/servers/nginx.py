@@ -36,7 +36,7 @@ class Nginx(ServerProcess):
             "NGINX_HTTPS_LISTEN": f"{LOOPBACK}:{self.https_port}",
             "NGINX_HTTPS_PORT": str(self.https_port),
             "NGINX_API": gateway,
-            "CERTIFICATE_LOOK_SECONDS": "0.1",
+            "ON_CHANGE_SECONDS": "0.1",
             **settings,
         }
 

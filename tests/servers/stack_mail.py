@@ -50,7 +50,7 @@ class Place:
             "MAIL_SOCKETS": str(self.sockets),
             "CERTIFICATE": str(self.certificate),
             "CERTIFICATE_KEY": str(self.key),
-            "CERTIFICATE_LOOK_SECONDS": "0.1",
+            "ON_CHANGE_SECONDS": "0.1",
         }
 
     def admin(self, *words: str, password: str = "") -> str:
