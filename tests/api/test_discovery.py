@@ -123,7 +123,7 @@ class Internet:
             self.refused.append(host)
             raise
 
-    async def discovers(self, email: str = ADA, seconds: float = 4.0) -> Discovered:
+    async def discovers(self, email: str = ADA, seconds: float = 60.0) -> Discovered:
         return await discover_servers(
             email,
             Means(
@@ -492,7 +492,7 @@ async def test_who_hangs_is_left_and_the_others_are_heard(internet: Internet) ->
         await internet.hangs(f"autodiscover.{DOMAIN}", port)
     await internet.hangs(f"imap.{DOMAIN}", 993)
     await internet.greets(f"mail.{DOMAIN}", 993, b"* OK ready")
-    found = await internet.discovers(seconds=2.0)
+    found = await internet.discovers(seconds=6.0)
     assert hosts(found) == [(f"mail.{DOMAIN}", 993)]
     assert result(found, DiscoverySource.AUTOCONFIG) is AskedResult.TIMED_OUT
     assert result(found, DiscoverySource.AUTODISCOVER) is AskedResult.TIMED_OUT
@@ -513,7 +513,7 @@ async def test_what_a_second_address_says_counts_while_the_first_hangs(
 async def test_without_name_servers_the_rest_is_asked(internet: Internet, manner: str) -> None:
     setattr(internet.names, manner, True)
     await internet.greets(f"imap.{DOMAIN}", 993, b"* OK ready")
-    found = await internet.discovers(seconds=2.0)
+    found = await internet.discovers(seconds=6.0)
     assert hosts(found) == [(f"imap.{DOMAIN}", 993)]
     assert result(found, DiscoverySource.MX) in (AskedResult.FAILED, AskedResult.TIMED_OUT)
 

@@ -72,6 +72,7 @@ async def test_servers_and_what_to_do_first_are_found_as_an_address_is_typed(pag
     await page.get_by_text("Servers", exact=True).click()
     await expect(incoming.get_by_label("Server")).to_have_value("imap.gmail.com")
     await expect(incoming.get_by_label("User name")).to_have_value("ada@gmail.com")
+    await accessible(page)
     await address.fill("ada@tuta.com")
     await expect(page.get_by_text("Tuta lets no other programs in")).to_be_visible()
     await address.fill("ada@nowhere.invalid")
