@@ -8,7 +8,7 @@ from msgspec import structs
 from services.api.actions.copy_drafts import copy_drafts
 from shared.contracts.draft import KeepDraft
 from shared.contracts.envelope import Told, decode
-from shared.contracts.ids import Kind, shown
+from shared.contracts.ids import Kind, read, shown
 from shared.contracts.intent import CarryIntent, Destroy
 from shared.contracts.mail import Address, Attachment, MailboxRole, ReadContent
 from shared.contracts.submission import SendMessage
@@ -208,6 +208,23 @@ async def test_a_draft_made_elsewhere_is_written_on_here(
     [removal] = await told(api, CarryIntent)
     [step] = removal.steps
     assert (step.change, step.message_ids) == (Destroy(), (elsewhere.message_id,))
+
+
+async def test_our_own_copy_of_a_draft_is_the_draft(api: Api, ada: Person, ground: Ground) -> None:
+    draft = await a_draft(ada, ground, text="At noon")
+    other = await a_draft(ada, ground, text="At eight")
+    draft_id = read(Kind.DRAFT, draft["id"])
+    copy = ground.message("Lunch")
+    content = structs.replace(copy.content, message_id=f"{draft_id}.7@example.org")
+    await api.hears(ground.page(structs.replace(copy, content=content)))
+    answer = await ada.http.post(
+        "/drafts", json={"message_id": shown(Kind.MESSAGE, copy.message_id)}
+    )
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["id"] == draft["id"] != other["id"]
+    assert answer.headers["etag"] == '"1"'
+    listed = (await ada.http.get("/drafts")).json()["items"]
+    assert len(listed) == 2
 
 
 async def test_drafts_are_their_tenants(api: Api, ada: Person, ground: Ground) -> None:

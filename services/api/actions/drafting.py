@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.api.domain.refusals import ChangedMeanwhile, NotFound
-from services.api.domain.writing import Written
-from services.api.store import drafts, uploads
+from services.api.domain.writing import Written, draft_of_copy
+from services.api.store import drafts, reading, uploads
 from services.api.store.drafts import Draft
 from shared.bus import tell
 from shared.contracts.draft import KeepDraft
@@ -34,6 +34,15 @@ async def find_draft(pool: Pool, caller: Caller, draft_id: UUID) -> Draft:
     if draft is None:
         raise NotFound
     return draft
+
+
+async def find_copied(pool: Pool, caller: Caller, message_id: UUID) -> Draft | None:
+    """The draft that this message in a mailbox for drafts is our own copy of, if it is one."""
+    async with tenant_transaction(pool, caller) as connection:
+        message = await reading.by_id(connection, caller.tenant_id, message_id)
+        draft_id = message and draft_of_copy(message.rfc_message_id)
+        draft = draft_id and await drafts.by_id(connection, caller.tenant_id, draft_id)
+    return draft if message and draft and draft.account_id == message.account_id else None
 
 
 async def use_uploads(

@@ -60,6 +60,16 @@ class Original(Struct, frozen=True, kw_only=True):
     cc: tuple[Address, ...]
 
 
+def draft_of_copy(message_id: str | None) -> UUID | None:
+    """The draft whose copy has this Message-ID: `<draft>.<version>@…`, as sync files it."""
+    draft_id, dot, rest = (message_id or "").strip("<>").partition(".")
+    version, at, _ = rest.partition("@")
+    try:
+        return UUID(draft_id) if dot and at and version.isdecimal() else None
+    except ValueError:
+        return None
+
+
 def references_to(original: Original) -> tuple[str, ...]:
     """The conversation so far, the original last (RFC 5322 §3.6.4)."""
     before = original.references

@@ -10,7 +10,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from msgspec import Struct, structs
 from pydantic import Field, model_validator
 
-from services.api.actions.drafting import find_draft
+from services.api.actions.drafting import find_copied, find_draft
 from services.api.actions.remove_draft import remove_draft
 from services.api.actions.save_draft import create_draft, save_draft
 from services.api.actions.send_draft import send_draft
@@ -18,7 +18,7 @@ from services.api.domain.cursors import After
 from services.api.domain.refusals import ChangedMeanwhile, NotFound
 from services.api.domain.rights import Scope
 from services.api.domain.writing import Written
-from services.api.http.enclosing import Id
+from services.api.http.enclosing import Id, no_such
 from services.api.http.limits import spend_exactly_as
 from services.api.http.messages import Person
 from services.api.http.moments import Moment
@@ -133,6 +133,10 @@ async def create(request: Asking, data: JSONBody[NewDraft]) -> Response[ShownDra
     world = world_of(request)
     replaces: UUID | None = None
     if data.message_id is not None:
+        message_id = id_of(Kind.MESSAGE, data.message_id, lambda: no_such("/message_id"))
+        known = await find_copied(world.request_pool, request.user.caller, message_id)
+        if known is not None:
+            return _created(known)
         account_id, replaces, written = await edited_of(request, data.message_id)
     else:
         account_id = id_of(
@@ -147,10 +151,7 @@ async def create(request: Asking, data: JSONBody[NewDraft]) -> Response[ShownDra
         written,
         replaces=replaces,
     )
-    answer = _answer(draft)
-    answer.status_code = 201
-    answer.headers["Location"] = f"/api/v1/drafts/{shown(Kind.DRAFT, draft.draft_id)}"
-    return answer
+    return _created(draft)
 
 
 @get("", summary="List drafts, those first that were changed last", security=needs(Scope.MAIL_READ))
@@ -278,6 +279,13 @@ def _versions(if_match: str | None) -> frozenset[int] | None:
 
 def _answer(draft: Draft) -> Response[ShownDraft]:
     return Response(_shown(draft), headers={"ETag": f'"{draft.version}"'})
+
+
+def _created(draft: Draft) -> Response[ShownDraft]:
+    answer = _answer(draft)
+    answer.status_code = 201
+    answer.headers["Location"] = f"/api/v1/drafts/{shown(Kind.DRAFT, draft.draft_id)}"
+    return answer
 
 
 def _shown(draft: Draft) -> ShownDraft:
