@@ -1,6 +1,7 @@
 """The webmail as it is built, served by the whole platform, in a real browser."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
@@ -9,21 +10,32 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from infra.dev import web
 from tests.api.browser import CHROMIUM
+from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.postfix import Postfix
 from tests.stories.stack import Stack, running_stack
 
 expect.set_options(timeout=30_000)  # what is expected comes as soon as it is there
 
+PASSWORD_HERE = "correct horse battery"
 WIDE = {"width": 1360, "height": 860}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack() -> AsyncIterator[Stack]:
+async def stack(dovecot: Dovecot, postfix: Postfix) -> AsyncIterator[Stack]:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here")
     web.install()
     if not web.is_current():
         web.build()
-    async with running_stack(POSTBUS_WEBMAIL="on") as running:
+    system_mail = {
+        "API_SYSTEM_SMTP_HOST": "127.0.0.1",
+        "API_SYSTEM_SMTP_PORT": str(postfix.submission_port),
+        "API_SYSTEM_SMTP_SECURITY": "none",
+        "API_SYSTEM_SMTP_USERNAME": dovecot.new_user(),
+        "API_SYSTEM_SMTP_PASSWORD": PASSWORD,
+        "API_SYSTEM_MAIL_FROM": "postbus@postbus.test",
+    }
+    async with running_stack(None, POSTBUS_WEBMAIL="on", **system_mail) as running:
         yield running
 
 
@@ -39,6 +51,12 @@ async def browser(stack: Stack) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(stack: Stack, browser: Browser) -> AsyncIterator[Page]:
+    async with another_browser(stack, browser) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def another_browser(stack: Stack, browser: Browser) -> AsyncGenerator[Page]:
     """A browser of its own in which nobody is signed in; an error in a page fails the test."""
     context = await browser.new_context(
         base_url=stack.url, viewport={"width": WIDE["width"], "height": WIDE["height"]}
@@ -76,7 +94,7 @@ async def sign_up(page: Page) -> str:
     await page.get_by_role("link", name="Create an account").click()
     await page.get_by_label("Your name").fill("Ada")
     await page.get_by_label("E-mail address").fill(email)
-    await page.get_by_label("Password").fill("correct horse battery")
+    await page.get_by_label("Password").fill(PASSWORD_HERE)
     await page.get_by_role("button", name="Create an account").click()
     await page.get_by_role("heading", name="Connect a mail account").wait_for()
     return email

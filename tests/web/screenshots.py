@@ -70,10 +70,27 @@ async def writing(page: Page) -> None:
     await body.fill("Dear Grace,\n\nshall we try the ramen place?\n\nAda")
 
 
-async def settings(page: Page) -> None:
-    await page.goto("/settings")
-    await page.get_by_role("heading", name="Settings").wait_for()
-    await page.wait_for_load_state("networkidle")
+async def drafts(page: Page) -> None:
+    await page.goto("/drafts")
+    await page.get_by_role("heading", name="Drafts and sending").wait_for()
+
+
+def settings(section: str) -> Callable[[Page], Awaitable[None]]:
+    async def shown(page: Page) -> None:
+        await page.goto(f"/settings/{section}")
+        await page.get_by_role("heading", level=2).first.wait_for()
+
+    return shown
+
+
+async def forgetting(page: Page) -> None:
+    await page.goto("/forgot")
+    await page.get_by_role("button", name="Send the link").wait_for()
+
+
+async def invited(page: Page) -> None:
+    await page.goto("/invitation#none")
+    await page.get_by_role("button", name="Join").wait_for()
 
 
 async def connecting(page: Page) -> None:
@@ -87,12 +104,25 @@ async def keyboard(page: Page) -> None:
     await page.get_by_role("dialog").wait_for()
 
 
+SECTIONS = [
+    "profile",
+    "accounts",
+    "identities",
+    "notifications",
+    "security",
+    "tokens",
+    "webhooks",
+    "members",
+]
 SCREENS: dict[str, Callable[[Page], Awaitable[None]]] = {
     "list": mail,
     "mail": reading,
     "search": searching,
     "writing": writing,
-    "settings": settings,
+    "drafts": drafts,
+    **{f"settings-{one}": settings(one) for one in SECTIONS},
+    "forgot": forgetting,
+    "invitation": invited,
     "connect": connecting,
     "keyboard": keyboard,
 }
@@ -137,7 +167,7 @@ async def looked_at(browser: Browser, url: str, screens: list[str], look: Look) 
         await SCREENS[name](page)
         await expect(page.locator(".ghost")).to_have_count(0)
         await page.screenshot(path=FOLDER / f"{name}-{look.name}.png")
-        await page.evaluate("localStorage.removeItem('postbus.drafts')")
+        await page.evaluate("localStorage.clear()")
     await context.close()
 
 

@@ -94,7 +94,7 @@ async def test_a_message_is_written_and_arrives(
     await expect(page.get_by_role("textbox", name="Message", exact=True)).to_have_text(
         "Until Friday!"
     )
-    await page.get_by_role("button", name="Send").click()
+    await page.get_by_role("button", name="Send", exact=True).click()
     await expect(page.get_by_role("status")).to_contain_text("Message sent.")
 
     async def delivered() -> list[bytes]:

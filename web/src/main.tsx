@@ -3,6 +3,8 @@ import "./ui/base.css";
 import "./mail/mail.css";
 import "./mail/reading.css";
 import "./search/search.css";
+import "./compose/compose.css";
+import "./settings/settings.css";
 
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";

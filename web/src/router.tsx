@@ -74,6 +74,8 @@ const root = createRootRoute({
   notFoundComponent: NotFound,
 });
 
+type LinkPages = typeof import("./session/LinkPages");
+
 const home = createRoute({
   getParentRoute: () => root,
   path: "/",
@@ -96,10 +98,25 @@ const signUp = createRoute({
   component: () => <SignInPage isNew />,
 });
 
+const linkPage = (path: "/forgot" | "/reset" | "/invitation" | "/verify", name: keyof LinkPages) =>
+  createRoute({
+    getParentRoute: () => root,
+    path,
+    component: lazyRouteComponent(() => import("./session/LinkPages"), name),
+  });
+
 const connect = createRoute({
   getParentRoute: () => root,
   path: "/connect",
   component: () => <WithAccounts>{() => <ConnectPage />}</WithAccounts>,
+});
+
+const DraftsPage = lazyRouteComponent(() => import("./compose/DraftsPage"), "DraftsPage");
+
+const draftsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/drafts",
+  component: () => <WithAccounts>{(accounts) => <DraftsPage accounts={accounts} />}</WithAccounts>,
 });
 
 const SettingsPage = lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage");
@@ -107,7 +124,18 @@ const SettingsPage = lazyRouteComponent(() => import("./settings/SettingsPage"),
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
-  component: () => <WithAccounts>{(accounts) => <SettingsPage accounts={accounts} />}</WithAccounts>,
+  component: () => <Navigate to="/settings/$section" params={{ section: "profile" }} replace />,
+});
+
+const settingsSection = createRoute({
+  getParentRoute: () => root,
+  path: "/settings/$section",
+  component: function Settings() {
+    const { section } = settingsSection.useParams();
+    return (
+      <WithAccounts>{(accounts) => <SettingsPage accounts={accounts} section={section} />}</WithAccounts>
+    );
+  },
 });
 
 const asked = (search: Record<string, unknown>): { q?: string } =>
@@ -143,7 +171,20 @@ function Mailing(props: { scope: string; query: string | undefined; messageId: s
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, signIn, signUp, connect, settings, mail.addChildren([message])]),
+  routeTree: root.addChildren([
+    home,
+    signIn,
+    signUp,
+    linkPage("/forgot", "ForgotPage"),
+    linkPage("/reset", "ResetPage"),
+    linkPage("/invitation", "InvitationPage"),
+    linkPage("/verify", "VerifyPage"),
+    connect,
+    draftsRoute,
+    settings,
+    settingsSection,
+    mail.addChildren([message]),
+  ]),
   defaultPreload: false,
   defaultErrorComponent: Broken,
 });

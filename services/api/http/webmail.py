@@ -71,7 +71,10 @@ def wants_page(request: Request[Any, Any, Any]) -> bool:
 
 
 @get(
-    ["/sign-in", "/sign-up", "/connect", "/settings", "/mail", "/mail/{rest:path}"],
+    [
+        *("/sign-in", "/sign-up", "/forgot", "/reset", "/invitation", "/verify", "/connect"),
+        *("/mail", "/mail/{rest:path}", "/drafts", "/settings", "/settings/{rest:path}"),
+    ],
     include_in_schema=False,
 )
 async def pages(request: Request[Any, Any, Any], rest: str = "") -> Response[bytes]:

@@ -1,34 +1,72 @@
 /** Everything that is being written, at the foot of the page. */
 
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useIntl } from "react-intl";
 
 import type { Account } from "../api/client";
-import { nameOf } from "../mail/people";
+import { reached } from "../live/live";
 import { useSay } from "../strings/use";
 import { useStore } from "../ui/store";
+import { toast } from "../ui/toasts";
 import { Composer } from "./Composer";
-import { drafts, speak } from "./drafts";
+import { as, identityOf, isEmpty } from "./draft";
+import { drafts, replace, writeAs } from "./drafts";
+import { writingHabits } from "./habits";
+import { useIdentities } from "./identities";
+import { hurry, whenSent } from "./saving";
+import { remember, takeBack } from "./sent";
 
 export function ComposerDock({ accounts }: { accounts: readonly Account[] }) {
   const open = useStore(drafts);
   const say = useSay();
   const intl = useIntl();
+  const queries = useQueryClient();
+  const isReached = useStore(reached);
+  const habits = useStore(writingHabits);
+  const identities = useIdentities(accounts);
   useEffect(() => {
-    speak({
-      wrote: (message) =>
-        say("compose.quote", {
-          date: intl.formatDate(message.received_at, { dateStyle: "medium", timeStyle: "short" }),
-          name: nameOf(message.from) ?? say("list.nobody"),
-        }),
-      own: new Set(accounts.map((one) => one.email.toLowerCase())),
+    writeAs({ accounts, identities: identities.all, ...habits });
+  }, [accounts, identities.all, habits]);
+  useEffect(() => {
+    // Begun before it was known who one may write as.
+    for (const draft of drafts.get())
+      if (draft.identityId === null && isEmpty(draft)) {
+        const identity = identityOf(draft, identities.all);
+        if (identity) replace(draft.key, as(draft, identity));
+      }
+  }, [identities.all]);
+  useEffect(() => {
+    if (isReached) hurry();
+  }, [isReached]);
+  useEffect(() => {
+    const undo = async (submissionId: string) => {
+      try {
+        await takeBack(submissionId);
+        toast(say("app.undone"));
+      } catch (error) {
+        toast(say("compose.notUndone", { detail: error instanceof Error ? error.message : String(error) }));
+      }
+    };
+    whenSent((draft, submission) => {
+      remember(submission.id, draft);
+      void queries.invalidateQueries({ queryKey: ["drafts"] });
+      void queries.invalidateQueries({ queryKey: ["submissions"] });
+      const at = draft.wish?.sendAt;
+      const text = at
+        ? say("compose.scheduled", {
+            date: intl.formatDate(at, { dateStyle: "medium", timeStyle: "short" }),
+          })
+        : say("compose.sent");
+      toast(text, { label: say("app.undo"), run: () => void undo(submission.id) });
     });
-  });
-  if (!open.length) return null;
+  }, [say, intl, queries]);
+  const ours = open.filter((one) => accounts.some((account) => account.id === one.accountId));
+  if (!ours.length) return null;
   return (
     <aside className="dock" aria-label={say("compose.open")}>
-      {open.map((draft) => (
-        <Composer key={draft.key} draft={draft} accounts={accounts} />
+      {ours.map((draft) => (
+        <Composer key={draft.key} draft={draft} accounts={accounts} identities={identities.all} />
       ))}
     </aside>
   );

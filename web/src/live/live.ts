@@ -6,8 +6,10 @@ import { useEffect } from "react";
 import { type Account, type Mailbox, type Message, type Person } from "../api/client";
 import { mailboxesQuery } from "../mail/mailboxes";
 import { changeLists, insert } from "../mail/messages";
+import { nameOf } from "../mail/people";
 import { accountsQuery } from "../session/session";
 import { create } from "../ui/store";
+import { announce } from "./notifying";
 
 /** Whether the stream is open. */
 export const reached = create(true);
@@ -195,6 +197,8 @@ function received(queries: QueryClient, told: Received): boolean {
     pending: false,
   };
   insert(queries, message, box);
+  if (box.role === "inbox" && told.unread)
+    announce({ id: told.id, sender: nameOf(told.from) ?? "", subject: told.subject });
   return true;
 }
 

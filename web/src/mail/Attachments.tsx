@@ -2,10 +2,10 @@
 
 import { Download, Paperclip } from "lucide-react";
 import { useState } from "react";
-import { FormattedNumber } from "react-intl";
 
 import type { OpenMessage } from "../api/client";
 import { useSay } from "../strings/use";
+import { Size } from "../ui/Size";
 import { Preview } from "./Preview";
 import { isPicture, previewOf } from "./previews";
 
@@ -66,19 +66,5 @@ export function Attachments({ id, all }: { id: string; all: readonly Attachment[
       )}
       {looked && <Preview address={at(looked.number)} of={looked} onClose={() => setLooked(null)} />}
     </section>
-  );
-}
-
-function Size({ bytes }: { bytes: number }) {
-  const [value, unit] =
-    bytes < 1_000 ? [bytes, "byte"] : bytes < 1_000_000 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
-  return (
-    <FormattedNumber
-      value={value}
-      style="unit"
-      unit={unit}
-      unitDisplay="short"
-      maximumFractionDigits={value < 10 && unit !== "byte" ? 1 : 0}
-    />
   );
 }

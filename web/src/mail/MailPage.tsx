@@ -1,11 +1,12 @@
 /** The mail: mailboxes, a list, and what is read, side by side as far as there is room. */
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { DropdownMenu } from "radix-ui";
 import {
   Archive,
   ArrowLeft,
+  FilePen,
   FolderInput,
   Mail,
   MailOpen,
@@ -22,6 +23,7 @@ import { useMemo, useState } from "react";
 import { api, type Account, type Mailbox, type Message, must } from "../api/client";
 import { ComposerDock } from "../compose/ComposerDock";
 import { compose } from "../compose/drafts";
+import { SendingTrouble } from "../compose/SendingTrouble";
 import { reached, useLive } from "../live/live";
 import { SearchBox } from "../search/SearchBox";
 import { savedQuery } from "../search/searches";
@@ -227,6 +229,9 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
         <button type="button" className="button first compose" onClick={() => compose({ kind: "new" })}>
           <PenLine size={17} aria-hidden /> {say("compose.new")}
         </button>
+        <Link to="/drafts" className="tree-entry">
+          <FilePen size={17} aria-hidden /> {say("drafts.title")}
+        </Link>
         <MailboxTree
           accounts={accounts}
           current={query ? "" : scopeName}
@@ -330,6 +335,7 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
             }
           />
         )}
+        <SendingTrouble />
         <MessageList
           list={list}
           name={name}
@@ -379,7 +385,7 @@ function States({ accounts }: { accounts: readonly Account[] }) {
         <strong>{one.name || one.email}</strong>: {say(`state.${one.state}`)}.{" "}
         {one.server_said && say("state.said", { words: one.server_said })}
       </span>
-      <a className="button" href="/settings">
+      <a className="button" href="/settings/accounts">
         {say("state.fix")}
       </a>
     </p>

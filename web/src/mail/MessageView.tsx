@@ -6,7 +6,9 @@ import { EllipsisVertical, Forward, Reply, ReplyAll } from "lucide-react";
 import { useState } from "react";
 
 import { api, type Message, must, type Schemas } from "../api/client";
+import { listOf } from "../compose/draft";
 import { compose } from "../compose/drafts";
+import { WriteOn } from "../compose/WriteOn";
 import { useSay } from "../strings/use";
 import { IconButton } from "../ui/Icon";
 import { Attachments } from "./Attachments";
@@ -94,6 +96,11 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
               <IconButton icon={EllipsisVertical} label={say("app.more")} />
             </DropdownMenu.Trigger>
             <DropdownMenu.Content className="menu" align="end">
+              {read && listOf(read) && (
+                <DropdownMenu.Item onSelect={() => compose({ kind: "replyList", to: read })}>
+                  {say("act.replyList")}
+                </DropdownMenu.Item>
+              )}
               <DropdownMenu.Item onSelect={() => setHeaders(true)}>{say("act.headers")}</DropdownMenu.Item>
               <DropdownMenu.Item onSelect={() => printed(message.id, images)}>
                 {say("act.print")}
@@ -111,6 +118,7 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
           </button>
         </p>
       )}
+      <WriteOn message={message} />
       {read && <Trust read={read} onUnsubscribe={leave} />}
       {read?.invitation && <InvitationCard invitation={read.invitation} />}
       {read && !images && !read.remote_images.shown && read.remote_images.count > 0 && (

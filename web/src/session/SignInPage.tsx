@@ -75,6 +75,7 @@ export function SignInPage({ isNew }: { isNew: boolean }) {
         <button className="button first" type="submit" disabled={busy}>
           {say(isNew ? "session.signUp" : "session.signIn")}
         </button>
+        {!isNew && <Link to="/forgot">{say("session.forgot")}</Link>}
       </form>
       <p>
         {say(isNew ? "session.hasAccount" : "session.noAccount")}{" "}

@@ -1,193 +1,87 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+/** Settings: a list of what there is, and one of them beside it. */
+
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
-import { useId } from "react";
+import type { ComponentType } from "react";
 
-import { type Account, api, must } from "../api/client";
-import { When } from "../mail/When";
-import { accountsQuery, useSignOut } from "../session/session";
+import type { Account } from "../api/client";
+import { useLive } from "../live/live";
+import { meQuery, useSignOut } from "../session/session";
+import type { StringId } from "../strings/en";
 import { useSay } from "../strings/use";
-import { appearance, choose, type Density, type Theme } from "../ui/appearance";
-import { useStore } from "../ui/store";
+import { KeyMap } from "../ui/KeyboardHelp";
+import { Accounts } from "./Accounts";
+import { Identities } from "./Identities";
+import { Members } from "./Members";
+import { Notifications } from "./Notifications";
+import { Profile } from "./Profile";
+import { Security } from "./Security";
+import { Tokens } from "./Tokens";
+import { Webhooks } from "./Webhooks";
 
-export function SettingsPage({ accounts }: { accounts: readonly Account[] }) {
+export interface SectionProps {
+  accounts: readonly Account[];
+}
+
+function Keyboard() {
+  const say = useSay();
+  return (
+    <section className="card" aria-label={say("keys.title")}>
+      <h2>{say("keys.title")}</h2>
+      <KeyMap />
+    </section>
+  );
+}
+
+const SECTIONS: [string, StringId, ComponentType<SectionProps>][] = [
+  ["profile", "settings.profile", Profile],
+  ["accounts", "settings.accounts", Accounts],
+  ["identities", "settings.identities", Identities],
+  ["notifications", "settings.notifications", Notifications],
+  ["keyboard", "keys.title", Keyboard],
+  ["security", "settings.security", Security],
+  ["tokens", "settings.tokens", Tokens],
+  ["webhooks", "settings.webhooks", Webhooks],
+  ["members", "settings.members", Members],
+];
+
+export function SettingsPage({ accounts, section }: SectionProps & { section: string }) {
+  useLive();
   const say = useSay();
   const signOut = useSignOut();
+  const { data: me } = useQuery(meQuery);
+  // Who may not look after webhooks is not shown that there are any.
+  const mine = SECTIONS.filter(([name]) => name !== "webhooks" || me?.scopes.includes("tenant:admin"));
+  const [, , Shown] = mine.find(([name]) => name === section) ?? SECTIONS[0] ?? [];
   return (
-    <main className="page wide">
-      <div className="between">
+    <div className="settings">
+      <header className="settings-head">
         <h1>{say("settings.title")}</h1>
         <Link to="/mail/$scope" params={{ scope: "inbox" }} search={{}} className="button">
           <ArrowLeft size={16} aria-hidden /> {say("app.home")}
         </Link>
-      </div>
-      <section className="card" aria-label={say("settings.accounts")}>
-        <h2>{say("settings.accounts")}</h2>
-        {accounts.map((account) => (
-          <AccountCard key={account.id} account={account} />
-        ))}
-        <Link to="/connect" className="button">
-          {say("settings.addAccount")}
-        </Link>
-      </section>
-      <Appearance />
-      <Sending />
-      <button type="button" className="button" onClick={() => signOut.mutate()}>
-        {say("session.signOut")}
-      </button>
-    </main>
-  );
-}
-
-function AccountCard({ account }: { account: Account }) {
-  const say = useSay();
-  const queries = useQueryClient();
-  const path = { account_id: account.id };
-  const { data: facts } = useQuery({
-    queryKey: ["integrity", account.id],
-    queryFn: async () =>
-      must(api.GET("/api/v1/accounts/{account_id}/integrity", { params: { path } })),
-  });
-  const doing = useMutation({
-    mutationFn: async (what: "pause" | "resume" | "remove"): Promise<unknown> => {
-      if (what === "remove")
-        return must(api.DELETE("/api/v1/accounts/{account_id}", { params: { path } }));
-      if (what === "pause")
-        return must(api.POST("/api/v1/accounts/{account_id}:pause", { params: { path } }));
-      return must(api.POST("/api/v1/accounts/{account_id}:resume", { params: { path } }));
-    },
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: accountsQuery.queryKey });
-      await queries.invalidateQueries({ queryKey: ["mailboxes"] });
-    },
-  });
-  const name = account.name || account.email;
-  const number = (value: number | null) => value ?? "?";
-  return (
-    <div className="account">
-      <div className="between">
-        <div>
-          <strong>
-            <bdi>{name}</bdi>
-          </strong>
-          <p className="soft small">
-            {account.email} · {say(`state.${account.state}`)}
-          </p>
-        </div>
-        <div className="between">
-          <button
-            type="button"
-            className="button"
-            onClick={() => doing.mutate(account.paused ? "resume" : "pause")}
-          >
-            {say(account.paused ? "settings.resume" : "settings.pause")}
-          </button>
-          <button
-            type="button"
-            className="button danger"
-            onClick={() => {
-              if (window.confirm(say("settings.removeSure", { name }))) doing.mutate("remove");
-            }}
-          >
-            {say("settings.remove")}
-          </button>
-        </div>
-      </div>
-      {account.server_said && (
-        <p className="note bad">{say("state.said", { words: account.server_said })}</p>
-      )}
-      {doing.error && (
-        <p className="note bad" role="alert">
-          {doing.error.message}
-        </p>
-      )}
-      {facts && (
-        <p className="small">
-          <strong>{say("settings.proof")}</strong>{" "}
-          {facts.agrees
-            ? say("settings.proof.all", {
-                server: facts.server ?? 0,
-                kept: facts.kept ?? 0,
-                listed: facts.listed,
-                searchable: facts.searchable ?? 0,
-              })
-            : say("settings.proof.some", {
-                server: number(facts.server),
-                kept: number(facts.kept),
-                listed: facts.listed,
-                searchable: number(facts.searchable),
-                quarantined: number(facts.quarantined),
-              })}
-        </p>
-      )}
+      </header>
+      <nav className="settings-nav" aria-label={say("settings.title")}>
+        <ul>
+          {mine.map(([name, title]) => (
+            <li key={name}>
+              <Link
+                to="/settings/$section"
+                params={{ section: name }}
+                className="tree-entry"
+                aria-current={name === section ? "page" : undefined}
+              >
+                {say(title)}
+              </Link>
+            </li>
+          ))}
+        </ul>
+        <button type="button" className="button" onClick={() => signOut.mutate()}>
+          {say("session.signOut")}
+        </button>
+      </nav>
+      <main className="settings-body">{Shown && <Shown accounts={accounts} />}</main>
     </div>
-  );
-}
-
-function Appearance() {
-  const say = useSay();
-  const id = useId();
-  const chosen = useStore(appearance);
-  return (
-    <section className="card" aria-label={say("settings.appearance")}>
-      <h2>{say("settings.appearance")}</h2>
-      <div className="field">
-        <label htmlFor={`${id}t`}>{say("settings.theme")}</label>
-        <select
-          id={`${id}t`}
-          value={chosen.theme}
-          onChange={(event) => choose({ ...chosen, theme: event.target.value as Theme })}
-        >
-          {(["system", "light", "dark"] as const).map((one) => (
-            <option key={one} value={one}>
-              {say(`settings.theme.${one}`)}
-            </option>
-          ))}
-        </select>
-      </div>
-      <div className="field">
-        <label htmlFor={`${id}d`}>{say("settings.density")}</label>
-        <select
-          id={`${id}d`}
-          value={chosen.density}
-          onChange={(event) => choose({ ...chosen, density: event.target.value as Density })}
-        >
-          {(["cosy", "compact"] as const).map((one) => (
-            <option key={one} value={one}>
-              {say(`settings.density.${one}`)}
-            </option>
-          ))}
-        </select>
-      </div>
-    </section>
-  );
-}
-
-function Sending() {
-  const say = useSay();
-  const { data } = useQuery({
-    queryKey: ["submissions"],
-    queryFn: async ({ signal }) => must(api.GET("/api/v1/submissions", { signal })),
-  });
-  return (
-    <section className="card" aria-label={say("settings.sent")}>
-      <h2>{say("settings.sent")}</h2>
-      {data?.items.length === 0 && <p className="soft">{say("settings.sent.none")}</p>}
-      <ul className="fates">
-        {data?.items.slice(0, 20).map((one) => (
-          <li key={one.id} className="between">
-            <span>
-              <bdi>{one.subject || say("list.noSubject")}</bdi>
-              {one.server_said && <span className="soft small"> {one.server_said}</span>}
-            </span>
-            <span
-              className={one.state === "failed" || one.state === "uncertain" ? "wrong" : "soft small"}
-            >
-              {say(`fate.${one.state}`)} · <When at={one.updated_at} />
-            </span>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

@@ -25,22 +25,29 @@ const KEYS: [string, StringId][] = [
   ["?", "keys.help"],
 ];
 
+export function KeyMap() {
+  const say = useSay();
+  return (
+    <div className="keys">
+      {KEYS.map(([key, id]) => (
+        <div key={key}>
+          <span>{say(id)}</span>
+          <span>
+            {key.split(" ").map((one) => (
+              <kbd key={one}>{one}</kbd>
+            ))}
+          </span>
+        </div>
+      ))}
+    </div>
+  );
+}
+
 export function KeyboardHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   const say = useSay();
   return (
     <Dialog open={open} onClose={onClose} title={say("keys.title")}>
-      <div className="keys">
-        {KEYS.map(([key, id]) => (
-          <div key={key}>
-            <span>{say(id)}</span>
-            <span>
-              {key.split(" ").map((one) => (
-                <kbd key={one}>{one}</kbd>
-              ))}
-            </span>
-          </div>
-        ))}
-      </div>
+      <KeyMap />
     </Dialog>
   );
 }

@@ -1,0 +1,108 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { SubmitEvent } from "react";
+
+import { api, must } from "../api/client";
+import { accustom, writingHabits } from "../compose/habits";
+import { meQuery } from "../session/session";
+import { useSay } from "../strings/use";
+import { appearance, choose } from "../ui/appearance";
+import { Choice, Field, textOf, Tick, Trouble } from "../ui/Form";
+import { useStore } from "../ui/store";
+
+/** Who one is here, and how one likes it. */
+export function Profile() {
+  const say = useSay();
+  const { data: me, error } = useQuery(meQuery);
+  return (
+    <>
+      <section className="card" aria-label={say("settings.profile")}>
+        <h2>{say("settings.profile")}</h2>
+        <Trouble of={error} />
+        {me && (
+          <>
+            <p>
+              <strong>
+                <bdi>{me.name || me.email}</bdi>
+              </strong>
+              <br />
+              <bdi>{me.email}</bdi>{" "}
+              <span className="soft small">
+                {say(me.email_verified ? "profile.verified" : "profile.unverified")}
+              </span>
+            </p>
+            <p className="soft">
+              {say("profile.in", { tenant: me.tenant.name, role: say(`role.${me.tenant.role}`) })}
+            </p>
+            {me.scopes.includes("tenant:admin") && <Tenant name={me.tenant.name} />}
+          </>
+        )}
+      </section>
+      <Looks />
+      <Writing />
+    </>
+  );
+}
+
+function Tenant({ name }: { name: string }) {
+  const say = useSay();
+  const queries = useQueryClient();
+  const naming = useMutation({
+    mutationFn: async (given: string) => must(api.PATCH("/api/v1/tenant", { body: { name: given } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: meQuery.queryKey }),
+  });
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    naming.mutate(textOf(new FormData(event.currentTarget), "name"));
+  };
+  return (
+    <form onSubmit={submit}>
+      <Field label={say("profile.tenant")} name="name" defaultValue={name} required error={naming.error} />
+      <Trouble of={naming.error} />
+      <button type="submit" className="button" disabled={naming.isPending}>
+        {say("app.save")}
+      </button>
+    </form>
+  );
+}
+
+function Looks() {
+  const say = useSay();
+  const chosen = useStore(appearance);
+  return (
+    <section className="card" aria-label={say("settings.appearance")}>
+      <h2>{say("settings.appearance")}</h2>
+      <Choice
+        label={say("settings.theme")}
+        value={chosen.theme}
+        among={(["system", "light", "dark"] as const).map((one) => [one, say(`settings.theme.${one}`)])}
+        onChange={(theme) => choose({ ...chosen, theme })}
+      />
+      <Choice
+        label={say("settings.density")}
+        value={chosen.density}
+        among={(["cosy", "compact"] as const).map((one) => [one, say(`settings.density.${one}`)])}
+        onChange={(density) => choose({ ...chosen, density })}
+      />
+    </section>
+  );
+}
+
+function Writing() {
+  const say = useSay();
+  const habits = useStore(writingHabits);
+  return (
+    <section className="card" aria-label={say("settings.writing")}>
+      <h2>{say("settings.writing")}</h2>
+      <Tick
+        label={say("writing.plain")}
+        checked={habits.plain}
+        onChange={(plain) => accustom({ ...habits, plain })}
+      />
+      <Tick
+        label={say("writing.toAll")}
+        checked={habits.toAll}
+        onChange={(toAll) => accustom({ ...habits, toAll })}
+      />
+    </section>
+  );
+}
