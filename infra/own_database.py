@@ -18,10 +18,16 @@ from shared.db.migrate import Login, MigrationError
 from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
 
-async def own_database(superuser_url: str, admin_url: str, backup_url: str | None = None) -> None:
+async def own_database(
+    superuser_url: str,
+    admin_url: str,
+    backup_url: str | None = None,
+    monitor_url: str | None = None,
+) -> None:
     """Make the database and the role that an administrator's address names, or mend the role.
 
-    The role that makes backups may replicate, which reads everything and writes nothing.
+    The role that makes backups may replicate, which reads everything and writes nothing; the one
+    that watches reads what the server counts, and no table.
     """
     admin = Login.of(admin_url)
     database = urlsplit(admin_url).path.strip("/")
@@ -37,17 +43,23 @@ async def own_database(superuser_url: str, admin_url: str, backup_url: str | Non
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
             await connection.execute(f"CREATE DATABASE {name} OWNER {role}")
         if backup_url:
-            await _role_of_backups(connection, Login.of(backup_url))
+            await _role(connection, Login.of(backup_url), "REPLICATION")
+        if monitor_url:
+            await _role(connection, Login.of(monitor_url), "")
+            watcher = await connection.fetchval(
+                "SELECT quote_ident($1)", Login.of(monitor_url).role
+            )
+            await connection.execute(f"GRANT pg_monitor TO {watcher}")
     finally:
         await connection.close()
 
 
-async def _role_of_backups(connection: asyncpg.Connection, login: Login) -> None:
+async def _role(connection: asyncpg.Connection, login: Login, right: str) -> None:
     role = await connection.fetchval("SELECT quote_ident($1)", login.role)
     password = await connection.fetchval("SELECT quote_literal($1)", login.password)
     if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", login.role):
-        await connection.execute(f"CREATE ROLE {role} LOGIN REPLICATION")
-    await connection.execute(f"ALTER ROLE {role} LOGIN REPLICATION PASSWORD {password}")
+        await connection.execute(f"CREATE ROLE {role} LOGIN {right}")
+    await connection.execute(f"ALTER ROLE {role} LOGIN {right} PASSWORD {password}")
 
 
 def main() -> int:
@@ -57,6 +69,7 @@ def main() -> int:
                 _address("DATABASE_SUPERUSER"),
                 _address("DATABASE_ADMIN"),
                 _address("BACKUP_DATABASE") if "BACKUP_DATABASE_URL" in os.environ else None,
+                _address("MONITOR_DATABASE") if "MONITOR_DATABASE_URL" in os.environ else None,
             )
         )
     except KeyError as missing:

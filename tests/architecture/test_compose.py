@@ -99,7 +99,7 @@ def test_no_password_stands_in_the_environment_of_a_container() -> None:
     for name, container in CONTAINERS.items():
         for variable, value in container.get("environment", {}).items():
             if "PASSWORD" in variable:
-                assert variable.endswith("_FILE"), (name, variable)
+                assert variable.endswith("_FILE"), (name, variable)  # Grafana's is __FILE
                 assert value == f"/run/secrets/{Path(value).name}"
                 assert Path(value).name in container["secrets"], (name, variable)
             if variable.endswith("_URL"):
@@ -171,6 +171,15 @@ def test_an_authoritys_key_is_seen_by_who_issues_and_each_servers_by_that_server
     }
 
 
+def test_prometheus_asks_who_is_there() -> None:
+    watched = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text("utf-8"))
+    told = re.findall(r"([a-z-]+):\d{4}\b|names: \[([a-z-]+)\]", yaml.safe_dump(watched))
+    text = (ROOT / "infra/prometheus/prometheus.yml").read_text("utf-8")
+    named = {name for pair in told for name in pair if name}
+    named |= set(re.findall(r"names: \[([a-z-]+)\]", text))
+    assert named - {"backup"} <= set(CONTAINERS), named - set(CONTAINERS)
+
+
 def test_only_the_door_and_the_mail_servers_are_published() -> None:
     published = {
         name: [port.rpartition(":")[2] for port in container["ports"]]
@@ -181,7 +190,9 @@ def test_only_the_door_and_the_mail_servers_are_published() -> None:
         "nginx": ["8080", "8443"],
         "postfix": ["25", "465", "587"],
         "dovecot": ["993", "995", "4190"],
+        "grafana": ["3000"],
     }
+    assert CONTAINERS["grafana"]["ports"][0].startswith("127.0.0.1:"), "for who is on the machine"
 
 
 def test_only_what_calls_mail_servers_or_is_called_leaves_the_inner_network() -> None:
@@ -201,6 +212,8 @@ def test_only_what_calls_mail_servers_or_is_called_leaves_the_inner_network() ->
         "postfix": {"outside"},
         "dovecot": {"outside"},
         "opendkim": {"outside"},  # to ask for others' keys
+        "alertmanager": {"outside"},  # to whom it tells
+        "grafana": {"front"},
     }
 
 
@@ -218,6 +231,9 @@ def test_no_container_may_do_more_than_its_work(name: str) -> None:
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "pid", "devices"} & set(container)
     mounts = [str(volume) for volume in container.get("volumes", [])]
+    if name == "node-exporter":  # which tells how full the machine's disks are
+        assert mounts == ["/:/host:ro,rslave"]
+        mounts = []
     assert not any(mount.startswith("/") for mount in mounts)
     assert all(mount.endswith(":ro") for mount in mounts if mount.startswith("."))
     limits = container["deploy"]["resources"]
@@ -247,6 +263,8 @@ def test_what_runs_says_whether_it_is_well(name: str) -> None:
     container = CONTAINERS[name]
     if service_of(container):
         assert "HEALTHCHECK" in (ROOT / "infra/images/Dockerfile").read_text("utf-8")
+    elif name.endswith("-exporter"):
+        assert container["networks"] == ["inside"]  # Prometheus says whether it answers
     elif name not in ("acme", "mail-admin", "mail-setup"):  # which nobody waits for
         assert container["healthcheck"]["test"]
 
@@ -459,4 +477,30 @@ async def test_the_databases_administrator_is_no_superuser_and_takes_a_new_passw
         superuser = await asyncpg.connect(superuser_url)
         await superuser.execute("DROP DATABASE IF EXISTS compose_test")
         await superuser.execute("DROP ROLE IF EXISTS compose_admin")
+        await superuser.close()
+
+
+async def test_who_watches_the_database_reads_what_it_counts_and_no_table(
+    platform: Platform,
+) -> None:
+    superuser_url = platform.postgres.url
+    server = superuser_url.partition("@")[2].partition("/")[0]
+    admin_url = f"postgresql://watched_admin:x@{server}/watched_test"
+    monitor_url = f"postgresql://watching:y@{server}/watched_test"
+    try:
+        await own_database(superuser_url, admin_url, monitor_url=monitor_url)
+        admin = await asyncpg.connect(admin_url)
+        await admin.execute("CREATE TABLE public_secret (word text)")
+        await admin.close()
+        monitor = await asyncpg.connect(monitor_url)
+        assert await monitor.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state <> ''")
+        assert await monitor.fetchval("SELECT pg_database_size(current_database())")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await monitor.fetch("SELECT * FROM public_secret")
+        await monitor.close()
+    finally:
+        superuser = await asyncpg.connect(superuser_url)
+        await superuser.execute("DROP DATABASE IF EXISTS watched_test")
+        await superuser.execute("DROP ROLE IF EXISTS watched_admin")
+        await superuser.execute("DROP ROLE IF EXISTS watching")
         await superuser.close()

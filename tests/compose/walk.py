@@ -50,7 +50,7 @@ def no_port_but_the_intended_ones_answers(stack: Stack) -> None:
     tried = subprocess.run(
         [
             *("docker", "compose", "exec", "--no-TTY", "postfix"),
-            *("/usr/share/postbus/mail/greets", address, "5432", "x"),
+            *("timeout", "5", "/usr/share/postbus/mail/greets", address, "5432", "x"),
         ],
         cwd=stack.tree,
         capture_output=True,
