@@ -19,6 +19,7 @@ Owns:     tenant, person, membership, session, refresh_token, api_token, invitat
           event_log, audit_log, audit_position, deletion, system_mail, mailed_secret,
           person_settings, upload, upload_piece, upload_use, idempotency_key, job, intent,
           intent_clock, intent_message, confirmed, saved_search, recent_search, webhook,
-          webhook_secret, webhook_lane, webhook_delivery, outbox
+          webhook_secret, webhook_lane, webhook_delivery, oauth_provider, connect_link,
+          outbox
 Speaks:   HTTP, under /api/v1
 """

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     IDENTITY = "idn"
     DELETION = "del"
     EXPORT = "exp"
+    CONNECT_LINK = "cnl"
 
 
 class NotAnId(ValueError):

@@ -175,6 +175,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
             f"/accounts/{account}/identities", json={"email": "also-me@example.org"}
         )
         assert identity.status_code == 201, identity.text
+        link = await owner.post("/connect-links", json={"email": "x@example.org"})
+        assert link.status_code == 201, link.text
         yield Ground(
             owner=owner,
             stranger=stranger,
@@ -196,6 +198,8 @@ async def ground(stack: Stack, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
                 "user_id": (await owner.get("/me")).json()["id"],
                 "webhook_id": webhook.json()["id"],
                 "export_id": export.json()["id"],
+                "link_id": link.json()["id"],
+                "name": "example",  # of an OAuth2 provider
                 "deletion_id": shown(Kind.DELETION, uuid4()),
                 "number": "1",
             },

@@ -67,6 +67,8 @@ async def change_account(
         account = await accounts.hold(connection, caller.tenant_id, account_id)
         if account is None:
             raise NotFound
+        if account.oauth_provider is not None:
+            _must_give_both(account, change)
         imap = _endpoint(account.imap, change.imap, "imap", allow_plaintext)
         smtp = _endpoint(account.smtp, change.smtp, "smtp", allow_plaintext)
         changed = structs.replace(
@@ -76,6 +78,7 @@ async def change_account(
             imap=imap or account.imap,
             smtp=smtp or account.smtp,
             version=account.version + 1 if imap or smtp else account.version,
+            oauth_provider=None if imap or smtp else account.oauth_provider,
             updated_at=now,
         )
         if imap:
@@ -100,6 +103,14 @@ async def change_account(
             more={"name": changed.name, "email": changed.email, "state": changed.state},
         )
         return changed, await log.append(connection, [updated])
+
+
+def _must_give_both(account: Account, change: AccountChange) -> None:
+    """An account that signs in by consent gets passwords for both of its servers, or none."""
+    given = {"imap": change.imap, "smtp": change.smtp}
+    missing = [name for name, one in given.items() if one.password is UNSET]
+    if 0 < len(missing) < len(given):
+        raise SecretRequired(pointers=tuple(f"/{name}/password" for name in missing))
 
 
 def _endpoint(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.api.store import (
     accounts,
+    connect_links,
     deliveries,
     exports,
     intents,
@@ -82,3 +83,9 @@ async def forget_exports(pool: Pool, now: datetime) -> None:
     """Exports whose links have ended."""
     async with pool.acquire() as connection, connection.transaction():
         await exports.forget_ended(connection, now)
+
+
+async def forget_links(pool: Pool, keep: timedelta, now: datetime) -> None:
+    """Forget connect links that ended long ago, used or not."""
+    async with pool.acquire() as connection:
+        await connect_links.forget_old(connection, now - keep)

@@ -57,6 +57,7 @@ class EventType(StrEnum):
     JOB_PARTLY_DONE = "job.partly_done"
     JOB_FAILED = "job.failed"
     JOB_UNDONE = "job.undone"
+    CONNECT_LINK_COMPLETED = "connect_link.completed"
     WEBHOOK_PAUSED = "webhook.paused"
     WEBHOOK_LOST = "webhook.lost"
     SUBMISSION_CREATED = "submission.created"
@@ -271,6 +272,32 @@ def of_account(
         type=EventType(f"account.{kind}"),
         occurred_at=occurred_at,
         body=body_of({"id": shown(Kind.ACCOUNT, account_id)}, more),
+    )
+
+
+def of_connect_link(
+    *,
+    tenant_id: UUID,
+    link_id: UUID,
+    account_id: UUID,
+    repaired: bool,
+    event_id: UUID,
+    occurred_at: datetime,
+) -> Entry:
+    """Somebody connected a mailbox by a link."""
+    return Entry(
+        tenant_id=tenant_id,
+        account_id=account_id,
+        event_id=event_id,
+        type=EventType.CONNECT_LINK_COMPLETED,
+        occurred_at=occurred_at,
+        body=body_of(
+            {
+                "id": shown(Kind.CONNECT_LINK, link_id),
+                "account_id": shown(Kind.ACCOUNT, account_id),
+            },
+            {"repaired": repaired},
+        ),
     )
 
 

@@ -10,6 +10,8 @@ Refused
 ├── QuotaReached        a tenant that has all it may have
 ├── ChangedMeanwhile    what somebody else has changed since it was read
 ├── LinkInvalid         a link that we did not send, or not lately, or that was followed
+├── ReturnUrlRefused    where a tenant has not said that people may be led
+├── ProviderUnknown     an OAuth2 provider that nobody has configured
 ├── SystemMailOff       a Postbus that cannot write to people by itself
 ├── InvitationInvalid   a link that nobody was sent, or not lately, or that was followed
 ├── ProofUnavailable    what is left of somebody cannot be counted now
@@ -128,6 +130,18 @@ class LinkInvalid(Refused):
     """This link is not good, or not any more; ask for another one."""
 
     code = "link_invalid"
+
+
+class ReturnUrlRefused(Refused):
+    """This address is not among the tenant's `/tenant/connect-return-urls`."""
+
+    code = "return_url_refused"
+
+
+class ProviderUnknown(Refused):
+    """No OAuth2 provider of this name is configured here."""
+
+    code = "oauth_provider_unknown"
 
 
 class SystemMailOff(Refused):

@@ -128,6 +128,7 @@ class ShownAccount(Struct, frozen=True, kw_only=True):
     server_said: str | None
     paused: bool
     any_sender: bool  # any address may be written from
+    oauth_provider: str | None  # null: signs in with a password
     progress: Progress | None
     sending: Sending
     imap: Server
@@ -251,6 +252,7 @@ def shown_account(account: Account) -> ShownAccount:
         server_said=account.server_said,
         paused=account.paused,
         any_sender=account.any_sender,
+        oauth_provider=account.oauth_provider,
         progress=progress,
         sending=Sending(
             state=SendingState(account.sending),

@@ -21,6 +21,7 @@ _THREAD = shown(Kind.THREAD, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b521"))
 _JOB = shown(Kind.JOB, UUID("01936d34-2c5d-7e6a-8f1b-3d9a0c7e5b24"))
 _SUBMISSION = shown(Kind.SUBMISSION, UUID("01936d33-4e90-7a15-b27d-c8f1e06a9345"))
 _WEBHOOK = shown(Kind.WEBHOOK, UUID("01936d36-3b1c-7d45-a8e2-6f0c9d8b7a13"))
+_CONNECT_LINK = shown(Kind.CONNECT_LINK, UUID("01936d37-5a2e-7c18-b3f4-9d6e1a0c8b57"))
 
 
 class EventSender(Struct, frozen=True, kw_only=True):
@@ -109,6 +110,14 @@ class AccountSendingData(AccountStateData, frozen=True, kw_only=True):
     """Whether an account can send."""
 
     retry_at: datetime | UnsetType | None = UNSET
+
+
+class ConnectLinkData(Struct, frozen=True, kw_only=True):
+    """Which link, and the account that came of it, or that was connected again."""
+
+    id: str
+    account_id: str
+    repaired: bool | UnsetType = UNSET
 
 
 class AccountProgressData(AccountGoneData, frozen=True, kw_only=True):
@@ -273,6 +282,9 @@ _OTHERS: Mapping[EventType, Struct] = {
     ),
     EventType.SUBMISSION_CREATED: SubmissionCreatedData(
         id=_SUBMISSION, account_id=_ACCOUNT, state="queued", subject="Lunch on Friday"
+    ),
+    EventType.CONNECT_LINK_COMPLETED: ConnectLinkData(
+        id=_CONNECT_LINK, account_id=_ACCOUNT, repaired=False
     ),
     EventType.WEBHOOK_PAUSED: WebhookPausedData(id=_WEBHOOK, reason="failing", account_ids=None),
     EventType.WEBHOOK_LOST: WebhookLostData(

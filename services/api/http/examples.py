@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from services.api.domain.rights import Role, Scope
 from services.api.http import (
+    connecting_examples,
     discovery_examples,
     examples_of_messages,
     examples_of_sending,
@@ -166,6 +167,7 @@ _INVITATION = ShownInvitation(
 
 BODIES: dict[type[Body], dict[str, Any]] = {
     **webhook_examples.BODIES,
+    **connecting_examples.BODIES,
     **discovery_examples.BODIES,
     MessageChanges: {"keywords": {"seen": True, "custom": {"$label1": True}}, "delete": True},
     NewSuppression: {"email": "bob@example.org", "comment": "Has left"},
@@ -242,6 +244,7 @@ _ACCOUNT_SHOWN = ShownAccount(
     paused=False,
     sending=Sending(state=SendingState.READY, reason=None, server_said=None, retry_at=None),
     any_sender=False,
+    oauth_provider=None,
     progress=Progress(
         done=1200,
         total=5400,
@@ -278,6 +281,7 @@ _SAVED_SEARCH = SavedSearch(
 
 ANSWERS: tuple[Struct, ...] = (
     *webhook_examples.ANSWERS,
+    *connecting_examples.ANSWERS,
     *discovery_examples.ANSWERS,
     _SHOWN_JOB,
     Jobs(jobs=[_SHOWN_JOB]),

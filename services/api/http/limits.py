@@ -37,6 +37,7 @@ class Policies:
             per_minute("search", settings.searches_per_minute),
             per_minute("test", settings.account_tests_per_minute),
             per_minute("discover", settings.discoveries_per_minute),
+            per_minute("connect", settings.account_tests_per_minute * 3),
             per_minute("image", settings.images_per_minute),
             per_minute("login", settings.sign_ins_per_minute),
             per_minute("login-client", settings.client_sign_ins_per_minute),

@@ -84,6 +84,8 @@ STATUS = {
     "path_taken": 409,
     "webhook_url_refused": 422,
     "too_many_webhooks": 409,
+    "return_url_refused": 422,
+    "oauth_provider_unknown": 422,
     "too_many_attempts": 429,
     "too_many_readers": 429,
     "rate_limited": 429,

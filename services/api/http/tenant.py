@@ -1,12 +1,12 @@
 """/tenant and /deletions: the tenant itself, and the end of it or of oneself in it."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get, patch, post
+from litestar import Request, Response, Router, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from services.api.actions.change_password import prove_own_password
 from services.api.actions.delete_tenant import delete_person, delete_tenant
@@ -16,6 +16,7 @@ from services.api.domain.rights import Role, Scope
 from services.api.http.auth import guess_again
 from services.api.http.bodies import Body, Name
 from services.api.http.moments import Moment
+from services.api.http.oauth_providers import WebUrl
 from services.api.http.scopes import OPEN, needs, needs_session
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import quotas, tenants
@@ -30,6 +31,12 @@ class ChangedTenant(Body):
     name: Name
 
 
+class ReturnUrls(Body):
+    """Where connect links may lead people at their end, whatever the query."""
+
+    urls: Annotated[list[WebUrl], Field(max_length=50)]
+
+
 class Farewell(Body):
     """One's password: that it is really you who asks."""
 
@@ -42,6 +49,12 @@ class Tenant(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     created_at: Moment
+
+
+class ShownReturnUrls(Struct, frozen=True, kw_only=True):
+    """Where connect links may lead people at their end."""
+
+    urls: list[str]
 
 
 class Share(Struct, frozen=True, kw_only=True):
@@ -117,6 +130,30 @@ async def change(request: Asking, data: JSONBody[ChangedTenant]) -> Tenant:
         return _tenant(await tenants.rename(connection, caller.tenant_id, data.name, renamed))
 
 
+@get(
+    "/connect-return-urls",
+    security=needs(Scope.ACCOUNT_ADMIN),
+    summary="Where connect links may lead people at their end",
+)
+async def read_return_urls(request: Asking) -> ShownReturnUrls:
+    caller = request.user.caller
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        return ShownReturnUrls(urls=await tenants.return_urls(connection, caller.tenant_id))
+
+
+@put(
+    "/connect-return-urls",
+    security=needs(Scope.TENANT_ADMIN),
+    summary="Say where connect links may lead people at their end",
+)
+async def put_return_urls(request: Asking, data: JSONBody[ReturnUrls]) -> ShownReturnUrls:
+    caller = request.user.caller
+    said = request.user.claims.did("tenant.return_urls_changed", details={"urls": data.urls})
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        await tenants.put_return_urls(connection, caller.tenant_id, data.urls, said)
+    return ShownReturnUrls(urls=data.urls)
+
+
 @post(
     "/deletion",
     security=needs_session(Scope.TENANT_ADMIN),
@@ -172,7 +209,18 @@ async def proof(request: Request[Any, Any, Any], deletion_id: FromPath[str]) -> 
 
 def routers() -> list[Router]:
     return [
-        Router("/tenant", route_handlers=[read, change, read_usage, end_tenant], tags=["tenant"]),
+        Router(
+            "/tenant",
+            route_handlers=[
+                read,
+                change,
+                read_usage,
+                read_return_urls,
+                put_return_urls,
+                end_tenant,
+            ],
+            tags=["tenant"],
+        ),
         Router("/me", route_handlers=[end_person], tags=["me"]),
     ]
 

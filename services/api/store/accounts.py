@@ -43,6 +43,7 @@ class Account(Struct, frozen=True, kw_only=True):
     sending_server_said: str | None = None
     sending_retry_at: datetime | None = None
     any_sender: bool = False  # one may write as anybody
+    oauth_provider: str | None = None  # who gives the consent it signs in by; None: a password
 
 
 _ACCOUNT = """
@@ -50,7 +51,7 @@ _ACCOUNT = """
            imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
            smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
            progress_done, progress_total, progress_mailbox, progress_ends_at,
-           created_at, updated_at, paused, any_sender,
+           created_at, updated_at, paused, any_sender, oauth_provider,
            sending, sending_reason, sending_server_said, sending_retry_at
       FROM account
 """
@@ -66,8 +67,9 @@ async def add(connection: Connection, tenant_id: UUID, account: Account) -> None
         INSERT INTO account (tenant_id, account_id, name, email, version, state,
                imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
                smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
-               created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+               created_at, updated_at, oauth_provider)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19)
         """,
         tenant_id,
         account.account_id,
@@ -79,6 +81,7 @@ async def add(connection: Connection, tenant_id: UUID, account: Account) -> None
         *_columns(account.smtp),
         account.created_at,
         account.updated_at,
+        account.oauth_provider,
     )
 
 
@@ -110,7 +113,7 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
                imap_host = $9, imap_port = $10, imap_security = $11, imap_username = $12,
                imap_verify_certificate = $13,
                smtp_host = $14, smtp_port = $15, smtp_security = $16, smtp_username = $17,
-               smtp_verify_certificate = $18, any_sender = $19
+               smtp_verify_certificate = $18, any_sender = $19, oauth_provider = $20
          WHERE tenant_id = $1 AND account_id = $2
         """,
         tenant_id,
@@ -124,6 +127,7 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
         *_columns(account.imap),
         *_columns(account.smtp),
         account.any_sender,
+        account.oauth_provider,
     )
 
 
@@ -375,6 +379,7 @@ def _account(row: asyncpg.Record) -> Account:
         sending_server_said=row["sending_server_said"],
         sending_retry_at=row["sending_retry_at"],
         any_sender=row["any_sender"],
+        oauth_provider=row["oauth_provider"],
     )
 
 

@@ -54,6 +54,23 @@ async def by_id(connection: Connection, tenant_id: UUID) -> Tenant | None:
     return row and convert(dict(row), Tenant)
 
 
+async def return_urls(connection: Connection, tenant_id: UUID) -> list[str]:
+    """Where connect links may lead people at their end."""
+    found = await connection.fetchval(
+        "SELECT connect_return_urls FROM tenant WHERE tenant_id = $1", tenant_id
+    )
+    return found or []
+
+
+async def put_return_urls(
+    connection: Connection, tenant_id: UUID, urls: list[str], said: AuditEntry
+) -> None:
+    await connection.execute(
+        "UPDATE tenant SET connect_return_urls = $2 WHERE tenant_id = $1", tenant_id, urls
+    )
+    await audit_log.note(connection, said)
+
+
 async def rename(
     connection: Connection, tenant_id: UUID, name: str, said: AuditEntry
 ) -> Tenant | None:

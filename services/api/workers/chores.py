@@ -12,6 +12,7 @@ from services.api.actions.forget_old import (
     forget_deliveries,
     forget_exports,
     forget_jobs,
+    forget_links,
     forget_sessions,
     forget_tombstones,
     trim_log,
@@ -126,6 +127,7 @@ async def _housekeep(world: World) -> None:
             lambda now=now: forget_deliveries(world.pool, settings.webhook_delivery_keep, now)
         )
         await patiently(lambda now=now: forget_exports(world.pool, now))
+        await patiently(lambda now=now: forget_links(world.pool, settings.job_keep, now))
         await patiently(lambda: forget_tombstones(world.pool, settings.tombstone_keep))
         await patiently(lambda: forget_jobs(world.pool, settings.job_keep))
         await patiently(lambda: forget_sessions(world.pool, settings.refresh_lives))

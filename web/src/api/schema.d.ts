@@ -447,6 +447,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connect-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link by which somebody connects a mailbox
+         * @description Good once, and for a while. Whoever opens it gives their consent to their provider, or
+         *     servers and a password; then the account is yours. `connect_link.completed` says so.
+         */
+        post: operations["ApiV1ConnectLinksCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connect-links/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a link */
+        get: operations["ApiV1ConnectLinksLinkIdGetOne"];
+        put?: never;
+        post?: never;
+        /** Let a link be good no more */
+        delete: operations["ApiV1ConnectLinksLinkIdRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/deletions/{deletion_id}": {
         parameters: {
             query?: never;
@@ -560,6 +599,62 @@ export interface paths {
         };
         /** Events since a cursor; with Accept: text/event-stream, as they happen */
         get: operations["ApiV1EventsEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your exports */
+        get: operations["ApiV1ExportsListAll"];
+        put?: never;
+        /**
+         * Take mail along: links to files of it, good for some days
+         * @description Each file is written while it is fetched, from the mail server where need be, so there is nothing to wait for first. A file holds at most 256 MiB or 5,000 messages; what could not be had of it stands in `lacking-….jsonl`, and `messages-….jsonl` tells keywords, labels and threads.
+         */
+        post: operations["ApiV1ExportsCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look at an export */
+        get: operations["ApiV1ExportsExportIdLook"];
+        put?: never;
+        post?: never;
+        /** End an export: its links are good no more */
+        delete: operations["ApiV1ExportsExportIdRemove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{export_id}/files/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download a file of an export, by the link that it lists */
+        get: operations["ApiV1ExportsExportIdFilesNumberDownload"];
         put?: never;
         post?: never;
         delete?: never;
@@ -857,6 +952,23 @@ export interface paths {
         patch: operations["ApiV1MeSettingsChange"];
         trace?: never;
     };
+    "/api/v1/me/verify-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have the link sent again by which you show that your address is yours */
+        post: operations["ApiV1MeVerifyEmailVerifyAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members": {
         parameters: {
             query?: never;
@@ -1030,6 +1142,48 @@ export interface paths {
          */
         post: operations["ApiV1MessagesBatchChangeMany"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oauth-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List OAuth2 providers
+         * @description Those of the installation, and the tenant's own, which stand in their place.
+         */
+        get: operations["ApiV1OauthProvidersListAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oauth-providers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Configure a client of yours at an OAuth2 provider
+         * @description `name` is yours to choose: lower-case letters, digits and hyphens. One that is called as the
+         *     installation's stands in its place.
+         */
+        put: operations["ApiV1OauthProvidersNameConfigure"];
+        post?: never;
+        /** Remove a client of yours; accounts that use it have to consent anew */
+        delete: operations["ApiV1OauthProvidersNameRemove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1319,6 +1473,24 @@ export interface paths {
         head?: never;
         /** Give the tenant another name */
         patch: operations["ApiV1TenantChange"];
+        trace?: never;
+    };
+    "/api/v1/tenant/connect-return-urls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where connect links may lead people at their end */
+        get: operations["ApiV1TenantConnectReturnUrlsReadReturnUrls"];
+        /** Say where connect links may lead people at their end */
+        put: operations["ApiV1TenantConnectReturnUrlsPutReturnUrls"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/tenant/deletion": {
@@ -1767,6 +1939,26 @@ export interface webhooks {
          * @description An account as somebody wants it.
          */
         post: operations["told_account_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "connect_link.completed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * connect_link.completed
+         * @description Which link, and the account that came of it, or that was connected again.
+         */
+        post: operations["told_connect_link_completed"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2928,6 +3120,15 @@ export interface components {
          */
         Confidence: "high" | "low" | "medium";
         /**
+         * ConnectLinkData
+         * @description Which link, and the account that came of it, or that was connected again.
+         */
+        ConnectLinkData: {
+            account_id: string;
+            id: string;
+            repaired?: boolean;
+        };
+        /**
          * Connections
          * @description Connections to the account's mail server.
          */
@@ -2943,7 +3144,7 @@ export interface components {
             email: string;
             /** Format: password */
             password: string;
-            /** @description Where somebody belongs to several: at which. Else the first. */
+            /** @description Where somebody belongs to several: at which. Else the one that the tenant header names, the default one, or the first. */
             tenant_id?: string | null;
         };
         /**
@@ -3042,7 +3243,7 @@ export interface components {
          * @description What the log can say. docs/api-events.md tells of each.
          * @enum {string}
          */
-        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.bounced" | "submission.complained" | "submission.other";
+        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "connect_link.completed" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.bounced" | "submission.complained" | "submission.other";
         /**
          * Events
          * @description Some of the log, in order. Ask on from `next_cursor`, also when there is nothing new.
@@ -3051,6 +3252,27 @@ export interface components {
             items: components["schemas"]["Event"][];
             more: boolean;
             next_cursor: string;
+        };
+        /**
+         * ExportedFile
+         * @description A zip file. Its link is good without signing in, until the export expires.
+         *
+         *         The first one has no mail: `data.json` tells of accounts, identities, drafts, what was sent,
+         *         searches and settings. What does not come to its end is fetched anew.
+         */
+        ExportedFile: {
+            account_id: string | null;
+            link: string;
+            message_count: number;
+            number: number;
+            size_bytes: number;
+        };
+        /**
+         * Exports
+         * @description Your exports that have not expired, the newest first.
+         */
+        Exports: {
+            items: components["schemas"]["ShownExport"][];
         };
         /**
          * Farewell
@@ -3333,6 +3555,26 @@ export interface components {
             add?: string[];
             /** @default [] */
             remove?: string[];
+        };
+        /**
+         * MadeConnectLink
+         * @description The link itself is shown once. Whoever has it connects one mailbox to this tenant.
+         */
+        MadeConnectLink: {
+            account_id: string | null;
+            completed_at: string | null;
+            connected_account_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            email: string | null;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            name: string;
+            password_allowed: boolean;
+            providers: string[] | null;
+            return_url: string | null;
+            url: string;
         };
         /**
          * MadeInvitation
@@ -3667,6 +3909,35 @@ export interface components {
             upload_id?: string | null;
         };
         /**
+         * NewConnectLink
+         * @description For whom a link is, and what they may do with it.
+         */
+        NewConnectLink: {
+            /** @description An account to connect again, with all its mail and ids. Left out: a new one. */
+            account_id?: string | null;
+            /** @description Filled in on the page. */
+            email?: string | null;
+            /**
+             * @description Seconds.
+             * @default 86400
+             */
+            expires_in?: number;
+            /**
+             * @description What the new account is called.
+             * @default
+             */
+            name?: string;
+            /**
+             * @description Whether one may also give servers and a password.
+             * @default true
+             */
+            password_allowed?: boolean;
+            /** @description OAuth2 providers that are offered. Left out: all. */
+            providers?: string[] | null;
+            /** @description Where to lead the browser at the end: one of `/tenant/connect-return-urls`, with any query. `connect_status`, `connect_link_id` and `account_id` are added to it. */
+            return_url?: string | null;
+        };
+        /**
          * NewDraft
          * @description A message that is begun: anew, as an answer, or from a draft made elsewhere.
          */
@@ -3765,6 +4036,20 @@ export interface components {
             })[];
         };
         /**
+         * NewExport
+         * @description What to take along.
+         */
+        NewExport: {
+            /** @description Of these accounts; of all that you may see, unless told. */
+            account_ids?: string[] | null;
+            /**
+             * @description `mbox`: a file for each mailbox (mboxrd). `eml`: a file for each message, as its mail server has it.
+             * @default mbox
+             * @enum {string}
+             */
+            format?: "mbox" | "eml";
+        };
+        /**
          * NewIdentity
          * @description An address to write from.
          */
@@ -3808,6 +4093,31 @@ export interface components {
         NewMailbox: {
             account_id: string;
             path: string;
+        };
+        /**
+         * NewOAuthProvider
+         * @description A client of yours at a provider.
+         */
+        NewOAuthProvider: {
+            authorization_endpoint: string;
+            /**
+             * @default post
+             * @enum {string}
+             */
+            client_authentication?: "post" | "basic";
+            client_id: string;
+            /** @description Never shown again. Left out, the one it has stays, as long as `client_id` and `token_endpoint` do. */
+            client_secret?: string | null;
+            imap: components["schemas"]["ProviderServer"];
+            /** @description What people call it. */
+            label: string;
+            /** @description More that its authorization endpoint wants. */
+            parameters?: {
+                [key: string]: string;
+            };
+            scopes: string[];
+            smtp: components["schemas"]["ProviderServer"];
+            token_endpoint: string;
         };
         /**
          * NewPassword
@@ -3989,6 +4299,29 @@ export interface components {
             url: string;
         };
         /**
+         * OAuthProvider
+         * @description Where people may consent. `own`: the tenant's client, and not the installation's.
+         */
+        OAuthProvider: {
+            authorization_endpoint: string;
+            client_id: string;
+            has_secret: boolean | null;
+            imap: components["schemas"]["ShownProviderServer"];
+            label: string;
+            name: string;
+            own: boolean;
+            scopes: string[];
+            smtp: components["schemas"]["ShownProviderServer"];
+            token_endpoint: string;
+        };
+        /**
+         * OAuthProviders
+         * @description All that may be used in this tenant.
+         */
+        OAuthProviders: {
+            items: components["schemas"]["OAuthProvider"][];
+        };
+        /**
          * OpenMessage
          * @description A message with all its words.
          *
@@ -4123,6 +4456,16 @@ export interface components {
             ends_at: string | null;
             mailbox: string | null;
             total: number;
+        };
+        /**
+         * ProviderServer
+         * @description A mail server that takes this provider's access tokens.
+         */
+        ProviderServer: {
+            host: string;
+            port: number;
+            /** @default tls */
+            security?: components["schemas"]["Security"];
         };
         /**
          * QuarantinePage
@@ -4275,6 +4618,13 @@ export interface components {
              * @default false
              */
             may_arrive_twice?: boolean;
+        };
+        /**
+         * ReturnUrls
+         * @description Where connect links may lead people at their end, whatever the query.
+         */
+        ReturnUrls: {
+            urls: string[];
         };
         /**
          * Role
@@ -4613,6 +4963,7 @@ export interface components {
             id: string;
             imap: components["schemas"]["Server"];
             name: string;
+            oauth_provider: string | null;
             paused: boolean;
             progress: components["schemas"]["Progress"] | null;
             reason: string | null;
@@ -4662,6 +5013,25 @@ export interface components {
             detail: string;
             name: string;
             passed: boolean;
+        };
+        /**
+         * ShownConnectLink
+         * @description A link, and what became of it. `connected_account_id` is set when somebody used it.
+         */
+        ShownConnectLink: {
+            account_id: string | null;
+            completed_at: string | null;
+            connected_account_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            email: string | null;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            name: string;
+            password_allowed: boolean;
+            providers: string[] | null;
+            return_url: string | null;
         };
         /**
          * ShownDeletion
@@ -4735,6 +5105,23 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             version: number;
+        };
+        /**
+         * ShownExport
+         * @description Mail to take along: as lists showed it when the export was made, less what has gone since.
+         */
+        ShownExport: {
+            account_ids: string[];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            files: components["schemas"]["ExportedFile"][];
+            /** @enum {unknown} */
+            format: "eml" | "mbox";
+            id: string;
+            message_count: number;
+            size_bytes: number;
         };
         /**
          * ShownGroup
@@ -4830,6 +5217,22 @@ export interface components {
             joined_at: string;
             name: string;
             role: components["schemas"]["Role"];
+        };
+        /**
+         * ShownProviderServer
+         * @description A mail server that takes this provider's access tokens.
+         */
+        ShownProviderServer: {
+            host: string;
+            port: number;
+            security: components["schemas"]["Security"];
+        };
+        /**
+         * ShownReturnUrls
+         * @description Where connect links may lead people at their end.
+         */
+        ShownReturnUrls: {
+            urls: string[];
         };
         /**
          * ShownSession
@@ -5231,6 +5634,7 @@ export interface operations {
                      *             "verify_certificate": true
                      *           },
                      *           "name": "Ada Lovelace",
+                     *           "oauth_provider": null,
                      *           "paused": false,
                      *           "progress": {
                      *             "done": 1200,
@@ -5271,7 +5675,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5361,6 +5765,7 @@ export interface operations {
                      *         "verify_certificate": true
                      *       },
                      *       "name": "Ada Lovelace",
+                     *       "oauth_provider": null,
                      *       "paused": false,
                      *       "progress": {
                      *         "done": 1200,
@@ -5408,7 +5813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`, `quota_reached`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`, `quota_reached`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5504,6 +5909,7 @@ export interface operations {
                      *         "verify_certificate": true
                      *       },
                      *       "name": "Ada Lovelace",
+                     *       "oauth_provider": null,
                      *       "paused": false,
                      *       "progress": {
                      *         "done": 1200,
@@ -5542,7 +5948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5616,7 +6022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5706,6 +6112,7 @@ export interface operations {
                      *         "verify_certificate": true
                      *       },
                      *       "name": "Ada Lovelace",
+                     *       "oauth_provider": null,
                      *       "paused": false,
                      *       "progress": {
                      *         "done": 1200,
@@ -5753,7 +6160,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5892,7 +6299,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5988,7 +6395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6100,7 +6507,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6202,7 +6609,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6319,7 +6726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6450,7 +6857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6565,7 +6972,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6657,7 +7064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6761,7 +7168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6883,7 +7290,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6964,6 +7371,7 @@ export interface operations {
                      *         "verify_certificate": true
                      *       },
                      *       "name": "Ada Lovelace",
+                     *       "oauth_provider": null,
                      *       "paused": false,
                      *       "progress": {
                      *         "done": 1200,
@@ -7002,7 +7410,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7101,6 +7509,7 @@ export interface operations {
                      *         "verify_certificate": true
                      *       },
                      *       "name": "Ada Lovelace",
+                     *       "oauth_provider": null,
                      *       "paused": false,
                      *       "progress": {
                      *         "done": 1200,
@@ -7139,7 +7548,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7238,6 +7647,7 @@ export interface operations {
                      *         "verify_certificate": true
                      *       },
                      *       "name": "Ada Lovelace",
+                     *       "oauth_provider": null,
                      *       "paused": false,
                      *       "progress": {
                      *         "done": 1200,
@@ -7276,7 +7686,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7389,7 +7799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7504,7 +7914,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7638,7 +8048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8046,7 +8456,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8132,7 +8542,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8716,6 +9126,310 @@ export interface operations {
             };
         };
     };
+    ApiV1ConnectLinksCreate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "name": "Ada Lovelace",
+                 *       "password_allowed": false,
+                 *       "providers": [
+                 *         "google",
+                 *         "microsoft"
+                 *       ],
+                 *       "return_url": "https://crm.example.org/mailbox?user=42"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewConnectLink"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": null,
+                     *       "completed_at": null,
+                     *       "connected_account_id": null,
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "email": "ada@example.org",
+                     *       "expires_at": "2026-11-21T12:00:00Z",
+                     *       "id": "cnl_01jdpkephefgcb7x4xdrd0s2tq",
+                     *       "name": "Ada Lovelace",
+                     *       "password_allowed": false,
+                     *       "providers": [
+                     *         "google",
+                     *         "microsoft"
+                     *       ],
+                     *       "return_url": "https://crm.example.org/mailbox?user=42",
+                     *       "url": "https://mail.example.org/connections/new?link=pbc_the-link-is-shown-once"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MadeConnectLink"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`, `oauth_provider_unknown`, `return_url_refused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ConnectLinksLinkIdGetOne: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_id": null,
+                     *       "completed_at": null,
+                     *       "connected_account_id": null,
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "email": "ada@example.org",
+                     *       "expires_at": "2026-11-21T12:00:00Z",
+                     *       "id": "cnl_01jdpkephefgcb7x4xdrd0s2tq",
+                     *       "name": "Ada Lovelace",
+                     *       "password_allowed": false,
+                     *       "providers": [
+                     *         "google",
+                     *         "microsoft"
+                     *       ],
+                     *       "return_url": "https://crm.example.org/mailbox?user=42"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownConnectLink"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ConnectLinksLinkIdRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1DeletionsDeletionIdProof: {
         parameters: {
             query?: never;
@@ -8908,7 +9622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9045,7 +9759,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9184,7 +9898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9336,7 +10050,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9468,7 +10182,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9572,7 +10286,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9709,7 +10423,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9878,7 +10592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10045,7 +10759,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10110,6 +10824,494 @@ export interface operations {
             };
         };
     };
+    ApiV1ExportsListAll: {
+        parameters: {
+            query?: {
+                /** @description Of each entry only these, comma-separated: `id,subject`. Everything unless told. */
+                fields?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_ids": [
+                     *             "acc_01jdpjwz1tfcfswk9abj7gpv8k"
+                     *           ],
+                     *           "created_at": "2026-11-20T12:00:00Z",
+                     *           "expires_at": "2026-11-27T12:00:00Z",
+                     *           "files": [
+                     *             {
+                     *               "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *               "link": "/api/v1/exports/exp_01jdpkcewwfrgryjkc1mf2ppkn/files/1?expires=1795780800&key=k1&signature=…",
+                     *               "message_count": 1204,
+                     *               "number": 1,
+                     *               "size_bytes": 90412000
+                     *             }
+                     *           ],
+                     *           "format": "mbox",
+                     *           "id": "exp_01jdpkcewwfrgryjkc1mf2ppkn",
+                     *           "message_count": 1204,
+                     *           "size_bytes": 90412000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Exports"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ExportsCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "account_ids": [
+                 *         "acc_01jdpjwz1tfcfswk9abj7gpv8k"
+                 *       ],
+                 *       "format": "mbox"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewExport"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_ids": [
+                     *         "acc_01jdpjwz1tfcfswk9abj7gpv8k"
+                     *       ],
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "expires_at": "2026-11-27T12:00:00Z",
+                     *       "files": [
+                     *         {
+                     *           "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *           "link": "/api/v1/exports/exp_01jdpkcewwfrgryjkc1mf2ppkn/files/1?expires=1795780800&key=k1&signature=…",
+                     *           "message_count": 1204,
+                     *           "number": 1,
+                     *           "size_bytes": 90412000
+                     *         }
+                     *       ],
+                     *       "format": "mbox",
+                     *       "id": "exp_01jdpkcewwfrgryjkc1mf2ppkn",
+                     *       "message_count": 1204,
+                     *       "size_bytes": 90412000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownExport"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `idempotency_key_in_use`, `exports_full`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`, `idempotency_key_reused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ExportsExportIdLook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account_ids": [
+                     *         "acc_01jdpjwz1tfcfswk9abj7gpv8k"
+                     *       ],
+                     *       "created_at": "2026-11-20T12:00:00Z",
+                     *       "expires_at": "2026-11-27T12:00:00Z",
+                     *       "files": [
+                     *         {
+                     *           "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *           "link": "/api/v1/exports/exp_01jdpkcewwfrgryjkc1mf2ppkn/files/1?expires=1795780800&key=k1&signature=…",
+                     *           "message_count": 1204,
+                     *           "number": 1,
+                     *           "size_bytes": 90412000
+                     *         }
+                     *       ],
+                     *       "format": "mbox",
+                     *       "id": "exp_01jdpkcewwfrgryjkc1mf2ppkn",
+                     *       "message_count": 1204,
+                     *       "size_bytes": 90412000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownExport"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ExportsExportIdRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ExportsExportIdFilesNumberDownload: {
+        parameters: {
+            query: {
+                /** @description When the link ends, in Unix time. */
+                expires: number;
+                /** @description Which key signed it. */
+                key: string;
+                /** @description That we wrote it. */
+                signature: string;
+            };
+            header?: never;
+            path: {
+                export_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description Forbidden: `export_link_invalid`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `attachment_unavailable`, `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1ImageSendersListAll: {
         parameters: {
             query?: {
@@ -10151,7 +11353,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10244,7 +11446,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10336,7 +11538,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10436,7 +11638,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10534,7 +11736,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10617,7 +11819,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10711,7 +11913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10810,7 +12012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10926,7 +12128,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11042,7 +12244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11166,7 +12368,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11299,7 +12501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11425,7 +12627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11542,7 +12744,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11663,7 +12865,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11762,7 +12964,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11874,7 +13076,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11984,7 +13186,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12049,7 +13251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12138,7 +13340,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12239,7 +13441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12276,6 +13478,90 @@ export interface operations {
                 };
             };
             /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1MeVerifyEmailVerifyAgain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `idempotency_key_in_use`, `system_mail_off`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `idempotency_key_reused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `too_many_attempts`, `rate_limited`. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12347,7 +13633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12415,7 +13701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12527,7 +13813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12691,7 +13977,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12919,7 +14205,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13049,7 +14335,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13152,7 +14438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13264,7 +14550,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13372,7 +14658,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13471,7 +14757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13625,7 +14911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13680,6 +14966,333 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: `search_unavailable`, `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1OauthProvidersListAll: {
+        parameters: {
+            query?: {
+                /** @description Of each entry only these, comma-separated: `id,subject`. Everything unless told. */
+                fields?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "authorization_endpoint": "https://login.example.org/authorize",
+                     *           "client_id": "0e4f6b1c-postbus",
+                     *           "has_secret": true,
+                     *           "imap": {
+                     *             "host": "imap.example.org",
+                     *             "port": 993,
+                     *             "security": "tls"
+                     *           },
+                     *           "label": "Example Mail",
+                     *           "name": "example",
+                     *           "own": true,
+                     *           "scopes": [
+                     *             "https://mail.example.org/imap",
+                     *             "https://mail.example.org/smtp",
+                     *             "offline_access"
+                     *           ],
+                     *           "smtp": {
+                     *             "host": "smtp.example.org",
+                     *             "port": 465,
+                     *             "security": "tls"
+                     *           },
+                     *           "token_endpoint": "https://login.example.org/token"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OAuthProviders"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1OauthProvidersNameConfigure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "authorization_endpoint": "https://login.example.org/authorize",
+                 *       "client_id": "0e4f6b1c-postbus",
+                 *       "client_secret": "the secret that the provider gave",
+                 *       "imap": {
+                 *         "host": "imap.example.org",
+                 *         "port": 993
+                 *       },
+                 *       "label": "Example Mail",
+                 *       "scopes": [
+                 *         "https://mail.example.org/imap",
+                 *         "https://mail.example.org/smtp",
+                 *         "offline_access"
+                 *       ],
+                 *       "smtp": {
+                 *         "host": "smtp.example.org",
+                 *         "port": 465
+                 *       },
+                 *       "token_endpoint": "https://login.example.org/token"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewOAuthProvider"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "authorization_endpoint": "https://login.example.org/authorize",
+                     *       "client_id": "0e4f6b1c-postbus",
+                     *       "has_secret": true,
+                     *       "imap": {
+                     *         "host": "imap.example.org",
+                     *         "port": 993,
+                     *         "security": "tls"
+                     *       },
+                     *       "label": "Example Mail",
+                     *       "name": "example",
+                     *       "own": true,
+                     *       "scopes": [
+                     *         "https://mail.example.org/imap",
+                     *         "https://mail.example.org/smtp",
+                     *         "offline_access"
+                     *       ],
+                     *       "smtp": {
+                     *         "host": "smtp.example.org",
+                     *         "port": 465,
+                     *         "security": "tls"
+                     *       },
+                     *       "token_endpoint": "https://login.example.org/token"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OAuthProvider"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`, `plaintext_password_refused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1OauthProvidersNameRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13945,7 +15558,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14049,7 +15662,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14150,7 +15763,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14259,7 +15872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14450,7 +16063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14625,7 +16238,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14783,7 +16396,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14870,7 +16483,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14933,7 +16546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15066,7 +16679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15261,7 +16874,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`, `quota_reached`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`, `quota_reached`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15425,7 +17038,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15562,7 +17175,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15711,7 +17324,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15869,7 +17482,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16027,7 +17640,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16139,7 +17752,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16245,7 +17858,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16341,7 +17954,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16436,7 +18049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16517,7 +18130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16607,7 +18220,189 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1TenantConnectReturnUrlsReadReturnUrls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "urls": [
+                     *         "https://crm.example.org/mailbox"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownReturnUrls"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1TenantConnectReturnUrlsPutReturnUrls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "urls": [
+                 *         "https://crm.example.org/mailbox"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReturnUrls"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "urls": [
+                     *         "https://crm.example.org/mailbox"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownReturnUrls"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16720,7 +18515,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16829,7 +18624,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16939,7 +18734,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17064,7 +18859,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17190,7 +18985,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17302,7 +19097,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17385,7 +19180,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17488,7 +19283,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`, `quota_reached`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`, `quota_reached`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17592,7 +19387,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17666,7 +19461,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17751,7 +19546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17854,7 +19649,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17967,7 +19762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18105,7 +19900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18179,7 +19974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18295,7 +20090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18431,7 +20226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18541,7 +20336,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18678,7 +20473,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18815,7 +20610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -18950,7 +20745,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19087,7 +20882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19219,7 +21014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `not_permitted`, `tenant_suspended`, `foreign_origin`. */
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19540,6 +21335,50 @@ export interface operations {
                     data?: components["schemas"]["AccountData"];
                     /** @constant */
                     type?: "account.updated";
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken; tell the next. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    told_connect_link_completed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accountid": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "cursor": "1-42",
+                 *       "data": {
+                 *         "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *         "id": "cnl_01jdpkephefgcb7x4xdrd0s2tq",
+                 *         "repaired": false
+                 *       },
+                 *       "datacontenttype": "application/json",
+                 *       "id": "evt_2p9713dz66bszjj6cx676k6x8z",
+                 *       "source": "/tenants/ten_01jdpjs2t0fp9srqq4mbvv3m39/accounts/acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "specversion": "1.0",
+                 *       "tenantid": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                 *       "time": "2026-11-20T12:00:00Z",
+                 *       "type": "connect_link.completed"
+                 *     }
+                 */
+                "application/cloudevents+json": components["schemas"]["CloudEvent"] & {
+                    data?: components["schemas"]["ConnectLinkData"];
+                    /** @constant */
+                    type?: "connect_link.completed";
                 };
             };
         };
