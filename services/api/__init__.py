@@ -2,7 +2,7 @@
 
 Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
           MessagesSynced, MessagesFilled, MessagesRetold, MessagesChanged, MessagesVanished,
-          MailboxRenumbered, MailboxAudited, IntentSettled, SubmissionChanged,
+          MailboxRenumbered, MailboxAudited, IntentSettled, SubmissionChanged, SubmissionsChanged,
           SendingChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
           CarryIntent, ConnectSender, RemoveSender, SendMessage, ChangeSubmission,

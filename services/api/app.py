@@ -9,6 +9,7 @@ import structlog
 from services.api.actions.connecting import Seals
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
+from services.api.actions.send_message import sending_in
 from services.api.actions.sessions import Issuer
 from services.api.actions.settle_restore import settle_restore
 from services.api.actions.telling import Manner
@@ -73,6 +74,7 @@ async def main(stop: asyncio.Event) -> None:
             seals=seals,
             sanitiser=sanitiser,
             limits=limits,
+            sending=sending_in(request_pool),
             manner=manner_of(settings, await own_keys(settings.own_keys_dir, pool)),
         )
         async with (

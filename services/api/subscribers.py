@@ -38,7 +38,12 @@ from shared.contracts.mail import (
     MessagesSynced,
     MessagesVanished,
 )
-from shared.contracts.submission import ReadUpload, SubmissionChanged, UploadPiece
+from shared.contracts.submission import (
+    ReadUpload,
+    SubmissionChanged,
+    SubmissionsChanged,
+    UploadPiece,
+)
 
 SERVICE = "api"
 
@@ -139,6 +144,13 @@ async def on_intent_settled(events: list[IntentSettled], world: World) -> None:
 async def on_submission_changed(events: list[SubmissionChanged], world: World) -> None:
     """Show what became of what was sent."""
     await world.committed(await keep_submission_states(world.pool, events), told=True)
+
+
+@ears.hear(SubmissionsChanged)
+async def on_submissions_changed(events: list[SubmissionsChanged], world: World) -> None:
+    """Show what became of what was sent, told in pages."""
+    changes = [change for event in events for change in event.changes]
+    await world.committed(await keep_submission_states(world.pool, changes), told=True)
 
 
 @ears.answer(ReadUpload)

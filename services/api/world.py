@@ -11,6 +11,7 @@ from uuid import UUID
 from services.api.actions.connecting import Seals
 from services.api.actions.limiting import Limits
 from services.api.actions.sanitising import Sanitiser
+from services.api.actions.send_message import Sending
 from services.api.actions.sessions import Issuer
 from services.api.actions.telling import Manner
 from services.api.settings import Settings
@@ -144,6 +145,7 @@ class World:
     seals: Seals
     sanitiser: Sanitiser
     limits: Limits
+    sending: Sending
     manner: Manner
     clock: Callable[[], datetime] = utc_now
     growth: Growth = field(default_factory=Growth)

@@ -2,7 +2,7 @@
 
 Hears:    SentCopyFiled, ReportReceived, MessageSought
 Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission, ChangeSuppression
-Tells:    SubmissionChanged, SendingChanged
+Tells:    SubmissionChanged, SubmissionsChanged, SendingChanged
 Commands: FileSentCopy, SeekMessage
 Asks:     ReadUpload, IssueToken
 Answers:  CountSenderRemains, ReadSubmissionMime, PreviewSubmission, TrySmtp, ListSuppressions

@@ -9,7 +9,7 @@ from services.sync.actions.ask_retelling import ask_retelling
 from services.sync.actions.configure_client import configure_client
 from services.sync.actions.connect_account import connect_account
 from services.sync.actions.count_remains import count_remains
-from services.sync.actions.file_sent_copy_later import file_sent_copy_later
+from services.sync.actions.file_sent_copies_later import file_sent_copies_later
 from services.sync.actions.issue_token import issue_token
 from services.sync.actions.keep_draft_later import keep_draft_later
 from services.sync.actions.list_quarantine import list_quarantine
@@ -167,10 +167,10 @@ async def obey_keep_draft(command: KeepDraft, world: World) -> None:
     world.copy_asked.set()
 
 
-@ears.obey(FileSentCopy, at_once=64)
-async def obey_file_sent_copy(command: FileSentCopy, world: World) -> None:
-    """See to it that a sent message is in Sent."""
-    await file_sent_copy_later(command, world.pool)
+@ears.obey_several(FileSentCopy, several=100)
+async def obey_file_sent_copies(commands: list[FileSentCopy], world: World) -> None:
+    """See to it that sent messages are in Sent."""
+    await file_sent_copies_later(commands, world.pool)
     world.copy_asked.set()
 
 

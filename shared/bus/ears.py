@@ -103,6 +103,24 @@ class Ears(Generic[W]):
 
         return remember
 
+    def obey_several(
+        self, contract: type[C], *, several: int
+    ) -> Callable[
+        [Callable[[list[C], W], Awaitable[None]]], Callable[[list[C], W], Awaitable[None]]
+    ]:
+        """This function obeys a command, as many at a time as are there, at most `several`.
+
+        Where it fails, it is called again with each alone.
+        """
+
+        def remember(
+            handle: Callable[[list[C], W], Awaitable[None]],
+        ) -> Callable[[list[C], W], Awaitable[None]]:
+            self._heard.append(_Heard(contract, handle, one_by_one=False, several=several))
+            return handle
+
+        return remember
+
     def answer(
         self, contract: type[Q]
     ) -> Callable[[Callable[[Q, W], Awaitable[Any]]], Callable[[Q, W], Awaitable[Any]]]:

@@ -75,6 +75,7 @@ FACTS = (
     Fact(intent.IntentSettled, "sync", ("api",)),
     Fact(account.SendingChanged, "sender", ("api",)),
     Fact(submission.SubmissionChanged, "sender", ("api",)),
+    Fact(submission.SubmissionsChanged, "sender", ("api",)),
     Fact(submission.SentCopyFiled, "sync", ("sender",)),
     Fact(submission.ReportReceived, "sync", ("sender",)),
     Fact(submission.MessageSought, "sync", ("sender",)),

@@ -178,6 +178,17 @@ class SubmissionChanged(Event, frozen=True, kw_only=True):
         return f"mail.submission.{self.state.value}"
 
 
+class SubmissionsChanged(Event, frozen=True, kw_only=True):
+    """A page: what became of several submissions of a tenant at the same moment, each whole."""
+
+    MOST: ClassVar[int] = 100
+    MOST_RECIPIENTS: ClassVar[int] = 500  # of all of them, save where one alone has more
+
+    channel: ClassVar[str] = "mail.submissions.changed"
+
+    changes: tuple[SubmissionChanged, ...]
+
+
 class FileSentCopy(Command, frozen=True, kw_only=True):
     """See that a sent message is in Sent exactly once: look for it first, append it if absent."""
 

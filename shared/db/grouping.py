@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from msgspec import structs
+
+from shared.contracts.envelope import Caller
 from shared.db.absence import is_away
 from shared.db.pool import Connection, Pool
-from shared.db.transactions import in_transaction
+from shared.db.transactions import in_transaction, tenant_work
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,12 +26,21 @@ class Grouping(Generic[T, R]):
     """
 
     def __init__(
-        self, pool: Pool, work: Callable[[Connection, Sequence[T]], Awaitable[Sequence[R]]]
+        self,
+        pool: Pool,
+        work: Callable[[Connection, Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        on_behalf_of: Caller | None = None,
     ) -> None:
         self._pool = pool
         self._work = work
+        self._caller = on_behalf_of
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._running: asyncio.Task[None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        return self._running is None
 
     async def do(self, item: T) -> R:
         """Have this done; the result once it is committed."""
@@ -51,7 +63,7 @@ class Grouping(Generic[T, R]):
     async def _together(self, waiting: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
         items = [item for item, _ in waiting]
         try:
-            results = await in_transaction(self._pool, lambda c: self._work(c, items))
+            results = await self._in_transaction(items)
         except asyncio.CancelledError:
             for _, done in waiting:
                 done.cancel()
@@ -68,3 +80,39 @@ class Grouping(Generic[T, R]):
             for (_, done), result in zip(waiting, results, strict=True):
                 if not done.done():
                     done.set_result(result)
+
+    async def _in_transaction(self, items: Sequence[T]) -> Sequence[R]:
+        def work(connection: Connection) -> Awaitable[Sequence[R]]:
+            return self._work(connection, items)
+
+        if self._caller is None:
+            return await in_transaction(self._pool, work)
+        return await tenant_work(self._pool, self._caller, work)
+
+
+class CallersGrouping(Generic[T, R]):
+    """Groups what the same caller asks for at the same time: each transaction sees what they may.
+
+    Requests are told apart no more in it: what a request's id is written down for says it itself.
+    """
+
+    def __init__(
+        self, pool: Pool, work: Callable[[Connection, Caller, Sequence[T]], Awaitable[Sequence[R]]]
+    ) -> None:
+        self._pool = pool
+        self._work = work
+        self._of: dict[Caller, Grouping[T, R]] = {}
+
+    async def do(self, caller: Caller, item: T) -> R:
+        """Have this done on behalf of the caller; the result once it is committed."""
+        who = structs.replace(caller, request_id=None)
+        grouping = self._of.get(who)
+        if grouping is None:
+            grouping = self._of[who] = Grouping(
+                self._pool, lambda c, items: self._work(c, who, items), on_behalf_of=who
+            )
+        try:
+            return await grouping.do(item)
+        finally:
+            if grouping.is_idle and self._of.get(who) is grouping:
+                del self._of[who]

@@ -34,7 +34,7 @@ async def tenant_transaction(pool: Pool, caller: Caller) -> AsyncGenerator[Conne
             str(caller.tenant_id),
             "{" + ",".join(str(account_id) for account_id in caller.account_ids) + "}",
             str(caller.person_id or ""),
-            _actor(caller),
+            actor_of(caller),
         )
         yield connection
 
@@ -93,7 +93,8 @@ class TenantReader:
         )
 
 
-def _actor(caller: Caller) -> str:
+def actor_of(caller: Caller) -> str:
+    """Who writes, as rows that say so have it (JSON); empty where it is nobody."""
     if caller.person_id is None:
         return ""
     said = {"person": caller.person_id, "token": caller.token_id, "request": caller.request_id}

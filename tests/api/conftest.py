@@ -20,6 +20,7 @@ from services.api import subscribers
 from services.api.actions.connecting import Seals
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
+from services.api.actions.send_message import sending_in
 from services.api.actions.sessions import Issuer
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.app import manner_of
@@ -51,7 +52,7 @@ from shared.contracts.mail import (
     MessagesSynced,
     MessagesVanished,
 )
-from shared.contracts.submission import SubmissionChanged
+from shared.contracts.submission import SubmissionChanged, SubmissionsChanged
 from shared.db import open_pool
 from shared.seal import OpeningKeys, SealingKeys, new_key
 from shared.telemetry import serve
@@ -77,6 +78,7 @@ _HEARD: dict[type, Any] = {
     MessagesVanished: subscribers.on_messages_vanished,
     IntentSettled: subscribers.on_intent_settled,
     SubmissionChanged: subscribers.on_submission_changed,
+    SubmissionsChanged: subscribers.on_submissions_changed,
     SendingChanged: subscribers.on_sending_changed,
 }
 
@@ -275,6 +277,7 @@ async def running_api(
             ),
             sanitiser=sanitiser,
             limits=limits,
+            sending=sending_in(requests),
             clock=clock,
             manner=manner_of(settings, OpeningKeys.load(settings.own_keys_dir)),
         )

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
@@ -32,6 +32,7 @@ from shared.contracts.submission import (
     SendMessage,
     SubmissionAction,
     SubmissionChanged,
+    SubmissionsChanged,
     SubmissionState,
     UploadPiece,
 )
@@ -68,6 +69,7 @@ class Bench:
         self.rows = await asyncpg.connect(self.platform.database_url("sender"))
         try:
             await self._client.subscribe("mail.submission.*", cb=self._on_changed)
+            await self._client.subscribe("mail.submissions.changed", cb=self._on_several_changed)
             await self._client.subscribe("sync.message.file", cb=self._on_filing)
             await self._client.subscribe(ReadUpload.channel, cb=self._on_read)
             await self._client.flush()
@@ -77,11 +79,16 @@ class Bench:
             await self._client.close()
 
     async def _on_changed(self, message: Msg) -> None:
-        changed = decode(message.data, SubmissionChanged)
+        await self._note([decode(message.data, SubmissionChanged)])
+
+    async def _on_several_changed(self, message: Msg) -> None:
+        await self._note(decode(message.data, SubmissionsChanged).changes)
+
+    async def _note(self, changes: Iterable[SubmissionChanged]) -> None:
         async with self._heard:
             # The relay may publish a row twice when it is stopped; every listener bears that.
-            if changed.event_id not in {one.event_id for one in self.told}:
-                self.told.append(changed)
+            known = {one.event_id for one in self.told}
+            self.told += [one for one in changes if one.event_id not in known]
             self._heard.notify_all()
 
     async def _on_filing(self, message: Msg) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.api.domain.identities import Identity, default_of, with_address
 from services.api.domain.refusals import NotFound, SenderNotAllowed, TooLong
 from services.api.domain.writing import Original, Written, references_to
-from services.api.store import identities, reading, uploads
+from services.api.store import reading, uploads
 from services.api.store.accounts import Account
 from services.api.store.reading import ShownMessage
 from shared.contracts.envelope import Caller
@@ -22,12 +22,12 @@ async def message_of(
     caller: Caller,
     person_id: UUID,
     account: Account,
+    known: Sequence[Identity],
     written: Written,
     *,
     submission_id: UUID,
 ) -> SendMessage:
-    """The message to send. Raises NotFound, SenderNotAllowed, TooLong."""
-    known = await identities.of_account(connection, caller.tenant_id, account)
+    """The message to send, by one of `known`. Raises NotFound, SenderNotAllowed, TooLong."""
     sender = _sender(written, account, known)
     enclosures = await _enclosures(connection, caller, person_id, written)
     raw = await _raw(connection, caller, person_id, written)

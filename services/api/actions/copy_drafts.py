@@ -11,7 +11,7 @@ from services.api.actions.intending import intend, steps_for
 from services.api.domain.changes import Asked
 from services.api.domain.logbook import Entry
 from services.api.domain.refusals import Refused
-from services.api.store import accounts, changeable, drafts, intents, jobs, log
+from services.api.store import accounts, changeable, drafts, identities, intents, jobs, log
 from services.api.store.drafts import Draft
 from services.api.store.jobs import NewJob
 from shared.bus import TooLarge, tell
@@ -52,6 +52,7 @@ async def _copy(connection: Connection, draft: Draft) -> list[Entry]:
             caller,
             draft.created_by,
             account,
+            await identities.of_account(connection, draft.tenant_id, account),
             draft.written,
             submission_id=draft.draft_id,
         )

@@ -1,13 +1,11 @@
 """What a message would be, without sending it."""
 
-from uuid import UUID
-
 from uuid_utils.compat import uuid7
 
 from services.api.actions.composing import message_of
 from services.api.actions.submitting import Outgoing
 from services.api.domain.refusals import NotFound, PreviewUnavailable
-from services.api.store import accounts
+from services.api.store import accounts, identities
 from shared.bus import Bus, NoAnswer
 from shared.contracts.envelope import Caller
 from shared.contracts.submission import PreviewSubmission, SubmissionPreview
@@ -17,7 +15,7 @@ _SOON_SECONDS = 5
 
 
 async def preview_message(
-    pool: Pool, bus: Bus, caller: Caller, person_id: UUID, outgoing: Outgoing
+    pool: Pool, bus: Bus, caller: Caller, outgoing: Outgoing
 ) -> SubmissionPreview:
     """The message as sender would send it. Raises as sending does, and PreviewUnavailable."""
     async with tenant_transaction(pool, caller) as connection:
@@ -25,7 +23,13 @@ async def preview_message(
         if account is None:
             raise NotFound("There is no such account.", pointers=("/account_id",))
         message = await message_of(
-            connection, caller, person_id, account, outgoing.written, submission_id=uuid7()
+            connection,
+            caller,
+            outgoing.created_by,
+            account,
+            await identities.of_account(connection, caller.tenant_id, account),
+            outgoing.written,
+            submission_id=uuid7(),
         )
     try:
         answer = await bus.ask(PreviewSubmission(caller=caller, message=message), SubmissionPreview)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from services.api.actions.drafting import discard, held
 from services.api.actions.submitting import Outgoing, submit
-from services.api.domain.refusals import NobodyToSendTo
-from services.api.store import accounts, log
+from services.api.domain.refusals import NobodyToSendTo, Refused
+from services.api.store import log
 from services.api.store.drafts import Draft
 from services.api.store.submissions import ShownSubmission
 from shared.contracts.envelope import Caller
@@ -17,7 +17,6 @@ from shared.db import Pool, tenant_transaction
 async def send_draft(
     pool: Pool,
     caller: Caller,
-    person_id: UUID,
     draft_id: UUID,
     outgoing: Callable[[Draft], Outgoing],
     *,
@@ -29,12 +28,10 @@ async def send_draft(
     """
     async with tenant_transaction(pool, caller) as connection:
         draft = await held(connection, caller, draft_id, versions)
-        await accounts.hold_living(connection, [(caller.tenant_id, draft.account_id)])
         if not draft.written.everybody:
             raise NobodyToSendTo
-        # Who wrote it has the uploads, whoever sends it.
-        made, entries = await submit(
-            connection, caller, draft.created_by, outgoing(draft), datetime.now(UTC)
-        )
+        [made], entries = await submit(connection, caller, [outgoing(draft)], datetime.now(UTC))
+        if isinstance(made, Refused):
+            raise made
         await discard(connection, draft)
         return made, await log.append(connection, entries)

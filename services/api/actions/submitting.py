@@ -1,6 +1,9 @@
-"""A submission: shown at once, and handed to sender."""
+"""Submissions: shown at once, and handed to sender."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -8,15 +11,17 @@ from uuid_utils.compat import uuid7
 
 from services.api.actions.composing import message_of
 from services.api.domain import logbook
+from services.api.domain.identities import Identity
 from services.api.domain.logbook import Entry
-from services.api.domain.refusals import KeyReused, NotFound, TooLong
+from services.api.domain.refusals import KeyReused, NotFound, Refused, TooLong
 from services.api.domain.writing import Written
-from services.api.store import accounts, submissions, uploads
-from services.api.store.quotas import Counted, refuse_beyond
+from services.api.store import accounts, identities, quotas, submissions, uploads
+from services.api.store.accounts import Account
+from services.api.store.quotas import Counted, Room
 from services.api.store.submissions import Addressed, NewSubmission, ShownSubmission
 from shared.bus import TooLarge, tell
 from shared.contracts.envelope import Caller
-from shared.contracts.submission import SubmissionState
+from shared.contracts.submission import SendMessage, SubmissionState
 from shared.db import Connection
 
 
@@ -25,12 +30,14 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
     account_id: UUID
     written: Written
+    created_by: UUID  # the person
     digest: bytes  # of the whole request
     idempotency_key: str | None = None
     undo_until: datetime | None = None
     ignore_suppressions: bool = False
     send_at: datetime | None = None
     expires_at: datetime | None = None
+    actor: str | None = None  # whom the log names, where many are sent in one transaction
 
     @property
     def due_at(self) -> datetime | None:
@@ -38,37 +45,110 @@ class Outgoing(Struct, frozen=True, kw_only=True):
         return max(filter(None, (self.undo_until, self.send_at)), default=None)
 
 
-async def submit(
-    connection: Connection, caller: Caller, person_id: UUID, outgoing: Outgoing, now: datetime
-) -> tuple[ShownSubmission, list[Entry]]:
-    """The submission, and what the log has to say; the account is held by the caller.
+#: The submission that a message became, or why it became none.
+Submitted: TypeAlias = ShownSubmission | Refused
 
-    With a key that was used before it is the one made then. Raises NotFound, KeyReused, TooLong,
-    SenderNotAllowed, QuotaReached.
+
+async def submit(
+    connection: Connection, caller: Caller, outgoing: Sequence[Outgoing], now: datetime
+) -> tuple[list[Submitted], list[Entry]]:
+    """The submissions, and what the log has to say; each as if it were alone.
+
+    With a key that was used before it is the one made then. Refused with NotFound, KeyReused,
+    SenderNotAllowed, QuotaReached; raises TooLong.
     """
-    account = await accounts.by_id(connection, caller.tenant_id, outgoing.account_id)
-    if account is None:
-        raise NotFound("There is no such account.", pointers=("/account_id",))
-    earlier = await repeated(connection, caller, person_id, outgoing)
-    if earlier is not None:
-        return earlier, []
-    await refuse_beyond(connection, caller.tenant_id, Counted.SENDS)
-    written = outgoing.written
-    submission_id = uuid7()
-    message = await message_of(
-        connection, caller, person_id, account, written, submission_id=submission_id
+    tenant_id = caller.tenant_id
+    held = await accounts.hold_existing(connection, tenant_id, {one.account_id for one in outgoing})
+    ours = {
+        account_id: (account, await identities.of_account(connection, tenant_id, account))
+        for account_id, account in held.items()
+    }
+    room = await quotas.room_for(connection, tenant_id, Counted.SENDS)
+    submitted: dict[int, Submitted] = {}
+    commands: dict[int, SendMessage] = {}
+    for number, one in enumerate(outgoing):
+        try:
+            earlier = await repeated(connection, caller, one)
+            if earlier is not None:
+                submitted[number] = earlier
+                continue
+            commands[number] = await _command(connection, caller, one, ours, room, len(commands))
+        except Refused as refused:
+            submitted[number] = refused
+    new = {number: _new(outgoing[number], command, now) for number, command in commands.items()}
+    made = await submissions.add(connection, tenant_id, list(new.values())) if new else {}
+    entries: list[Entry] = []
+    told: list[SendMessage] = []
+    for number, command in commands.items():
+        one, kept = outgoing[number], made.get(command.submission_id)
+        if kept is None:
+            earlier = await repeated(connection, caller, one)
+            assert earlier is not None, "somebody used the key at the same moment"
+            submitted[number] = earlier
+            continue
+        submitted[number] = kept
+        if files := [each.upload_id for each in (*command.enclosures, command.raw) if each]:
+            await uploads.use(connection, tenant_id, one.created_by, files, kept.submission_id)
+        told.append(command)
+        entries.append(_created(kept, one, command, now, tenant_id))
+    try:
+        await tell(connection, *told)
+    except TooLarge:
+        raise TooLong from None
+    return [submitted[number] for number in range(len(outgoing))], entries
+
+
+async def repeated(
+    connection: Connection, caller: Caller, outgoing: Outgoing
+) -> ShownSubmission | None:
+    """The submission that this request's key made before; raises KeyReused."""
+    if outgoing.idempotency_key is None:
+        return None
+    earlier = await submissions.by_key(
+        connection, caller.tenant_id, outgoing.created_by, outgoing.idempotency_key
     )
-    command = structs.replace(
+    if earlier is not None and earlier.request_digest != outgoing.digest:
+        raise KeyReused
+    return earlier
+
+
+async def _command(
+    connection: Connection,
+    caller: Caller,
+    outgoing: Outgoing,
+    ours: dict[UUID, tuple[Account, list[Identity]]],
+    room: Room,
+    before: int,
+) -> SendMessage:
+    """What sender is told to send, if there may be that many; raises Refused."""
+    if outgoing.account_id not in ours:
+        raise NotFound("There is no such account.", pointers=("/account_id",))
+    account, known = ours[outgoing.account_id]
+    room.refuse_beyond(before + 1)
+    message = await message_of(
+        connection,
+        caller,
+        outgoing.created_by,
+        account,
+        known,
+        outgoing.written,
+        submission_id=uuid7(),
+    )
+    return structs.replace(
         message,
         undo_until=outgoing.undo_until,
         ignore_suppressions=outgoing.ignore_suppressions,
         send_at=outgoing.send_at,
         expires_at=outgoing.expires_at,
     )
-    new = NewSubmission(
-        submission_id=submission_id,
+
+
+def _new(outgoing: Outgoing, command: SendMessage, now: datetime) -> NewSubmission:
+    written = outgoing.written
+    return NewSubmission(
+        submission_id=command.submission_id,
         account_id=outgoing.account_id,
-        created_by=person_id,
+        created_by=outgoing.created_by,
         created_at=now,
         subject=written.subject,
         addressed=Addressed(
@@ -87,42 +167,21 @@ async def submit(
         idempotency_key=outgoing.idempotency_key,
         request_digest=outgoing.digest,
     )
-    if not await submissions.add(connection, caller.tenant_id, new):
-        earlier = await repeated(connection, caller, person_id, outgoing)
-        assert earlier is not None, "somebody used the key at the same moment"
-        return earlier, []
-    files = [one.upload_id for one in (*command.enclosures, command.raw) if one is not None]
-    await uploads.use(connection, caller.tenant_id, person_id, files, submission_id)
-    try:
-        await tell(connection, command)
-    except TooLarge:
-        raise TooLong from None
-    kept = await submissions.by_id(connection, caller.tenant_id, submission_id)
-    assert kept is not None, "inserted above"
-    created = logbook.of_submission(
+
+
+def _created(
+    kept: ShownSubmission, outgoing: Outgoing, command: SendMessage, now: datetime, tenant_id: UUID
+) -> Entry:
+    entry = logbook.of_submission(
         "created",
-        tenant_id=caller.tenant_id,
-        account_id=account.account_id,
-        submission_id=submission_id,
+        tenant_id=tenant_id,
+        account_id=kept.account_id,
+        submission_id=kept.submission_id,
         event_id=command.event_id,
         occurred_at=now,
-        more={"state": kept.state, "subject": written.subject[:300]},
+        more={"state": kept.state, "subject": kept.subject[:300]},
     )
-    return kept, [created]
-
-
-async def repeated(
-    connection: Connection, caller: Caller, person_id: UUID, outgoing: Outgoing
-) -> ShownSubmission | None:
-    """The submission that this request's key made before; raises KeyReused."""
-    if outgoing.idempotency_key is None:
-        return None
-    earlier = await submissions.by_key(
-        connection, caller.tenant_id, person_id, outgoing.idempotency_key
-    )
-    if earlier is not None and earlier.request_digest != outgoing.digest:
-        raise KeyReused
-    return earlier
+    return replace(entry, actor=outgoing.actor)
 
 
 def _first_state(outgoing: Outgoing, now: datetime) -> SubmissionState:

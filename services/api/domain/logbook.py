@@ -93,6 +93,7 @@ class Entry:
     type: EventType
     occurred_at: datetime
     body: bytes
+    actor: str | None = None  # JSON; None: on whose behalf the transaction is
 
 
 def public_id(event_id: UUID, n: int) -> str:

@@ -19,7 +19,7 @@ from services.api.domain.refusals import ChangedMeanwhile, NotFound
 from services.api.domain.rights import Scope
 from services.api.domain.writing import Written
 from services.api.http.enclosing import Id, no_such
-from services.api.http.limits import spend_exactly_as
+from services.api.http.limits import spend_sending
 from services.api.http.messages import Person
 from services.api.http.moments import Moment
 from services.api.http.paging import Cursor, Limit, Page, after
@@ -224,16 +224,21 @@ async def send(
     request: Asking, draft_id: FromPath[str], data: JSONBody[SentDraft], if_match: IfMatch = None
 ) -> Response[Submission]:
     """The draft becomes a submission, and is no draft any more."""
-    world, person = world_of(request), request.user.claims.person_id
+    world = world_of(request)
     digest = hashlib.sha256(await request.body()).digest()
-    await spend_exactly_as(request, "send", str(person))
+    await spend_sending(request, str(request.user.claims.person_id))
     sent, grew = await send_draft(
         world.request_pool,
         request.user.caller,
-        person,
         id_of(Kind.DRAFT, draft_id),
+        # Who wrote it has the uploads, whoever sends it.
         lambda draft: outgoing_of(
-            draft.account_id, draft.written, data, digest=digest, idempotency_key=None
+            draft.account_id,
+            draft.written,
+            data,
+            created_by=draft.created_by,
+            digest=digest,
+            idempotency_key=None,
         ),
         versions=_versions(if_match),
     )

@@ -69,12 +69,10 @@ async def spend_as(
     _note(connection, await world.limits.spend(limit, person))
 
 
-async def spend_exactly_as(
-    connection: ASGIConnection[Any, Any, Any, Any], kind: str, person: str
-) -> None:
-    """Count what costs others something, once it is known to be asked well."""
+async def spend_sending(connection: ASGIConnection[Any, Any, Any, Any], person: str) -> None:
+    """Count a message among those this person sends, once it is known to be asked well."""
     world, policies = _at(connection)
-    _note(connection, await world.limits.spend_exactly(policies[kind], person))
+    _note(connection, await world.limits.spend(policies["send"], person))
 
 
 async def spend_as_client(connection: ASGIConnection[Any, Any, Any, Any], kind: str) -> None:

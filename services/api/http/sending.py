@@ -93,6 +93,7 @@ def outgoing_of(
     written: Written,
     sending: Sending,
     *,
+    created_by: UUID,
     digest: bytes,
     idempotency_key: str | None,
 ) -> Outgoing:
@@ -101,6 +102,7 @@ def outgoing_of(
     return Outgoing(
         account_id=account_id,
         written=written,
+        created_by=created_by,
         digest=digest,
         idempotency_key=idempotency_key,
         undo_until=datetime.now(UTC) + timedelta(seconds=undo) if undo else None,

@@ -18,7 +18,7 @@ from services.api.domain.cursors import After
 from services.api.domain.refusals import NotFound
 from services.api.domain.rights import Scope
 from services.api.domain.writing import Written
-from services.api.http.limits import spend_exactly_as
+from services.api.http.limits import spend_sending
 from services.api.http.paging import Cursor, Limit, after
 from services.api.http.problems import FieldProblem, Invalid
 from services.api.http.scopes import needs
@@ -84,10 +84,11 @@ async def create(
         _account_of(data.account_id),
         Written(),
         data,
+        created_by=person,
         digest=hashlib.sha256(await request.body()).digest(),
         idempotency_key=idempotency_key,
     )
-    earlier = await find_repeated(world.request_pool, caller, person, outgoing)
+    earlier = await find_repeated(world.request_pool, caller, outgoing)
     if earlier is not None:
         return accepted(earlier)
     if data.is_raw:
@@ -97,8 +98,8 @@ async def create(
     outgoing = structs.replace(outgoing, written=written)
     if data.dry_run:
         return await _preview(request, outgoing)
-    await spend_exactly_as(request, "send", str(person))
-    sent, grew = await send_message(world.request_pool, caller, person, outgoing)
+    await spend_sending(request, str(person))
+    sent, grew = await send_message(world.sending, caller, outgoing)
     await world.committed(grew, told=True)
     return accepted(sent)
 
@@ -180,7 +181,6 @@ async def _preview(request: Asking, outgoing: Outgoing) -> Response[Any]:
         world.request_pool,
         world.bus,
         request.user.caller,
-        request.user.claims.person_id,
         outgoing,
     )
     preview = Preview(

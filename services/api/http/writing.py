@@ -47,7 +47,7 @@ from shared.contracts.content import Priority
 from shared.contracts.ids import Kind
 from shared.contracts.mail import MailboxRole
 from shared.contracts.submission import HeaderField, may_be_given
-from shared.db import tenant_transaction
+from shared.db import tenant_reading, tenant_transaction
 
 _MOST_CHARACTERS = 2_000_000
 _MOST_ATTACHMENTS = 200
@@ -264,7 +264,7 @@ def message_id_in(given: str | None, pointer: str) -> UUID | None:
 
 async def _identities(request: Asking, account_id: UUID) -> list[Identity]:
     caller = request.user.caller
-    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+    async with tenant_reading(world_of(request).request_pool, caller) as connection:
         account = await accounts.by_id(connection, caller.tenant_id, account_id)
         if account is None:
             raise NotFound("There is no such account.", pointers=("/account_id",))

@@ -98,6 +98,22 @@ async def by_id(connection: Connection, tenant_id: UUID, account_id: UUID) -> Ac
     return row and _account(row)
 
 
+async def hold_existing(
+    connection: Connection, tenant_id: UUID, account_ids: Iterable[UUID]
+) -> dict[UUID, Account]:
+    """Those of these accounts that are there, and will be until the transaction ends."""
+    rows = await connection.fetch(
+        f"""
+        {_ACCOUNT}
+         WHERE tenant_id = $1 AND account_id = ANY ($2) AND deleted_at IS NULL
+         ORDER BY account_id FOR SHARE
+        """,
+        tenant_id,
+        list(account_ids),
+    )
+    return {row["account_id"]: _account(row) for row in rows}
+
+
 async def hold(connection: Connection, tenant_id: UUID, account_id: UUID) -> Account | None:
     """The account, if it is there; nobody else changes it until the transaction ends."""
     row = await connection.fetchrow(f"{_ONE} FOR UPDATE", tenant_id, account_id)

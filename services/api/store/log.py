@@ -69,12 +69,13 @@ async def append(connection: Connection, entries: Sequence[Entry]) -> dict[UUID,
                 RETURNING seq - $2 AS before
             ), kept AS (
                 INSERT INTO event_log
-                       (tenant_id, seq, event_id, n, type, account_id, occurred_at, body)
-                SELECT $1, before + place, event_id, n, type, account_id, occurred_at, body::json
+                       (tenant_id, seq, event_id, n, type, account_id, occurred_at, body, actor)
+                SELECT $1, before + place, event_id, n, type, account_id, occurred_at, body::json,
+                       coalesce(actor, nullif(current_setting('postbus.actor', true), ''))::json
                   FROM taken,
                        unnest($3::uuid[], $4::smallint[], $5::text[], $6::uuid[],
-                              $7::timestamptz[], $8::text[]) WITH ORDINALITY
-                       AS told (event_id, n, type, account_id, occurred_at, body, place)
+                              $7::timestamptz[], $8::text[], $9::text[]) WITH ORDINALITY
+                       AS told (event_id, n, type, account_id, occurred_at, body, actor, place)
             )
             SELECT before + $2 FROM taken
             """,
@@ -86,6 +87,7 @@ async def append(connection: Connection, entries: Sequence[Entry]) -> dict[UUID,
             [row.account_id for row in rows],
             [row.occurred_at for row in rows],
             [row.body.decode() for row in rows],
+            [row.actor for row in rows],
         )
         if seq is not None:  # a tenant that is gone has no log
             grew[tenant_id] = seq

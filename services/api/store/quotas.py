@@ -52,18 +52,38 @@ async def usage(connection: Connection, tenant_id: UUID) -> Usage:
     return convert({**columns, "quotas": quotas}, Usage)
 
 
-async def refuse_beyond(connection: Connection, tenant_id: UUID, what: Counted) -> None:
-    """Let one more be, if there may be one; raises QuotaReached.
+class Room(Struct, frozen=True, kw_only=True):
+    """How much there is of something, and how much there may be."""
 
-    Who is let in holds off others of the tenant until the transaction ends, so that two do not
-    both become the last one. Storage is counted now and then, and may be passed by a little.
+    what: Counted
+    used: int = 0
+    limit: int | None = None
+
+    def refuse_beyond(self, more: int) -> None:
+        """Raises QuotaReached where the last of so many more is one too many."""
+        if self.limit is not None and self.used + more > self.limit:
+            raise QuotaReached(
+                f"This tenant has {self.used + more - 1} of {self.limit} {_SHOWN[self.what]}."
+            )
+
+
+async def refuse_beyond(connection: Connection, tenant_id: UUID, what: Counted) -> None:
+    """Let one more be, if there may be one; raises QuotaReached."""
+    (await room_for(connection, tenant_id, what)).refuse_beyond(1)
+
+
+async def room_for(connection: Connection, tenant_id: UUID, what: Counted) -> Room:
+    """How much more there may be.
+
+    Who learns of a limit holds off others of the tenant until the transaction ends, so that two do
+    not both become the last one. Storage is counted now and then, and may be passed by a little.
     """
     limit = await connection.fetchval(
         f"SELECT quota_{what.value} FROM tenant WHERE tenant_id = $1",  # noqa: S608 - of ours
         tenant_id,
     )
     if limit is None:
-        return
+        return Room(what=what)
     match what:
         case Counted.STORAGE:
             used = await connection.fetchval(
@@ -75,8 +95,7 @@ async def refuse_beyond(connection: Connection, tenant_id: UUID, what: Counted) 
             )
             function = "accounts_of_tenant" if what is Counted.ACCOUNTS else "sends_of_tenant"
             used = await connection.fetchval(f"SELECT {function}()")
-    if used >= limit:
-        raise QuotaReached(f"This tenant has {used} of {limit} {_SHOWN[what]}.")
+    return Room(what=what, used=used, limit=limit)
 
 
 _SHOWN = {

@@ -80,50 +80,56 @@ class Followed(Struct, frozen=True, kw_only=True):
     forwards: UUID | None
 
 
-_SUBMISSION = """
-    SELECT submission_id, account_id, created_at, updated_at, subject, addressed, state,
+_COLUMNS = """submission_id, account_id, created_at, updated_at, subject, addressed, state,
            rfc_message_id, recipients, attempts, next_attempt_at, reason, server_said, filed,
            request_digest, sender, answers, forwards, size_bytes, expires_at, change_id,
-           change_refused
-      FROM submission
-"""
+           change_refused"""
+_SUBMISSION = f"SELECT {_COLUMNS} FROM submission"  # noqa: S608 - of ours
 _addressed = msgspec.json.Decoder(Addressed)
 _sender = msgspec.json.Decoder(Address)
 _recipients = msgspec.json.Decoder(tuple[Recipient, ...])
 
 
-async def add(connection: Connection, tenant_id: UUID, new: NewSubmission) -> bool:
-    """Keep a submission; False when this Idempotency-Key already made one."""
-    return bool(
-        await connection.fetchval(
-            """
-            INSERT INTO submission (tenant_id, submission_id, account_id, created_by, created_at,
-                                    updated_at, subject, addressed, idempotency_key, request_digest,
-                                    sender, state, next_attempt_at, expires_at, answers, forwards,
-                                    followed)
-            VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                    $14::uuid IS NULL AND $15::uuid IS NULL)
-            ON CONFLICT (tenant_id, created_by, idempotency_key)
-                  WHERE idempotency_key IS NOT NULL DO NOTHING
-            RETURNING true
-            """,
-            tenant_id,
-            new.submission_id,
-            new.account_id,
-            new.created_by,
-            new.created_at,
-            new.subject,
-            msgspec.json.encode(new.addressed).decode(),
-            new.idempotency_key,
-            new.request_digest,
-            msgspec.json.encode(new.sender).decode(),
-            new.state,
-            new.send_at,
-            new.expires_at,
-            new.answers,
-            new.forwards,
-        )
+async def add(
+    connection: Connection, tenant_id: UUID, new: Sequence[NewSubmission]
+) -> dict[UUID, ShownSubmission]:
+    """Keep submissions; those whose Idempotency-Key did not make one already."""
+    rows = await connection.fetch(
+        f"""
+        INSERT INTO submission (tenant_id, submission_id, account_id, created_by, created_at,
+                                updated_at, subject, addressed, idempotency_key, request_digest,
+                                sender, state, next_attempt_at, expires_at, answers, forwards,
+                                followed)
+        SELECT $1, submission_id, account_id, created_by, created_at, created_at, subject,
+               addressed::json, idempotency_key, request_digest, sender::json, state, send_at,
+               expires_at, answers, forwards, answers IS NULL AND forwards IS NULL
+          FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[],
+                      $7::text[], $8::text[], $9::bytea[], $10::text[], $11::text[],
+                      $12::timestamptz[], $13::timestamptz[], $14::uuid[], $15::uuid[])
+            AS new (submission_id, account_id, created_by, created_at, subject, addressed,
+                    idempotency_key, request_digest, sender, state, send_at, expires_at, answers,
+                    forwards)
+        ON CONFLICT (tenant_id, created_by, idempotency_key)
+              WHERE idempotency_key IS NOT NULL DO NOTHING
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - of ours
+        tenant_id,
+        [one.submission_id for one in new],
+        [one.account_id for one in new],
+        [one.created_by for one in new],
+        [one.created_at for one in new],
+        [one.subject for one in new],
+        [msgspec.json.encode(one.addressed).decode() for one in new],
+        [one.idempotency_key for one in new],
+        [one.request_digest for one in new],
+        [msgspec.json.encode(one.sender).decode() for one in new],
+        [one.state for one in new],
+        [one.send_at for one in new],
+        [one.expires_at for one in new],
+        [one.answers for one in new],
+        [one.forwards for one in new],
     )
+    return {row["submission_id"]: _submission(row) for row in rows}
 
 
 async def by_key(

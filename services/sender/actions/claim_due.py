@@ -14,6 +14,7 @@ from services.sender.domain.submission import (
     after_refusal_of_all,
     after_suppression,
 )
+from services.sender.domain.telling import pages_of
 from services.sender.domain.turns import Sender
 from shared.bus import tell
 from shared.db import Connection, Pool, in_transaction
@@ -64,7 +65,7 @@ async def claim_due(
         await store.begin(connection, begun)
         accounts = await store.accounts(connection, {one.account_id for one in begun})
         mimes = await store.short_mimes(connection, begun)
-        await tell(connection, *(one.told() for one in begun))
+        await tell(connection, *pages_of(one.told() for one in begun))
         return Claimed(
             [
                 Due(
@@ -100,7 +101,7 @@ async def _without_suppressed(
             ended.append(after_refusal_of_all(after, reason="suppressed"))
     await store.put_fates(connection, going)
     await store.put_states(connection, ended)
-    await tell(connection, *(one.told() for one in ended))
+    await tell(connection, *pages_of(one.told() for one in ended))
     return going
 
 

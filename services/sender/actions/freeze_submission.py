@@ -16,6 +16,7 @@ from services.sender.domain.compose import (
     message_id_of,
 )
 from services.sender.domain.submission import Addressee, Submission, after_cancel, after_restore
+from services.sender.domain.telling import pages_of
 from shared.bus import tell
 from shared.contracts.mail import Address
 from shared.contracts.submission import (
@@ -91,7 +92,7 @@ async def _put(connection: Connection, frozen: Sequence[store.Frozen]) -> list[b
             told.append(one.submission.told())
             if one.letter is not None:
                 await store.put_letter(connection, one.letter)
-    await tell(connection, *told)
+    await tell(connection, *pages_of(told))
     return [one.sender in removed for one in frozen]
 
 

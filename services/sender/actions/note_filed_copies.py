@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.sender import store
 from services.sender.domain.submission import after_filing
+from services.sender.domain.telling import pages_of
 from shared.bus import tell
 from shared.contracts.submission import SentCopyFiled
 from shared.db import Connection, Pool, in_transaction
@@ -18,9 +19,11 @@ async def note_filed_copies(events: list[SentCopyFiled], pool: Pool) -> None:
 
     async def work(connection: Connection) -> None:
         for tenant_id, submission_ids in sorted(of_tenant.items()):
-            for submission in await store.hold_unfiled(connection, tenant_id, submission_ids):
-                filed = after_filing(submission)
-                await store.put_filed(connection, filed)
-                await tell(connection, filed.told())
+            filed = [
+                after_filing(submission)
+                for submission in await store.hold_unfiled(connection, tenant_id, submission_ids)
+            ]
+            await store.put_filed(connection, tenant_id, filed)
+            await tell(connection, *pages_of(one.told() for one in filed))
 
     await in_transaction(pool, work)

@@ -10,10 +10,11 @@ from services.sender.actions.filing import to_file
 from services.sender.domain.fate import Answer
 from services.sender.domain.rest import rests_until, state_of_trouble
 from services.sender.domain.submission import Submission, after_attempt
+from services.sender.domain.telling import pages_of
 from services.sender.store import Account, Ended, Mark
 from shared.bus import tell
 from shared.contracts.account import SendingChanged, SendingState
-from shared.contracts.envelope import Told
+from shared.contracts.submission import FileSentCopy, SubmissionChanged
 from shared.db import Connection, Grouping, Pool
 
 
@@ -57,21 +58,22 @@ async def _write(connection: Connection, outcomes: Sequence[Outcome]) -> list[Su
         for one in await store.hold(connection, [outcome.submission for outcome in outcomes])
     }
     ended: list[Ended] = []
-    told: list[Told] = []
+    changes: list[SubmissionChanged] = []
+    filings: list[FileSentCopy] = []
     for outcome in outcomes:
         before = held.get(outcome.submission.submission_id)
         if before is None:
             continue
         after = _after(before, outcome, now)
         ended.append(Ended(after, outcome.took, outcome.phase))
-        told.append(after.told())
+        changes.append(after.told())
         if after.reached_somebody and not before.reached_somebody:
-            told.append(to_file(after, now))
+            filings.append(to_file(after, now))
     after = {one.submission.submission_id: one.submission for one in ended}
     await store.put_states(connection, list(after.values()))
     await store.put_attempts(connection, ended)
-    told += await _accounts(connection, outcomes, now)
-    await tell(connection, *told)
+    resting = await _accounts(connection, outcomes, now)
+    await tell(connection, *pages_of(changes), *filings, *resting)
     return [after.get(outcome.submission.submission_id) for outcome in outcomes]
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.sender import store
 from services.sender.domain.submission import Submission, after_interruption, after_release
+from services.sender.domain.telling import pages_of
 from services.sender.store import Ended
 from shared.bus import tell
 from shared.db import Connection, Pool, in_transaction
@@ -32,7 +33,7 @@ async def settle_interrupted(pool: Pool) -> list[Submission]:
             await store.put_attempts(
                 connection, [Ended(one, timedelta(), "dot") for one in uncertain]
             )
-            await tell(connection, *(one.told() for one in settled))
+            await tell(connection, *pages_of(one.told() for one in settled))
         return settled
 
     return await in_transaction(pool, work)

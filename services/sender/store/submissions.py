@@ -232,16 +232,19 @@ async def put_fates(connection: Connection, submissions: Sequence[Submission]) -
     )
 
 
-async def put_filed(connection: Connection, submission: Submission) -> None:
-    """A copy is in Sent; nothing else of the submission is touched, whoever works on it."""
+async def put_filed(
+    connection: Connection, tenant_id: UUID, submissions: Sequence[Submission]
+) -> None:
+    """Copies are in Sent; nothing else of the submissions is touched, whoever works on them."""
     await connection.execute(
         """
-        UPDATE submission SET filed = true, revision = $3
-         WHERE tenant_id = $1 AND submission_id = $2
+        UPDATE submission SET filed = true, revision = came.revision
+          FROM unnest($2::uuid[], $3::bigint[]) AS came (submission_id, revision)
+         WHERE tenant_id = $1 AND submission.submission_id = came.submission_id
         """,
-        submission.tenant_id,
-        submission.submission_id,
-        submission.revision,
+        tenant_id,
+        [one.submission_id for one in submissions],
+        [one.revision for one in submissions],
     )
 
 

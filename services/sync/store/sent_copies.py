@@ -1,5 +1,6 @@
 """Sent messages that must be in Sent exactly once."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,20 +21,22 @@ class SentCopy(Struct, frozen=True, kw_only=True):
     attempts: int
 
 
-async def ask(connection: Connection, command: FileSentCopy) -> None:
-    """Remember to file this once; nothing where the account is gone."""
+async def ask(connection: Connection, commands: Sequence[FileSentCopy]) -> None:
+    """Remember to file these once; nothing where the account is gone."""
     await connection.execute(
         """
         INSERT INTO sent_copy (submission_id, tenant_id, account_id, message_id, sent_at)
-        SELECT $1, $2, $3, $4, $5
-         WHERE NOT EXISTS (SELECT FROM account WHERE account_id = $3 AND removed_at IS NOT NULL)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
+                   AS asked (submission_id, tenant_id, account_id, message_id, sent_at)
+         WHERE NOT EXISTS (SELECT FROM account
+                            WHERE account.account_id = asked.account_id AND removed_at IS NOT NULL)
         ON CONFLICT (submission_id) DO NOTHING
         """,
-        command.submission_id,
-        command.tenant_id,
-        command.account_id,
-        command.message_id,
-        command.sent_at,
+        [command.submission_id for command in commands],
+        [command.tenant_id for command in commands],
+        [command.account_id for command in commands],
+        [command.message_id for command in commands],
+        [command.sent_at for command in commands],
     )
 
 
