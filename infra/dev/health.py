@@ -6,13 +6,14 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.text import Text
 
-from infra.dev import programs, ready
+from infra.dev import programs
 from infra.dev.home import Home
 from infra.dev.startup_check import Finding
 from infra.dev.status import status
@@ -51,15 +52,23 @@ def health(home: Home) -> int:
 
 
 async def _metrics(home: Home) -> dict[str, str]:
-    async def ask(port: int) -> str:
-        request = f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-        said = await ready.talk(port, request.encode())
-        return (said or b"").partition(b"\r\n\r\n")[2].decode(errors="replace")
+    names = sorted({program.name for program in programs.table(home)} & _PROBES.keys())
+    pages = await asyncio.gather(
+        *(asyncio.to_thread(_page, home.port + _PROBES[name]) for name in names)
+    )
+    return {name: page for name, page in zip(names, pages, strict=True) if page}
 
-    names = {program.name for program in programs.table(home)} & _PROBES.keys()
-    asked = sorted(names)
-    pages = await asyncio.gather(*(ask(home.port + _PROBES[name]) for name in asked))
-    return {name: page for name, page in zip(asked, pages, strict=True) if page}
+
+def _page(port: int) -> str:
+    """What a process shows of itself; nothing where it does not answer."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    except (OSError, HTTPException):
+        return ""
+    finally:
+        connection.close()
 
 
 def seen(pages: Iterable[str]) -> Seen:
