@@ -66,7 +66,7 @@ async def writing(page: Page) -> None:
     body = page.get_by_role("textbox", name="Message", exact=True)
     await body.wait_for()
     await page.get_by_label("To", exact=True).fill("Grace Hopper <grace@example.org>,")
-    await page.get_by_label("Subject").fill("Lunch on Friday")
+    await page.get_by_label("Subject", exact=True).fill("Lunch on Friday")
     await body.fill("Dear Grace,\n\nshall we try the ramen place?\n\nAda")
 
 
