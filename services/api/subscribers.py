@@ -143,14 +143,18 @@ async def on_intent_settled(events: list[IntentSettled], world: World) -> None:
 @ears.hear(SubmissionChanged, several=100)
 async def on_submission_changed(events: list[SubmissionChanged], world: World) -> None:
     """Show what became of what was sent."""
-    await world.committed(await keep_submission_states(world.pool, events), told=True)
+    await _show_submissions(events, world)
 
 
 @ears.hear(SubmissionsChanged)
 async def on_submissions_changed(events: list[SubmissionsChanged], world: World) -> None:
     """Show what became of what was sent, told in pages."""
-    changes = [change for event in events for change in event.changes]
-    await world.committed(await keep_submission_states(world.pool, changes), told=True)
+    await _show_submissions([change for event in events for change in event.changes], world)
+
+
+async def _show_submissions(changes: list[SubmissionChanged], world: World) -> None:
+    grew, told = await keep_submission_states(world.pool, changes)
+    await world.committed(grew, told=told)
 
 
 @ears.answer(ReadUpload)

@@ -1,9 +1,10 @@
 """sender: the hand. Submits mail to the accounts' servers and learns its fate.
 
 Hears:    SentCopyFiled, ReportReceived, MessageSought
-Obeys:    ConnectSender, RemoveSender, SendMessage, ChangeSubmission, ChangeSuppression
+Obeys:    ConnectSender, RemoveSender, SendMessage, SendMessages, ChangeSubmission,
+          ChangeSuppression
 Tells:    SubmissionChanged, SubmissionsChanged, SendingChanged
-Commands: FileSentCopy, SeekMessage
+Commands: FileSentCopy, FileSentCopies, SeekMessage
 Asks:     ReadUpload, IssueToken
 Answers:  CountSenderRemains, ReadSubmissionMime, PreviewSubmission, TrySmtp, ListSuppressions
 Owns:     account, submission, letter, recipient, attempt, mime_piece, pace, submission_server,

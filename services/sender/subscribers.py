@@ -1,5 +1,7 @@
 """What sender hears, obeys and answers: each of it one action."""
 
+import asyncio
+
 from services.sender.actions.change_submission import NotYetKnown, change_submission
 from services.sender.actions.change_suppression import change_suppression
 from services.sender.actions.connect_account import connect_account
@@ -27,6 +29,7 @@ from shared.contracts.submission import (
     ReadSubmissionMime,
     ReportReceived,
     SendMessage,
+    SendMessages,
     SentCopyFiled,
     SubmissionMime,
     SubmissionPreview,
@@ -62,6 +65,18 @@ async def obey_send_message(command: SendMessage, world: World) -> None:
         raise Retry("the account is not connected yet", after_seconds=1.0) from unknown
     world.relay.wake()
     world.have_due([Sender(command.tenant_id, command.account_id)])
+
+
+@ears.obey(SendMessages, at_once=4)
+async def obey_send_messages(command: SendMessages, world: World) -> None:
+    """Take over the duty to deliver several."""
+    # Those that are under way end first: all of them come again where one fails.
+    ended = await asyncio.gather(
+        *(obey_send_message(one, world) for one in command.messages), return_exceptions=True
+    )
+    for one in ended:
+        if one is not None:
+            raise one
 
 
 @ears.obey(ChangeSubmission)
@@ -123,7 +138,7 @@ async def answer_read_submission_mime(query: ReadSubmissionMime, world: World) -
 @ears.answer(PreviewSubmission)
 async def answer_preview_submission(query: PreviewSubmission, world: World) -> SubmissionPreview:
     """What a message would be."""
-    return await preview_message(query, world.bus)
+    return await preview_message(query, world.bus, world.pool, world.request_pool)
 
 
 @ears.answer(TrySmtp)

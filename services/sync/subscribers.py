@@ -52,7 +52,7 @@ from shared.contracts.standing import (
     ResumeSync,
     StandingAnswer,
 )
-from shared.contracts.submission import FileSentCopy, SeekMessage
+from shared.contracts.submission import FileSentCopies, FileSentCopy, SeekMessage
 from shared.contracts.trying import TryAnswer, TryImap
 
 ears: Ears[World] = Ears("sync")
@@ -172,6 +172,12 @@ async def obey_file_sent_copies(commands: list[FileSentCopy], world: World) -> N
     """See to it that sent messages are in Sent."""
     await file_sent_copies_later(commands, world.pool)
     world.copy_asked.set()
+
+
+@ears.obey_several(FileSentCopies, several=16)
+async def obey_file_pages_of_sent_copies(pages: list[FileSentCopies], world: World) -> None:
+    """See to it that sent messages are in Sent."""
+    await obey_file_sent_copies([copy for page in pages for copy in page.copies], world)
 
 
 @ears.obey(SeekMessage)

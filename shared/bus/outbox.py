@@ -17,6 +17,7 @@ from nats.js.api import Header
 
 from shared.bus.connection import Bus
 from shared.bus.metrics import OUTBOX_OLDEST_SECONDS, OUTBOX_WAITING, PUBLISHED
+from shared.contracts.catalogue import FACTS
 from shared.contracts.envelope import Lane, Told, encode, pack
 from shared.db import Connection, Pool, is_away
 from shared.telemetry import end
@@ -60,6 +61,12 @@ async def tell(connection: Connection, *told: Told) -> None:
     )
 
 
+def _lanes_of(service: str) -> list[Lane]:
+    """Where a service tells what it tells; commands are live."""
+    told = {_lane_of(fact.contract.channel) for fact in FACTS if fact.voice == service}
+    return [lane for lane in Lane if lane is Lane.LIVE or lane in told]
+
+
 def _lane_of(subject: str) -> Lane:
     return Lane.FILL if subject.startswith("fill.") else Lane.LIVE
 
@@ -70,7 +77,7 @@ class Relay:
     def __init__(self, bus: Bus, pool: Pool) -> None:
         self._bus = bus
         self._pool = pool
-        self._woken = {lane: asyncio.Event() for lane in Lane}
+        self._woken = {lane: asyncio.Event() for lane in _lanes_of(bus.service)}
         self._fill_checked = 0.0
         self._fill_has_room = True
 
@@ -81,8 +88,10 @@ class Relay:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Relay both lanes while inside."""
-        tasks = [asyncio.create_task(self._lane(lane), name=f"relay {lane}") for lane in Lane]
+        """Relay every lane that this service tells in while inside."""
+        tasks = [
+            asyncio.create_task(self._lane(lane), name=f"relay {lane}") for lane in self._woken
+        ]
         tasks.append(asyncio.create_task(self._gauges(), name="relay gauges"))
         try:
             yield
@@ -97,7 +106,8 @@ class Relay:
             try:
                 if lane is Lane.LIVE or await self._has_room():
                     published, refused = await self._publish(lane)
-                    if published and not refused:
+                    # Fewer than there may be were all: what came since has woken us.
+                    if published == _ROWS[lane] and not refused:
                         continue
                 else:
                     refused = True
@@ -140,6 +150,8 @@ class Relay:
                     log.warning("publishing refused", lane=lane.value, error=repr(result))
                     break
             if done:
+                # Should the server fall before it is on disk, they are told twice, as they may be.
+                await connection.execute("SET LOCAL synchronous_commit = off")
                 await connection.execute("DELETE FROM outbox WHERE position = ANY($1)", done)
             PUBLISHED.labels(self._bus.service, "ok").inc(len(done))
             PUBLISHED.labels(self._bus.service, "refused").inc(len(rows) - len(done))

@@ -93,10 +93,12 @@ ORDERS = (
     Order(intent.CarryIntent, ("api",), "sync"),
     Order(draft.KeepDraft, ("api",), "sync"),
     Order(submission.FileSentCopy, ("sender",), "sync"),
+    Order(submission.FileSentCopies, ("sender",), "sync"),
     Order(submission.SeekMessage, ("sender",), "sync"),
     Order(account.ConnectSender, ("api",), "sender"),
     Order(account.RemoveSender, ("api",), "sender"),
     Order(submission.SendMessage, ("api",), "sender"),
+    Order(submission.SendMessages, ("api",), "sender"),
     Order(submission.ChangeSuppression, ("api",), "sender"),
     Order(submission.ChangeSubmission, ("api",), "sender"),
 )

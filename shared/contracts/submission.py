@@ -51,6 +51,14 @@ class SubmissionState(OpenEnum):
     OTHER = "other"
 
 
+class InDoubt(OpenEnum):
+    """What is done where nobody said whether a server took a message, and no trace is found."""
+
+    HOLD = "hold"  # nothing: a person decides
+    RETRY = "retry"  # it is sent once more, and may arrive twice
+    OTHER = "other"
+
+
 class Fate(OpenEnum):
     """What became of the message for one recipient."""
 
@@ -119,6 +127,18 @@ class SendMessage(Command, frozen=True, kw_only=True):
     send_at: datetime | None = None
     expires_at: datetime | None = None  # who has not got it by then does not get it
     ignore_suppressions: bool = False  # send also to who is on the tenant's list
+    in_doubt: InDoubt = InDoubt.HOLD
+
+
+class SendMessages(Command, frozen=True, kw_only=True):
+    """A page: messages that were handed over at the same moment, each as if it were alone."""
+
+    #: Of words in it; what is longer travels alone.
+    MOST_CHARACTERS: ClassVar[int] = 200_000
+
+    channel: ClassVar[str] = "sender.messages.send"
+
+    messages: tuple[SendMessage, ...]
 
 
 class SubmissionAction(OpenEnum):
@@ -201,6 +221,14 @@ class FileSentCopy(Command, frozen=True, kw_only=True):
     sent_at: datetime
 
 
+class FileSentCopies(Command, frozen=True, kw_only=True):
+    """A page: several of these of one tenant, each as if it were alone."""
+
+    channel: ClassVar[str] = "sync.messages.file"
+
+    copies: tuple[FileSentCopy, ...]
+
+
 class SentCopyFiled(Event, frozen=True, kw_only=True):
     """A sent message is in Sent."""
 
@@ -244,7 +272,7 @@ class PreviewSubmission(Query, frozen=True, kw_only=True):
 class Check(Struct, frozen=True, kw_only=True):
     """One thing that was looked at before sending."""
 
-    name: str  # stable: recipients, header, body, attachments, size, smtputf8
+    name: str  # stable: recipients, header, body, attachments, size, smtputf8, suppressions
     passed: bool
     code: str | None = None  # stable: why it did not pass, or what there is to know
     detail: str = ""

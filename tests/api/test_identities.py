@@ -3,7 +3,7 @@ from typing import Any
 from shared.contracts.envelope import decode
 from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import Address
-from shared.contracts.submission import SendMessage
+from shared.contracts.submission import InDoubt, SendMessage
 from tests.api.conftest import Api, Person
 from tests.api.mail import Ground
 
@@ -105,6 +105,20 @@ async def test_an_account_may_allow_any_sender(api: Api, ada: Person, ground: Gr
     assert answer.json()["any_sender"]
     command = await sender_of(api, ada, ground, **{"from": "Shop <shop@example.net>"})
     assert command.sender == Address("Shop", "shop@example.net")
+
+
+async def test_what_is_done_in_doubt_is_the_accounts_affair_and_each_messages(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    account = f"/accounts/{shown(Kind.ACCOUNT, ground.account_id)}"
+    assert (await ada.http.get(account)).json()["in_doubt"] == "hold"
+    assert (await sender_of(api, ada, ground)).in_doubt is InDoubt.HOLD
+    answer = await ada.http.patch(account, json={"in_doubt": "retry"})
+    assert answer.json()["in_doubt"] == "retry"
+    assert (await sender_of(api, ada, ground)).in_doubt is InDoubt.RETRY
+    assert (await sender_of(api, ada, ground, in_doubt="hold")).in_doubt is InDoubt.HOLD
+    refused = await ada.http.patch(account, json={"in_doubt": "guess"})
+    assert refused.status_code == 422
 
 
 async def test_identities_are_their_tenants(api: Api, ada: Person, ground: Ground) -> None:

@@ -1,3 +1,5 @@
+import asyncio
+import json
 from typing import Any
 
 from msgspec import structs
@@ -9,7 +11,9 @@ from shared.contracts.submission import (
     Fate,
     Recipient,
     SendMessage,
+    SendMessages,
     SubmissionChanged,
+    SubmissionsChanged,
     SubmissionState,
 )
 from tests.api.conftest import Api, Person
@@ -120,3 +124,65 @@ async def test_a_message_that_is_too_large_is_refused(
 ) -> None:
     answer = await ada.http.post("/submissions", json=a_letter(ground, text="x" * 1_100_000))
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_messages_sent_together_are_each_as_if_alone(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    wrong = {"from": "eve@example.net"}
+    letters = [
+        a_letter(ground, subject=f"Number {n}", **(wrong if n == 7 else {})) for n in range(20)
+    ]
+    answers = await asyncio.gather(
+        *(
+            ada.http.post("/submissions", json=letter, headers={"X-Request-ID": f"request-{n}"})
+            for n, letter in enumerate(letters)
+        )
+    )
+    assert {n for n, answer in enumerate(answers) if answer.status_code != 202} == {7}
+    assert answers[7].json()["code"] == "sender_not_allowed"
+    sent = [command for row in await api.rows("outbox", "position") for command in commands_in(row)]
+    assert {command.subject for command in sent} == {f"Number {n}" for n in range(20) if n != 7}
+    assert {shown(Kind.SUBMISSION, command.submission_id) for command in sent} == {
+        answer.json()["id"] for n, answer in enumerate(answers) if n != 7
+    }
+    events = [event for event in await ada.events() if event["type"] == "submission.created"]
+    assert len(events) == 19
+    rows = await api.rows("event_log", "seq")
+    acted = {
+        json.loads(row["actor"])["request"] for row in rows if row["type"] == "submission.created"
+    }
+    assert acted == {f"request-{n}" for n in range(20) if n != 7}
+
+
+async def test_one_key_used_at_the_same_moment_sends_once(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    key = {"Idempotency-Key": "k2"}
+    answers = await asyncio.gather(
+        *(ada.http.post("/submissions", json=a_letter(ground), headers=key) for _ in range(8))
+    )
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert len({answer.json()["id"] for answer in answers if answer.status_code == 202}) == 1
+    sent = [command for row in await api.rows("outbox", "position") for command in commands_in(row)]
+    assert len(sent) == 1
+
+
+def commands_in(row: Any) -> list[SendMessage]:
+    if row["subject"] == SendMessages.channel:
+        return list(decode(row["body"], SendMessages).messages)
+    return [decode(row["body"], SendMessage)] if row["subject"] == SendMessage.channel else []
+
+
+async def test_what_is_told_in_a_page_is_shown_as_if_alone(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    made = [(await ada.http.post("/submissions", json=a_letter(ground))).json() for _ in range(3)]
+    page = SubmissionsChanged(
+        tenant_id=ground.tenant_id,
+        changes=tuple(told(ground, one["id"], 1, SubmissionState.ACCEPTED) for one in made),
+    )
+    await api.hears(page, page)
+    assert {one["state"] for one in await ada.items("/submissions")} == {"accepted"}
+    events = [event["type"] for event in await ada.events()]
+    assert events.count("submission.accepted") == 3

@@ -10,6 +10,7 @@ from shared.contracts.envelope import Caller, decode, encode
 from shared.contracts.submission import (
     ChangeSuppression,
     Fate,
+    InDoubt,
     ListSuppressions,
     MessageSought,
     ReportReceived,
@@ -199,6 +200,41 @@ async def test_where_nothing_is_found_it_stays_uncertain_and_is_sought_again(ben
         await bench.until_row("SELECT seeks = 2 AND seek_at > now() FROM submission")
         assert await bench.rows.fetchval("SELECT state FROM submission") == "uncertain"
     assert len(bench.server.messages) == 1
+
+
+async def test_in_doubt_it_is_sent_once_more_where_its_sender_wants_that(bench: Bench):
+    async with bench.sender():
+        await bench.connect()
+        bench.server.does(dot=Does.CUT)
+        submission_id = await bench.send(BOB, EVE, in_doubt=InDoubt.RETRY)
+        uncertain = await bench.until(submission_id, UNCERTAIN)
+        await bench.until_row("SELECT seeks = 1 FROM submission")
+        await bench.tell(sought(bench, uncertain))
+        for seeks in (2, 3, 4):  # nothing is found, each time
+            assert await bench.rows.fetchval("SELECT state FROM submission") == "uncertain"
+            if seeks == 4:
+                bench.server.does(dot="250 2.0.0 taken")
+            await bench.rows.execute("UPDATE submission SET seek_at = now()")
+            await bench.until_row("SELECT seeks = $1 FROM submission", seeks)
+            await bench.tell(sought(bench, uncertain))
+        again = await bench.until(submission_id, SubmissionState.DEFERRED)
+        assert again.reason == "no_trace_found"
+        accepted = await bench.until(submission_id, ACCEPTED)
+        assert accepted.attempts == 2
+    first, second = bench.server.messages
+    assert first == second
+
+
+async def test_what_left_a_trace_is_not_sent_once_more(bench: Bench):
+    async with bench.sender():
+        await bench.connect()
+        bench.server.does(dot=Does.CUT)
+        submission_id = await bench.send(BOB, in_doubt=InDoubt.RETRY)
+        uncertain = await bench.until(submission_id, UNCERTAIN)
+        await bench.rows.execute("UPDATE submission SET seeks = 4, seek_at = NULL")
+        await bench.tell(sought(bench, uncertain, TraceKind.COPY))
+        settled = await bench.until(submission_id, ACCEPTED)
+        assert settled.attempts == 1
 
 
 async def test_a_bounce_settles_doubt_too(bench: Bench):

@@ -7,6 +7,7 @@ from email.policy import default
 
 from shared.contracts.envelope import Caller, decode, encode
 from shared.contracts.submission import (
+    ChangeSuppression,
     Fate,
     PreviewSubmission,
     SubmissionAction,
@@ -237,6 +238,18 @@ async def test_a_preview_is_what_would_be_sent_and_sends_nothing(bench: Bench):
             assert all(check.passed for check in shown.checks)
             assert shown.recipients == ("bob@example.org", "eve@example.net")
             assert message_from_bytes(shown.mime, policy=default)["Subject"] == "Lunch"
+            suppressed = ChangeSuppression(
+                tenant_id=bench.tenant_id, email="Eve@example.net", suppressed=True
+            )
+            await bench.tell(suppressed)
+            await bench.until_row("SELECT true FROM suppression")
+            failing = [check for check in (await preview()).checks if not check.passed]
+            assert [(check.name, check.code) for check in failing] == [
+                ("suppressions", "suppressed")
+            ]
+            assert "eve@example.net" in failing[0].detail
+            anyway = await preview(ignore_suppressions=True, to=(EVE,))
+            assert all(check.passed for check in anyway.checks)
             wrong = await preview(subject="a\nb")
             assert wrong.mime == b""
             assert [(check.name, check.passed, check.code) for check in wrong.checks] == [
@@ -245,3 +258,20 @@ async def test_a_preview_is_what_would_be_sent_and_sends_nothing(bench: Bench):
             ]
     assert bench.told == []
     assert bench.server.talks == []
+
+
+async def test_a_preview_knows_how_much_the_server_takes_once_it_said_so(bench: Bench):
+    async with bench.sender():
+        await bench.connect()
+        bench.server.does(EHLO="250-mx.example\r\n250-SIZE 2000\r\n250 AUTH PLAIN")
+        await bench.until(await bench.send(BOB), SubmissionState.ACCEPTED)
+        await bench.until_row("SELECT largest_bytes = 2000 FROM submission_server")
+        query = PreviewSubmission(
+            caller=Caller(tenant_id=bench.tenant_id, account_ids=(bench.account_id,)),
+            message=bench.message(BOB, text="x" * 60 + "\n" + "y\n" * 1500),
+        )
+        async with bench.platform.admin_bus() as asker:
+            reply = await asker.request(query.channel, encode(query), timeout=10)
+        checks = decode(reply.data, SubmissionPreview).checks
+        failing = [(check.name, check.code) for check in checks if not check.passed]
+        assert failing == [("size", "larger_than_server_takes")]

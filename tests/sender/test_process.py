@@ -1,4 +1,5 @@
 import asyncio
+import re
 import signal
 
 import httpx
@@ -53,8 +54,8 @@ async def test_without_its_keys_a_sender_says_so_and_does_not_start(bench: Bench
 )
 def test_the_card_says_what_the_catalogue_says(heading: str, contracts: set[type]):
     assert card is not None
-    line = next(line for line in card.splitlines() if line.startswith(f"{heading}:"))
-    names = line.partition(":")[2].replace(" ", "").split(",")
+    [said] = re.findall(rf"^{heading}:(.*(?:\n +.*)*)", card, re.MULTILINE)
+    names = "".join(said.split()).split(",")
     assert set(names) == {contract.__name__ for contract in contracts}
 
 

@@ -4,12 +4,13 @@ import asyncio
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
 from uuid_utils.compat import uuid7
 
 from shared.contracts.account import SendingChanged, SendingState
 from shared.contracts.envelope import decode
 from shared.contracts.mail import Address
-from shared.contracts.submission import SubmissionState
+from shared.contracts.submission import SubmissionAction, SubmissionState
 from tests.sender.conftest import BOB, Bench
 from tests.sender.scripted import Does
 
@@ -142,6 +143,25 @@ async def test_after_its_rest_one_message_sees_whether_the_server_serves_again(b
         await bench.until_row("SELECT failures = 2 FROM account")
     assert len(bench.server.talks) == 2
     assert await bench.rows.fetchval("SELECT trouble FROM account") == "not_served"
+
+
+@pytest.mark.parametrize("action", [SubmissionAction.SEND_NOW, SubmissionAction.RETRY])
+async def test_whoever_wants_a_message_sent_now_has_a_resting_server_asked(
+    bench: Bench, action: SubmissionAction
+):
+    async with bench.sender():
+        await bench.connect()
+        bench.server.does(RCPT="550 5.1.1 nobody")
+        failed = await bench.send()
+        await bench.until(failed, SubmissionState.FAILED)
+        bench.server.does(greeting="554 no service", RSET=Does.CUT)
+        waiting = await bench.send()
+        await bench.until(waiting, DEFERRED)
+        await bench.until_row("SELECT rests_until > now() FROM account")
+        bench.server.does(greeting="220 mx.example ESMTP", RCPT="250 2.1.5 ok")
+        wanted = waiting if action is SubmissionAction.SEND_NOW else failed
+        await bench.changes(wanted, action)
+        await bench.until(wanted, ACCEPTED)
 
 
 async def test_an_account_sends_no_faster_than_it_may(bench: Bench):

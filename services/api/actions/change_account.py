@@ -44,6 +44,7 @@ class AccountChange(Struct, frozen=True, kw_only=True):
 
     name: str | UnsetType = UNSET
     any_sender: bool | UnsetType = UNSET
+    in_doubt: str | UnsetType = UNSET
     imap: EndpointChange = EndpointChange()
     smtp: EndpointChange = EndpointChange()
 
@@ -75,6 +76,7 @@ async def change_account(
             account,
             name=account.name if change.name is UNSET else change.name,
             any_sender=account.any_sender if change.any_sender is UNSET else change.any_sender,
+            in_doubt=account.in_doubt if change.in_doubt is UNSET else change.in_doubt,
             imap=imap or account.imap,
             smtp=smtp or account.smtp,
             version=account.version + 1 if imap or smtp else account.version,

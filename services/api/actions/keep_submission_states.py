@@ -23,8 +23,8 @@ _ENDED = {*_REACHED_SOMEBODY, SubmissionState.FAILED, SubmissionState.CANCELED}
 
 async def keep_submission_states(
     pool: Pool, events: Sequence[SubmissionChanged]
-) -> dict[UUID, int]:
-    """Let these submissions be as told; returns how far logs grew.
+) -> tuple[dict[UUID, int], bool]:
+    """Let these submissions be as told; returns how far logs grew, and whether others are told.
 
     Once a message was accepted, the one it answers is marked as answered, or as forwarded, and
     that is carried to its server as any other mark. Once its bytes are with sender, the uploads
@@ -36,36 +36,35 @@ async def keep_submission_states(
         revision=lambda event: event.revision,
     )
 
-    async def work(connection: Connection) -> dict[UUID, int]:
+    async def work(connection: Connection) -> tuple[dict[UUID, int], bool]:
         living = await accounts.hold_living(
             connection, [(event.tenant_id, event.account_id) for event in events]
         )
         told = [event for event in newest if (event.tenant_id, event.account_id) in living]
         if not told:
-            return {}
+            return {}, False
+        # A state is news once, by its revision: no need to ask what the log holds already.
         differ = await submissions.put_states(connection, told)
         entries = [
             logbook.of_submission_state(event)
             for event in told
             if (event.tenant_id, event.submission_id) in differ
         ]
-        entries = await log.unlogged(connection, entries)
         made = [
             (event.tenant_id, event.submission_id)
             for event in told
             if event.size_bytes or event.state in _ENDED
         ]
-        for tenant_id, submission_id in await uploads.users(connection, made):
+        for tenant_id, submission_id in await uploads.users(connection, made) if made else ():
             await uploads.release(connection, tenant_id, submission_id)
         accepted = [
             (event.tenant_id, event.submission_id)
             for event in told
             if event.state in _REACHED_SOMEBODY
         ]
-        entries += await _mark_originals(
-            connection, await submissions.take_followed(connection, accepted)
-        )
-        return await log.append(connection, entries)
+        followed = await submissions.take_followed(connection, accepted) if accepted else []
+        entries += await _mark_originals(connection, followed)
+        return await log.append(connection, entries), bool(followed)
 
     return await in_transaction(pool, work)
 

@@ -20,8 +20,8 @@ from services.api.store.accounts import Account
 from services.api.store.quotas import Counted, Room
 from services.api.store.submissions import Addressed, NewSubmission, ShownSubmission
 from shared.bus import TooLarge, tell
-from shared.contracts.envelope import Caller
-from shared.contracts.submission import SendMessage, SubmissionState
+from shared.contracts.envelope import Caller, Command
+from shared.contracts.submission import InDoubt, SendMessage, SendMessages, SubmissionState
 from shared.db import Connection
 
 
@@ -35,6 +35,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     undo_until: datetime | None = None
     ignore_suppressions: bool = False
+    in_doubt: InDoubt | None = None  # None: as the account says
     send_at: datetime | None = None
     expires_at: datetime | None = None
     actor: str | None = None  # whom the log names, where many are sent in one transaction
@@ -92,7 +93,7 @@ async def submit(
         told.append(command)
         entries.append(_created(kept, one, command, now, tenant_id))
     try:
-        await tell(connection, *told)
+        await tell(connection, *_pages_of(told, tenant_id))
     except TooLarge:
         raise TooLong from None
     return [submitted[number] for number in range(len(outgoing))], entries
@@ -138,6 +139,7 @@ async def _command(
         message,
         undo_until=outgoing.undo_until,
         ignore_suppressions=outgoing.ignore_suppressions,
+        in_doubt=outgoing.in_doubt or InDoubt(account.in_doubt),
         send_at=outgoing.send_at,
         expires_at=outgoing.expires_at,
     )
@@ -167,6 +169,24 @@ def _new(outgoing: Outgoing, command: SendMessage, now: datetime) -> NewSubmissi
         idempotency_key=outgoing.idempotency_key,
         request_digest=outgoing.digest,
     )
+
+
+def _pages_of(commands: Sequence[SendMessage], tenant_id: UUID) -> list[Command]:
+    """The commands as they travel: what is short goes together."""
+    told: list[Command] = []
+    page: list[SendMessage] = []
+    characters = 0
+    for command in (*commands, None):
+        more = len((command.text or "") + (command.html or "")) if command else 0
+        if page and (command is None or characters + more > SendMessages.MOST_CHARACTERS):
+            told.append(
+                SendMessages(tenant_id=tenant_id, messages=tuple(page)) if page[1:] else page[0]
+            )
+            page, characters = [], 0
+        if command is not None:
+            page.append(command)
+            characters += more
+    return told
 
 
 def _created(

@@ -1,6 +1,6 @@
 """/accounts: the mail accounts of a tenant."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
@@ -85,6 +85,11 @@ class ChangedAccount(Body):
     any_sender: bool | None = Field(
         default=None, description="Let any address be written from, not identities only."
     )
+    in_doubt: Literal["hold", "retry"] | None = Field(
+        default=None,
+        description="A message may have been sent, and for a quarter of an hour no trace of it is"
+        " found: hold it until somebody decides, or send it again, whereby it may arrive twice.",
+    )
     imap: ServerChange | None = None
     smtp: ServerChange | None = None
 
@@ -129,6 +134,7 @@ class ShownAccount(Struct, frozen=True, kw_only=True):
     paused: bool
     any_sender: bool  # any address may be written from
     oauth_provider: str | None  # null: signs in with a password
+    in_doubt: str  # hold or retry what may have been sent
     progress: Progress | None
     sending: Sending
     imap: Server
@@ -202,6 +208,7 @@ async def change(
         AccountChange(
             name=UNSET if data.name is None else data.name,
             any_sender=UNSET if data.any_sender is None else data.any_sender,
+            in_doubt=UNSET if data.in_doubt is None else data.in_doubt,
             imap=_change(data.imap),
             smtp=_change(data.smtp),
         ),
@@ -253,6 +260,7 @@ def shown_account(account: Account) -> ShownAccount:
         paused=account.paused,
         any_sender=account.any_sender,
         oauth_provider=account.oauth_provider,
+        in_doubt=account.in_doubt,
         progress=progress,
         sending=Sending(
             state=SendingState(account.sending),

@@ -245,6 +245,7 @@ _ACCOUNT_SHOWN = ShownAccount(
     sending=Sending(state=SendingState.READY, reason=None, server_said=None, retry_at=None),
     any_sender=False,
     oauth_provider=None,
+    in_doubt="hold",
     progress=Progress(
         done=1200,
         total=5400,

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Base64Bytes, Field, model_validator
@@ -25,6 +25,7 @@ from services.api.http.recipients import MOST_RECIPIENTS, everybody_in
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.http.writing import Composition, message_id_in, written_of
 from shared.contracts.ids import Kind
+from shared.contracts.submission import InDoubt
 
 _LONGEST_UNDO_SECONDS = 3600
 
@@ -43,10 +44,13 @@ class Sending(Body):
         AwareDatetime | None,
         Field(description="Whoever has not got it by then does not get it."),
     ] = None
-
     ignore_suppressions: Annotated[
         bool, Field(description="Send also to addresses that nothing is sent to.")
     ] = False
+    in_doubt: Annotated[
+        Literal["hold", "retry"] | None,
+        Field(description="Where it may have been sent; unset: as the account says."),
+    ] = None
 
     @model_validator(mode="after")
     def _in_time(self) -> Self:
@@ -109,6 +113,7 @@ def outgoing_of(
         send_at=sending.send_at,
         expires_at=sending.expires_at,
         ignore_suppressions=sending.ignore_suppressions,
+        in_doubt=InDoubt(sending.in_doubt) if sending.in_doubt else None,
     )
 
 

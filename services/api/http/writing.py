@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
+from msgspec import structs
 from pydantic import (
     AliasChoices,
     ConfigDict,
@@ -263,12 +264,20 @@ def message_id_in(given: str | None, pointer: str) -> UUID | None:
 
 
 async def _identities(request: Asking, account_id: UUID) -> list[Identity]:
-    caller = request.user.caller
-    async with tenant_reading(world_of(request).request_pool, caller) as connection:
-        account = await accounts.by_id(connection, caller.tenant_id, account_id)
-        if account is None:
-            raise NotFound("There is no such account.", pointers=("/account_id",))
-        return await identities.of_account(connection, caller.tenant_id, account)
+    world, caller = world_of(request), request.user.caller
+
+    async def find() -> list[Identity] | None:
+        async with tenant_reading(world.request_pool, caller) as connection:
+            account = await accounts.by_id(connection, caller.tenant_id, account_id)
+            if account is None:
+                return None
+            return await identities.of_account(connection, caller.tenant_id, account)
+
+    who = structs.replace(caller, request_id=None)
+    found = await world.sharing.anew(("identities", who, account_id), find)
+    if found is None:
+        raise NotFound("There is no such account.", pointers=("/account_id",))
+    return found
 
 
 def _identity(body: Composition, ours: list[Identity]) -> Identity:

@@ -16,6 +16,7 @@ from shared.contracts.account import (
     Security,
     SendingChanged,
 )
+from shared.contracts.submission import InDoubt
 from shared.db import Connection
 
 
@@ -44,6 +45,7 @@ class Account(Struct, frozen=True, kw_only=True):
     sending_retry_at: datetime | None = None
     any_sender: bool = False  # one may write as anybody
     oauth_provider: str | None = None  # who gives the consent it signs in by; None: a password
+    in_doubt: str = InDoubt.HOLD.value  # with messages that may have been sent
 
 
 _ACCOUNT = """
@@ -51,7 +53,7 @@ _ACCOUNT = """
            imap_host, imap_port, imap_security, imap_username, imap_verify_certificate,
            smtp_host, smtp_port, smtp_security, smtp_username, smtp_verify_certificate,
            progress_done, progress_total, progress_mailbox, progress_ends_at,
-           created_at, updated_at, paused, any_sender, oauth_provider,
+           created_at, updated_at, paused, any_sender, oauth_provider, in_doubt,
            sending, sending_reason, sending_server_said, sending_retry_at
       FROM account
 """
@@ -129,7 +131,8 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
                imap_host = $9, imap_port = $10, imap_security = $11, imap_username = $12,
                imap_verify_certificate = $13,
                smtp_host = $14, smtp_port = $15, smtp_security = $16, smtp_username = $17,
-               smtp_verify_certificate = $18, any_sender = $19, oauth_provider = $20
+               smtp_verify_certificate = $18, any_sender = $19, oauth_provider = $20,
+               in_doubt = $21
          WHERE tenant_id = $1 AND account_id = $2
         """,
         tenant_id,
@@ -144,6 +147,7 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
         *_columns(account.smtp),
         account.any_sender,
         account.oauth_provider,
+        account.in_doubt,
     )
 
 
@@ -396,6 +400,7 @@ def _account(row: asyncpg.Record) -> Account:
         sending_retry_at=row["sending_retry_at"],
         any_sender=row["any_sender"],
         oauth_provider=row["oauth_provider"],
+        in_doubt=row["in_doubt"],
     )
 
 

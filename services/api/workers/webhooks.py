@@ -16,6 +16,9 @@ from services.api.world import World
 from shared.db import putting_off
 from shared.telemetry import end, until_one_ends
 
+# Logs that grow within this time are read on in one look and not in one each.
+_BETWEEN_LOOKS_SECONDS = 0.05
+
 
 async def tell_webhooks(world: World) -> None:
     """Run for ever; ends with the first error that is not the database's absence."""
@@ -28,6 +31,7 @@ async def _distribute(world: World) -> None:
         grew.clear()
         while await patiently(lambda: distribute_events(world.pool, world.clock())):
             world.to_deliver.set()
+        await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
         await _for(grew, world.settings.event_poll_seconds)
 
 

@@ -121,6 +121,7 @@ class _Attempt:
         )
         try:
             self._session = await self._signed_in(self._hand.sessions.take)
+            await self._learn_size(self._session.largest_bytes)
             delivery = await self._transact(envelope, mime)
         except SealError as shut:
             log.error("credential cannot be opened", error=str(shut))
@@ -146,6 +147,11 @@ class _Attempt:
         except TokenRefused:
             self._refused = self._token
             return await self._hand.sessions.open(self._login, self._secret)
+
+    async def _learn_size(self, largest: int | None) -> None:
+        if self._hand.sessions.says_another_size(self._login, largest):
+            async with self._hand.pool.acquire() as connection:
+                await store.put_largest_bytes(connection, *self._login.place, largest)
 
     async def _transact(self, envelope: Envelope, mime: bytes) -> Delivery:
         """Hand it over; in a new session where only the kept one has come to its end.

@@ -18,6 +18,9 @@ from shared.bus import tell
 from shared.contracts.submission import ChangeSubmission, SubmissionAction
 from shared.db import Connection, Pool, in_transaction
 
+# Who wants it now does not want to wait until its server is asked again.
+_AT_ONCE = (SubmissionAction.SEND_NOW, SubmissionAction.RETRY)
+
 
 class NotYetKnown(Exception):
     """The submission itself has not come yet."""
@@ -52,6 +55,8 @@ async def change_submission(command: ChangeSubmission, pool: Pool) -> None:
             await store.put_revision(connection, changed)
         else:
             await store.put_changed(connection, changed)
+            if command.action in _AT_ONCE:
+                await store.end_rest(connection, command.tenant_id, command.account_id)
             if changed.due_at is not None and not changed.attempts:
                 await store.redate(connection, changed, changed.due_at)
         await tell(

@@ -21,6 +21,7 @@ from shared.bus import tell
 from shared.contracts.mail import Address
 from shared.contracts.submission import (
     Fate,
+    InDoubt,
     SendMessage,
     SubmissionChanged,
     SubmissionState,
@@ -61,6 +62,7 @@ async def freeze_submission(command: SendMessage, freezing: Freezing) -> bool:
         store.pieces_of(mime),
         date_is_ours=command.raw is None,
         ignores_suppressions=command.ignore_suppressions,
+        retries_in_doubt=command.in_doubt is InDoubt.RETRY,
         letter=command if gathers else None,
         meant_for=_due_at(command) or command.occurred_at,
     )

@@ -10,7 +10,7 @@ from services.sender.actions.filing import to_file
 from services.sender.domain.fate import Answer
 from services.sender.domain.rest import rests_until, state_of_trouble
 from services.sender.domain.submission import Submission, after_attempt
-from services.sender.domain.telling import pages_of
+from services.sender.domain.telling import filings_of, pages_of
 from services.sender.store import Account, Ended, Mark
 from shared.bus import tell
 from shared.contracts.account import SendingChanged, SendingState
@@ -73,7 +73,7 @@ async def _write(connection: Connection, outcomes: Sequence[Outcome]) -> list[Su
     await store.put_states(connection, list(after.values()))
     await store.put_attempts(connection, ended)
     resting = await _accounts(connection, outcomes, now)
-    await tell(connection, *pages_of(changes), *filings, *resting)
+    await tell(connection, *pages_of(changes), *filings_of(filings), *resting)
     return [after.get(outcome.submission.submission_id) for outcome in outcomes]
 
 

@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime
 
+from services.sender import store
 from services.sender.actions.composing import NotGathered, composed_of
 from services.sender.domain.compose import Composed, Unsendable
+from services.sender.domain.turns import Sender
 from shared.bus import Bus
 from shared.contracts.envelope import Problem
 from shared.contracts.submission import Check, PreviewSubmission, SubmissionPreview
+from shared.db import Pool, tenant_transaction
 
-_CHECKS = ("recipients", "header", "attachments", "body", "size", "smtputf8")
+_CHECKS = ("recipients", "header", "attachments", "body", "size", "smtputf8", "suppressions")
 # Which check says so.
 _SAID_BY = {
     "invalid_address": "recipients",
@@ -21,7 +24,9 @@ _SAID_BY = {
 _OFTEN_REFUSED_BYTES = 20 * 1024 * 1024
 
 
-async def preview_message(query: PreviewSubmission, bus: Bus) -> SubmissionPreview:
+async def preview_message(
+    query: PreviewSubmission, bus: Bus, pool: Pool, request_pool: Pool
+) -> SubmissionPreview:
     """The message as it would leave, or what is in its way."""
     message = query.message
     try:
@@ -39,8 +44,12 @@ async def preview_message(query: PreviewSubmission, bus: Bus) -> SubmissionPrevi
         # What comes behind it was not looked at.
         before = _CHECKS[: _CHECKS.index(failing)]
         return SubmissionPreview(checks=(*(Check(name=one, passed=True) for one in before), wrong))
+    largest, shunned = None, frozenset[str]()
+    if query.draft_message_id is None:
+        largest = await _largest(query, pool)
+        shunned = await _suppressed(query, composed, request_pool)
     return SubmissionPreview(
-        checks=tuple(_check(name, composed) for name in _CHECKS),
+        checks=tuple(_check(name, composed, largest, shunned) for name in _CHECKS),
         message_id=composed.message_id,
         sender=composed.sender,
         recipients=composed.recipients,
@@ -49,8 +58,43 @@ async def preview_message(query: PreviewSubmission, bus: Bus) -> SubmissionPrevi
     )
 
 
-def _check(name: str, composed: Composed) -> Check:
-    if name == "size" and len(composed.mime) > _OFTEN_REFUSED_BYTES:
+async def _largest(query: PreviewSubmission, pool: Pool) -> int | None:
+    """How large a message the account's server takes, as it said last."""
+    sender = Sender(query.message.tenant_id, query.message.account_id)
+    async with pool.acquire() as connection:
+        account = (await store.accounts(connection, [sender.account_id])).get(sender)
+        if account is None:
+            return None
+        endpoint = account.endpoint
+        return await store.largest_bytes(connection, endpoint.host, endpoint.port)
+
+
+async def _suppressed(
+    query: PreviewSubmission, composed: Composed, request_pool: Pool
+) -> frozenset[str]:
+    if query.message.ignore_suppressions:
+        return frozenset()
+    async with tenant_transaction(request_pool, query.caller) as connection:
+        return await store.suppressed_of(connection, query.caller.tenant_id, composed.recipients)
+
+
+def _check(name: str, composed: Composed, largest: int | None, shunned: frozenset[str]) -> Check:
+    size = len(composed.mime)
+    if name == "size" and largest is not None and size > largest:
+        return Check(
+            name=name,
+            passed=False,
+            code="larger_than_server_takes",
+            detail=f"It has {size} bytes, and the account's server takes {largest}.",
+        )
+    if name == "suppressions" and shunned:
+        return Check(
+            name=name,
+            passed=False,
+            code="suppressed",
+            detail=f"Nothing is sent to {', '.join(sorted(shunned))[:1000]}.",
+        )
+    if name == "size" and largest is None and len(composed.mime) > _OFTEN_REFUSED_BYTES:
         return Check(
             name=name, passed=True, code="often_too_large", detail="Many servers refuse so much."
         )

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from services.sender.domain.state import state_of
-from services.sender.domain.submission import Addressee, Submission
+from services.sender.domain.state import RETRY_FOR, state_of
+from services.sender.domain.submission import Addressee, Submission, is_expired
 from shared.contracts.content import RecipientReport, Report, ReportKind
 from shared.contracts.submission import Fate, SuppressionReason, TraceKind
 
@@ -19,6 +19,8 @@ _SEEK_AFTER = (
     timedelta(days=1),
     timedelta(days=3),
 )
+# Of these, whoever wants a message sent again in doubt waits for so many: a quarter of an hour.
+_SEEKS_ENOUGH = 4
 _HANDED_OVER = frozenset({Fate.ACCEPTED, Fate.UNCERTAIN, Fate.BOUNCED, Fate.COMPLAINED})
 # RFC 3463 X.1.*: the address itself is bad, today and tomorrow.
 _NO_SUCH_ADDRESS = "5.1."
@@ -53,6 +55,35 @@ def after_traces(submission: Submission, kinds: Iterable[TraceKind]) -> Submissi
         for one in submission.recipients
     )
     return _heard(submission, recipients, f"found_{kind.value}")
+
+
+def is_sought_enough(seeks: int) -> bool:
+    """Whether traces were sought for as long as it takes servers to show what they took."""
+    return seeks >= _SEEKS_ENOUGH
+
+
+def after_doubt(submission: Submission, *, now: datetime) -> Submission:
+    """Sent once more to whom nobody knows it reached, as its sender wants it in doubt.
+
+    As with every message that is tried again that ends some days after the first attempt. What may
+    have been sent since a backup was made is not: a human decides that.
+    """
+    begun_at = submission.first_attempt_at
+    if (
+        submission.reason == "restored"
+        or begun_at is None
+        or now >= begun_at + RETRY_FOR
+        or is_expired(submission, now)
+    ):
+        return submission
+    recipients = tuple(
+        replace(one, fate=Fate.DEFERRED, handed_over=False) if one.fate is Fate.UNCERTAIN else one
+        for one in submission.recipients
+    )
+    return replace(
+        _heard(submission, recipients, "no_trace_found"),
+        due_at=now,
+    )
 
 
 def after_report(submission: Submission, report: Report) -> tuple[Submission, list[Shunned]]:

@@ -1,10 +1,15 @@
-"""How what became of submissions is told: several of a tenant in one page."""
+"""How it is told what became of submissions, and what is to be filed: in pages of a tenant."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from shared.contracts.envelope import Told
-from shared.contracts.submission import SubmissionChanged, SubmissionsChanged
+from shared.contracts.submission import (
+    FileSentCopies,
+    FileSentCopy,
+    SubmissionChanged,
+    SubmissionsChanged,
+)
 
 
 def pages_of(changes: Iterable[SubmissionChanged]) -> list[Told]:
@@ -31,3 +36,14 @@ def _page(changes: Sequence[SubmissionChanged]) -> Told:
     if len(changes) == 1:
         return changes[0]
     return SubmissionsChanged(tenant_id=changes[0].tenant_id, changes=tuple(changes))
+
+
+def filings_of(copies: Iterable[FileSentCopy]) -> list[Told]:
+    """What is to be filed, as it travels."""
+    in_order = sorted(copies, key=lambda copy: copy.tenant_id)
+    told: list[Told] = []
+    for tenant_id, of_tenant in groupby(in_order, key=lambda copy: copy.tenant_id):
+        page = tuple(of_tenant)
+        alone = len(page) == 1
+        told.append(page[0] if alone else FileSentCopies(tenant_id=tenant_id, copies=page))
+    return told

@@ -14,6 +14,8 @@ from services.sender.domain.reply import Reply, reply_of
 from services.sender.smtp.errors import Disconnected, Phase, SubmitError, speaking
 from services.sender.smtp.protocol import PhasedProtocol, SpokeEarly
 
+_SIZE_DIGITS = 18  # RFC 1870 §3 allows 20; no message is so large
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
@@ -78,6 +80,12 @@ class Session:
         """What the server announced (RFC 5321 §4.1.1.1), with its parameters."""
         announced = self._connection.esmtp_extensions
         return tuple(sorted(f"{name} {value}".strip().upper() for name, value in announced.items()))
+
+    @property
+    def largest_bytes(self) -> int | None:
+        """How large a message the server takes, where it says so (RFC 1870 §3; 0 means nothing)."""
+        said = self._connection.esmtp_extensions.get("size", "")
+        return int(said) or None if said.isdecimal() and len(said) <= _SIZE_DIGITS else None
 
     async def transact(self, envelope: Envelope, mime: bytes, before_dot: BeforeDot) -> Delivery:
         """Hand a message over, once; never raises for what the server does or says.
@@ -153,8 +161,8 @@ class Session:
         These answers are ours: the server was not asked.
         """
         envelope = transaction.envelope
-        limit = self._connection.esmtp_extensions.get("size", "")
-        if limit.isdecimal() and 0 < int(limit) < len(mime):  # RFC 1870 §6.1
+        limit = self.largest_bytes
+        if limit is not None and limit < len(mime):  # RFC 1870 §6.1
             words = f"The message is larger than the {limit} bytes the server takes."
             transaction.answer_rest(Answer(Stage.BEFORE_DOT, Reply(552, "5.3.4", words)))
             return True

@@ -56,6 +56,7 @@ class Sessions:
         self._idle_seconds = idle_seconds
         self._most_idle = most_idle
         self._limits = dict(limits)
+        self._largest: dict[Place, int | None] = {}
         self._suspected: dict[Place, int] = {}
         self._idle: dict[Login, deque[_Idle]] = {}
         self._parting: set[asyncio.Task[None]] = set()
@@ -109,6 +110,12 @@ class Sessions:
             return False
         self._limits[login.place] = messages
         return True
+
+    def says_another_size(self, login: Login, largest: int | None) -> bool:
+        """Whether the server takes larger or smaller messages than it was known to take."""
+        known = self._largest.get(login.place)
+        self._largest[login.place] = largest
+        return known != largest
 
     def part_from_idle(self) -> None:
         """Leave the sessions that nobody used for a while: servers count connections."""

@@ -1,6 +1,7 @@
 """What is heard of submissions after they were sent, and who is sent nothing more."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import asyncpg
 from services.sender.domain.hearsay import Shunned
 from services.sender.domain.submission import Submission
 from services.sender.store.rows import read
+from services.sender.store.submissions import put_states
 from shared.contracts.submission import Suppression, SuppressionReason
 from shared.db import Connection
 
@@ -30,19 +32,53 @@ async def hold_named(
     return next(iter(await read(connection, rows)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A submission in doubt, and what is done about it."""
+
+    submission: Submission
+    seeks: int  # how often traces were sought
+    retries: bool  # its sender wants it sent once more
+
+
 async def hold_uncertain(
     connection: Connection, tenant_id: UUID, submission_id: UUID
-) -> Submission | None:
+) -> Doubt | None:
     """A submission in doubt, locked; None when it is in doubt no more."""
-    rows = await connection.fetch(
+    row = await connection.fetchrow(
         """
-        SELECT submission_id FROM submission
-         WHERE tenant_id = $1 AND submission_id = $2 AND state = 'uncertain' FOR UPDATE
+        SELECT submission_id, seeks, retries_in_doubt AND piece_count > 0 AS retries
+          FROM submission
+         WHERE tenant_id = $1 AND submission_id = $2 AND state = 'uncertain' AND stage = 'waiting'
+           FOR UPDATE
         """,
         tenant_id,
         submission_id,
     )
-    return next(iter(await read(connection, rows)), None)
+    if row is None:
+        return None
+    [submission] = await read(connection, [row])
+    return Doubt(submission, row["seeks"], row["retries"])
+
+
+async def put_retried(connection: Connection, submission: Submission) -> None:
+    """It is begun anew, in other hands; should it be in doubt again, traces are sought anew."""
+    await put_states(connection, [submission])
+    await connection.execute(
+        """
+        UPDATE submission SET fence = fence + 1, seeks = 0
+         WHERE tenant_id = $1 AND submission_id = $2
+        """,
+        submission.tenant_id,
+        submission.submission_id,
+    )
+    await connection.execute(
+        """
+        UPDATE recipient SET handed_over = false
+         WHERE submission_id = $1 AND fate = 'deferred'
+        """,
+        submission.submission_id,
+    )
 
 
 async def hold_to_seek(connection: Connection, limit: int) -> list[tuple[Submission, int]]:
@@ -111,6 +147,18 @@ async def suppressed(
         [one.submission_id for one in submissions],
     )
     return {row["submission_id"]: frozenset(row["emails"]) for row in rows}
+
+
+async def suppressed_of(
+    connection: Connection, tenant_id: UUID, emails: Collection[str]
+) -> frozenset[str]:
+    """Those of these addresses that the tenant sends nothing to."""
+    rows = await connection.fetch(
+        "SELECT email FROM suppression WHERE tenant_id = $1 AND email = ANY($2)",
+        tenant_id,
+        [email.lower() for email in emails],
+    )
+    return frozenset(row["email"] for row in rows)
 
 
 async def suppressions(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from services.sender.store.accounts import Account
 from shared.db import Connection
@@ -61,9 +62,26 @@ async def put_rest(
     )
 
 
+async def end_rest(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
+    """Somebody wants the account's server asked now."""
+    await connection.execute(
+        """
+        UPDATE account SET rests_until = NULL
+         WHERE tenant_id = $1 AND account_id = $2 AND rests_until > now()
+        """,
+        tenant_id,
+        account_id,
+    )
+
+
 async def session_limits(connection: Connection) -> Mapping[tuple[str, int], int]:
     """How many messages each server takes in a session, as far as it said so."""
-    rows = await connection.fetch("SELECT host, port, messages_per_session FROM submission_server")
+    rows = await connection.fetch(
+        """
+        SELECT host, port, messages_per_session FROM submission_server
+         WHERE messages_per_session IS NOT NULL
+        """
+    )
     return {(row["host"], row["port"]): row["messages_per_session"] for row in rows}
 
 
@@ -78,4 +96,27 @@ async def put_session_limit(connection: Connection, host: str, port: int, messag
         host,
         port,
         messages,
+    )
+
+
+async def largest_bytes(connection: Connection, host: str, port: int) -> int | None:
+    """How large a message this server takes, as far as it said so."""
+    return await connection.fetchval(
+        "SELECT largest_bytes FROM submission_server WHERE host = $1 AND port = $2", host, port
+    )
+
+
+async def put_largest_bytes(
+    connection: Connection, host: str, port: int, largest: int | None
+) -> None:
+    """Remember it, for whoever wants to know before there is a session."""
+    await connection.execute(
+        """
+        INSERT INTO submission_server (host, port, largest_bytes) VALUES ($1, $2, $3)
+        ON CONFLICT (host, port) DO UPDATE
+           SET largest_bytes = excluded.largest_bytes, learnt_at = now()
+        """,
+        host,
+        port,
+        largest,
     )

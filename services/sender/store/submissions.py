@@ -21,6 +21,7 @@ class Frozen:
     pieces: Sequence[bytes]
     date_is_ours: bool
     ignores_suppressions: bool
+    retries_in_doubt: bool
     letter: SendMessage | None
     meant_for: datetime  # when it was to go, as it was asked for
 
@@ -37,19 +38,21 @@ async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> s
         INSERT INTO submission
                (submission_id, tenant_id, account_id, state, revision, message_id_header,
                 sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                server_said, settled_at, seek_at, expires_at, date_is_ours, ignores_suppressions)
+                server_said, settled_at, seek_at, expires_at, date_is_ours, ignores_suppressions,
+                retries_in_doubt)
         SELECT submission_id, tenant_id, account_id, state, revision, message_id_header,
                sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
                server_said, CASE WHEN settled THEN now() END,
                CASE WHEN state = 'uncertain' THEN now() END, expires_at, date_is_ours,
-               ignores_suppressions
+               ignores_suppressions, retries_in_doubt
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
                       $7::text[], $8::bigint[], $9::integer[], $10::boolean[], $11::timestamptz[],
                       $12::text[], $13::text[], $14::boolean[], $15::timestamptz[], $16::boolean[],
-                      $17::boolean[])
+                      $17::boolean[], $18::boolean[])
             AS frozen (submission_id, tenant_id, account_id, state, revision, message_id_header,
                        sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                       server_said, settled, expires_at, date_is_ours, ignores_suppressions)
+                       server_said, settled, expires_at, date_is_ours, ignores_suppressions,
+                       retries_in_doubt)
         ON CONFLICT (submission_id) DO NOTHING RETURNING submission_id
         """,
         list(each),
@@ -69,6 +72,7 @@ async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> s
         [one.submission.expires_at for one in each.values()],
         [one.date_is_ours for one in each.values()],
         [one.ignores_suppressions for one in each.values()],
+        [one.retries_in_doubt for one in each.values()],
     )
     new = {row["submission_id"] for row in rows}
     people = [

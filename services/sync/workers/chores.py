@@ -34,6 +34,7 @@ from shared.db import putting_off
 log = structlog.get_logger()
 
 _POLL_SECONDS = 5.0
+_GATHER_SECONDS = 0.25
 _TIDY_SECONDS = 10.0
 _MEASURE_SECONDS = 30.0
 _TOMBSTONE_DAYS = 90
@@ -50,6 +51,8 @@ async def file_copies(world: World, shepherd: Shepherd) -> None:
     """Put sent messages into Sent and drafts into Drafts, account by account."""
 
     async def once() -> bool:
+        # Who sends one message sends others: they go over one connection.
+        await asyncio.sleep(_GATHER_SECONDS)
         async with world.pool.acquire() as connection:
             sent = await sent_copies.due(connection, world.replica_id)
             drafts = await draft_copies.due(connection, world.replica_id)
