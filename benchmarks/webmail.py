@@ -120,8 +120,9 @@ async def measure(rows: int) -> int:
                 browser = await playwright.chromium.launch(
                     executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
                 )
+                # Waiting for something in the page is `eval`, which the policy refuses.
                 context = await browser.new_context(
-                    base_url=stack.url, viewport={"width": 1360, "height": 860}
+                    base_url=stack.url, viewport={"width": 1360, "height": 860}, bypass_csp=True
                 )
                 context.set_default_timeout(120_000)
                 found = await in_browser(context, email, rows)

@@ -7,7 +7,7 @@ from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.postfix import Postfix
 from tests.stories.stack import until
 from tests.web.conftest import sign_up
-from tests.web.walk import accessible, connect, fill_in, letter, row
+from tests.web.walk import accessible, connect, fill_in, fits, letter, row
 
 pytestmark = pytest.mark.story
 
@@ -113,8 +113,10 @@ async def test_every_screen_can_be_used_by_everybody(
     await page.goto("/sign-in")
     await page.get_by_role("button", name="Sign in").wait_for()
     await accessible(page)
+    await fits(page)
     await connect(page, dovecot, postfix, [letter("Lunch on Friday", html="<p>Shall we?</p>")])
     await accessible(page)
+    await fits(page)
     await page.get_by_role("link", name="Lunch on Friday").click()
     await page.get_by_role("heading", name="Lunch on Friday").wait_for()
     await page.keyboard.press("c")

@@ -83,3 +83,26 @@ async def accessible(page: Page) -> None:
             `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`))"""
     )
     assert found == []
+
+
+async def fits(page: Page) -> None:
+    """Nothing is cut off and nothing scrolls sideways at 400 % (WCAG 2.2 §1.4.10: 320 × 256)."""
+    before = page.viewport_size
+    assert before is not None
+    await page.set_viewport_size({"width": 320, "height": 256})
+    wide = await page.evaluate(
+        """() => {
+            const used = "a, button, input, select, textarea, summary, label, h1, h2";
+            const cut = [...document.querySelectorAll(used)].filter((one) => {
+                const box = one.getBoundingClientRect();
+                return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1)
+                    && getComputedStyle(one).visibility === "visible"
+                    && !one.closest(".unseen, .skip");
+            });
+            const { scrollWidth } = document.documentElement;
+            return [...cut.map((one) => one.outerHTML.slice(0, 120)),
+                ...(scrollWidth > innerWidth ? [`${scrollWidth} wide`] : [])];
+        }"""
+    )
+    await page.set_viewport_size(before)
+    assert wide == []

@@ -154,6 +154,7 @@ function take(queries: QueryClient, event: LogEvent, stale: Stale): void {
       return;
     case "message.updated":
       updated(queries, event.data as unknown as Told);
+      stale.add("thread");
       stale.add("mailboxes");
       return;
     case "message.moved":
@@ -205,7 +206,13 @@ function received(queries: QueryClient, told: Received): boolean {
 function updated(queries: QueryClient, told: Told): void {
   changeLists(queries, (message) =>
     message.id === told.id
-      ? { ...message, keywords: told.keywords, labels: told.labels, unread: told.unread }
+      ? {
+          ...message,
+          thread_id: told.thread_id,
+          keywords: told.keywords,
+          labels: told.labels,
+          unread: told.unread,
+        }
       : message,
   );
 }

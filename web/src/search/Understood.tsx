@@ -12,6 +12,9 @@ import { IconButton } from "../ui/Icon";
 import { without } from "./completions";
 import { savedQuery, type SavedSearch, understoodQuery } from "./searches";
 
+/** Operators that say best themselves what they mean. */
+const PLAIN = new Set(["is", "has"]);
+
 interface Props {
   query: string;
   saved: SavedSearch | undefined; // the saved search that is shown
@@ -35,7 +38,8 @@ export function Understood({ query, saved, onQuery }: Props) {
             const position = term.position;
             const rest = position === null ? null : without(query, positions, position);
             const negated = position ? /(-|\bNOT\s+)$/.test(letters.slice(0, position).join("")) : false;
-            const meaning = negated ? say("search.not", { meaning: term.meaning }) : term.meaning;
+            const plain = PLAIN.has(term.operator ?? "") ? `${term.operator} ${term.value}` : term.meaning;
+            const meaning = negated ? say("search.not", { meaning: plain }) : plain;
             return (
               <li className="chip" key={`${at}${term.meaning}`}>
                 <bdi>{meaning}</bdi>

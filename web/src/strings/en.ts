@@ -170,6 +170,7 @@ export const en = {
   "read.frame": "The message, as {sender} wrote it",
   "read.cut": "This message is very long; its end is not shown here.",
   "read.attachments": "Attachments",
+  "read.labels": "Labels",
   "read.download": "Download {name}",
   "read.downloadRaw": "Download the message",
   "read.rawCut": "This is the beginning; all of it is in what you download.",
