@@ -2878,6 +2878,8 @@ export interface components {
             /** @description Let any address be written from, not identities only. */
             any_sender?: boolean | null;
             imap?: components["schemas"]["ServerChange"] | null;
+            /** @description A message may have been sent, and for a quarter of an hour no trace of it is found: hold it until somebody decides, or send it again, whereby it may arrive twice. */
+            in_doubt?: ("hold" | "retry") | null;
             name?: string | null;
             smtp?: components["schemas"]["ServerChange"] | null;
         };
@@ -4213,6 +4215,8 @@ export interface components {
              * @default false
              */
             ignore_suppressions?: boolean;
+            /** @description Where it may have been sent; unset: as the account says. */
+            in_doubt?: ("hold" | "retry") | null;
             /** @description A message that this answers. */
             in_reply_to?: string | null;
             priority?: ("high" | "low") | null;
@@ -4845,6 +4849,8 @@ export interface components {
              * @default false
              */
             ignore_suppressions?: boolean;
+            /** @description Where it may have been sent; unset: as the account says. */
+            in_doubt?: ("hold" | "retry") | null;
             /** @description Not before this moment (RFC 3339). */
             send_at?: string | null;
             /**
@@ -4962,6 +4968,7 @@ export interface components {
             email: string;
             id: string;
             imap: components["schemas"]["Server"];
+            in_doubt: string;
             name: string;
             oauth_provider: string | null;
             paused: boolean;
@@ -5633,6 +5640,7 @@ export interface operations {
                      *             "username": "ada",
                      *             "verify_certificate": true
                      *           },
+                     *           "in_doubt": "hold",
                      *           "name": "Ada Lovelace",
                      *           "oauth_provider": null,
                      *           "paused": false,
@@ -5764,6 +5772,7 @@ export interface operations {
                      *         "username": "ada",
                      *         "verify_certificate": true
                      *       },
+                     *       "in_doubt": "hold",
                      *       "name": "Ada Lovelace",
                      *       "oauth_provider": null,
                      *       "paused": false,
@@ -5908,6 +5917,7 @@ export interface operations {
                      *         "username": "ada",
                      *         "verify_certificate": true
                      *       },
+                     *       "in_doubt": "hold",
                      *       "name": "Ada Lovelace",
                      *       "oauth_provider": null,
                      *       "paused": false,
@@ -6111,6 +6121,7 @@ export interface operations {
                      *         "username": "ada",
                      *         "verify_certificate": true
                      *       },
+                     *       "in_doubt": "hold",
                      *       "name": "Ada Lovelace",
                      *       "oauth_provider": null,
                      *       "paused": false,
@@ -7370,6 +7381,7 @@ export interface operations {
                      *         "username": "ada",
                      *         "verify_certificate": true
                      *       },
+                     *       "in_doubt": "hold",
                      *       "name": "Ada Lovelace",
                      *       "oauth_provider": null,
                      *       "paused": false,
@@ -7508,6 +7520,7 @@ export interface operations {
                      *         "username": "ada",
                      *         "verify_certificate": true
                      *       },
+                     *       "in_doubt": "hold",
                      *       "name": "Ada Lovelace",
                      *       "oauth_provider": null,
                      *       "paused": false,
@@ -7646,6 +7659,7 @@ export interface operations {
                      *         "username": "ada",
                      *         "verify_certificate": true
                      *       },
+                     *       "in_doubt": "hold",
                      *       "name": "Ada Lovelace",
                      *       "oauth_provider": null,
                      *       "paused": false,
