@@ -192,6 +192,7 @@ async def test_every_post_of_somebody_signed_in_is_documented_as_repeatable(api:
     assert {path.removeprefix("/api/v1") for path, may in repeatable.items() if not may} == {
         "/accounts/{account_id}:test",
         "/accounts:test",
+        "/connect-links",
         "/discover",
         "/invitations",
         "/tokens",

@@ -233,6 +233,7 @@ def test_a_mailbox_has_its_special_places_its_quota_and_push(stack: Stack) -> No
             assert b"\\" + name in listed
         quota = connection.getquotaroot("INBOX")[1][1]
         assert re.search(rb"STORAGE \d+ 10240", b"".join(map(bytes, quota)))
+        assert connection.select("INBOX")[0] == "OK"
     assert (stack.dovecot.boxes / "example.org/ada/Maildir/cur").is_dir()
 
 

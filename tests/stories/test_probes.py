@@ -79,6 +79,8 @@ LABELS = {
         "told",
         "limit",
         "reason",
+        "role",
+        "stream",
     ),
     *("le", "app_name", "handler", "broker", "destination", "error_type", "exception_type"),
     *("generation", "implementation", "major", "minor", "patchlevel", "version"),

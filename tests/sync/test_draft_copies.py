@@ -32,7 +32,8 @@ async def sender(sync: Sync) -> AsyncGenerator[Bus]:
 
     @ears.answer(PreviewSubmission)
     async def answer(query: PreviewSubmission, bus: Bus) -> SubmissionPreview:
-        return await preview_message(query, bus)
+        # Of a copy of a draft nothing is looked up: the pools are not asked.
+        return await preview_message(query, bus, sync.database, sync.database)
 
     async with (
         open_bus(settings, service="sender") as bus,

@@ -122,6 +122,7 @@ async def test_every_screen_can_be_used_by_everybody(
     await page.keyboard.press("c")
     await page.get_by_role("textbox", name="Message", exact=True).wait_for()
     await accessible(page)
+    await fits(page)
     await page.goto("/settings")
     await page.get_by_role("heading", name="Settings").wait_for()
     await accessible(page)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from services.api.actions.by_link import known
-from services.api.domain.consents import may_return_to
+from services.api.domain.consents import may_return_to, origin_of
 from services.api.domain.refusals import NotFound, ProviderUnknown, ReturnUrlRefused
 from services.api.store import accounts, connect_links, oauth_providers, tenants
 from services.api.store.connect_links import ConnectLink
@@ -18,8 +18,9 @@ async def make_connect_link(
     link: ConnectLink,
     link_hash: bytes,
     installed: Mapping[str, Provider],
+    here: str,
 ) -> None:
-    """Raises NotFound, ProviderUnknown, ReturnUrlRefused."""
+    """Raises NotFound, ProviderUnknown, ReturnUrlRefused. It may lead back to any page of ours."""
     async with tenant_transaction(pool, caller) as connection:
         if (
             link.account_id is not None
@@ -33,7 +34,7 @@ async def make_connect_link(
                 f"Nobody has configured {', '.join(sorted(unknown))} here.",
                 pointers=("/providers",),
             )
-        if link.return_url is not None:
+        if link.return_url is not None and origin_of(link.return_url) != origin_of(here):
             allowed = await tenants.return_urls(connection, caller.tenant_id)
             if not may_return_to(link.return_url, allowed):
                 raise ReturnUrlRefused(pointers=("/return_url",))

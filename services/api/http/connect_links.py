@@ -15,7 +15,7 @@ from services.api.domain.refusals import NotFound, NotPermitted
 from services.api.domain.rights import Scope
 from services.api.domain.tokens import secret_hash
 from services.api.http.bodies import Body, EmailAddress, Line, Name
-from services.api.http.connecting import page_of
+from services.api.http.connecting import here, page_of
 from services.api.http.moments import Moment
 from services.api.http.oauth_providers import WebUrl
 from services.api.http.repeating import UNKEPT
@@ -52,8 +52,8 @@ class NewConnectLink(Body):
     return_url: WebUrl | None = Field(
         default=None,
         description="Where to lead the browser at the end: one of"
-        " `/tenant/connect-return-urls`, with any query. `connect_status`, `connect_link_id` and"
-        " `account_id` are added to it.",
+        " `/tenant/connect-return-urls`, with any query, or a page of ours. `connect_status`,"
+        " `connect_link_id` and `account_id` are added to it.",
     )
     expires_in: Annotated[int, Field(ge=60, le=30 * _DAY)] = Field(
         default=_DAY, description="Seconds."
@@ -114,7 +114,12 @@ async def create(request: Asking, data: JSONBody[NewConnectLink]) -> Response[Ma
         expires_at=now + timedelta(seconds=data.expires_in),
     )
     await make_connect_link(
-        world.request_pool, caller, link, secret_hash(token), world.settings.oauth_installed
+        world.request_pool,
+        caller,
+        link,
+        secret_hash(token),
+        world.settings.oauth_installed,
+        here(request),
     )
     made = MadeConnectLink(**_fields(link), url=page_of(request, token))
     headers = {"Location": f"/api/v1/connect-links/{made.id}"}

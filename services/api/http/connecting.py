@@ -40,7 +40,7 @@ _LONGEST_FORM = 16 * 1024
 
 def page_of(request: Asked, token: str) -> str:
     """The link itself. Logs have the path without its query."""
-    return f"{_here(request)}{PAGE}?link={token}"
+    return f"{here(request)}{PAGE}?link={token}"
 
 
 @get("/new", include_in_schema=False)
@@ -73,7 +73,7 @@ async def begin(request: Asked) -> Response[Any]:
         world.pool,
         opened,
         provider,
-        redirect_uri=_here(request) + CALLBACK,
+        redirect_uri=here(request) + CALLBACK,
         browser=browser,
         username=username,
         now=world.clock(),
@@ -111,7 +111,7 @@ async def back(request: Asked) -> Response[Any]:
             code=code,
             state=state,
             browser=browser,
-            redirect_uri=_here(request) + CALLBACK,
+            redirect_uri=here(request) + CALLBACK,
             now=world.clock(),
         )
     except ConsentRefused as refused:
@@ -279,7 +279,7 @@ def _is_address(text: str) -> bool:
     return bool(local and at and domain and len(text) <= 320 and text.isprintable())
 
 
-def _here(request: Asked) -> str:
+def here(request: Asked) -> str:
     """How people come to this server; the provider compares it letter by letter."""
     told = world_of(request).settings.public_url
     return told or f"{request.url.scheme}://{request.url.netloc}"

@@ -6,8 +6,10 @@ import { api, must, type Schemas } from "../api/client";
 import { ApiProblem } from "../api/problem";
 import { accountsQuery } from "../session/session";
 import { type Say, useSay } from "../strings/use";
+import { Trouble } from "../ui/Form";
 import "./connect.css";
-import { best, isSure, useDiscovery } from "./discovery";
+import { consentAt, goAndConsent } from "./consent";
+import { best, isSure, takesNoPassword, useDiscovery } from "./discovery";
 import { Found } from "./Found";
 
 type Security = Schemas["Security"];
@@ -69,6 +71,9 @@ export function ConnectPage() {
       await navigate({ to: "/mail/$scope", params: { scope: "inbox" }, search: {} });
     },
   });
+  const provider = isLooking ? null : consentAt(found);
+  const consenting = useMutation({ mutationFn: goAndConsent });
+  const title = found?.provider?.title ?? domain;
   // Servers that are sure need nobody's eye; those that somebody has entered stay in sight.
   const isEntered = Object.keys(imap).length + Object.keys(smtp).length > 0;
   const isOpen = isEntered || !isSure(found);
@@ -105,6 +110,19 @@ export function ConnectPage() {
           {problem?.field("/email") && <span className="wrong">{problem.field("/email")}</span>}
         </div>
         <Found found={found} isLooking={isLooking} />
+        {provider && (
+          <>
+            <button
+              type="button"
+              className={takesNoPassword(found) ? "button first" : "button"}
+              disabled={consenting.isPending}
+              onClick={() => consenting.mutate({ email, provider })}
+            >
+              {say("connect.consent", { provider: title })}
+            </button>
+            <Trouble of={consenting.error} />
+          </>
+        )}
         <div className="field">
           <label htmlFor={`${id}p`}>{say("connect.password")}</label>
           <input id={`${id}p`} name="password" type="password" required autoComplete="off" />

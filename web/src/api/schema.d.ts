@@ -3936,7 +3936,7 @@ export interface components {
             password_allowed?: boolean;
             /** @description OAuth2 providers that are offered. Left out: all. */
             providers?: string[] | null;
-            /** @description Where to lead the browser at the end: one of `/tenant/connect-return-urls`, with any query. `connect_status`, `connect_link_id` and `account_id` are added to it. */
+            /** @description Where to lead the browser at the end: one of `/tenant/connect-return-urls`, with any query, or a page of ours. `connect_status`, `connect_link_id` and `account_id` are added to it. */
             return_url?: string | null;
         };
         /**

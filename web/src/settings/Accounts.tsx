@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
+import { goAndConsent } from "../accounts/consent";
 import { type Account, api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { accountsQuery } from "../session/session";
@@ -52,6 +53,7 @@ function AccountCard({ account }: { account: Account }) {
   const testing = useMutation({
     mutationFn: async () => must(api.POST("/api/v1/accounts/{account_id}:test", { params: { path } })),
   });
+  const consenting = useMutation({ mutationFn: goAndConsent });
   const name = account.name || account.email;
   const advice = adviceFor(account.reason);
   return (
@@ -114,12 +116,22 @@ function AccountCard({ account }: { account: Account }) {
           )}
         </p>
       )}
+      {account.state === "reauth_required" && (
+        <button
+          type="button"
+          className="button first"
+          disabled={consenting.isPending}
+          onClick={() => consenting.mutate({ email: account.email, account: account.id })}
+        >
+          {say("account.consent")}
+        </button>
+      )}
       {account.sending.state !== "ready" && account.sending.server_said && (
         <p className="note bad">
           {say("account.sending", { words: account.sending.server_said })}
         </p>
       )}
-      <Trouble of={doing.error ?? testing.error} />
+      <Trouble of={doing.error ?? testing.error ?? consenting.error} />
       {testing.data && (
         <div className="note" role="status">
           <Tested name={say("connect.imap")} server={testing.data.imap} />

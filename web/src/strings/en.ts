@@ -80,6 +80,7 @@ export const en = {
   "connect.warning.domain_not_found": "There is no such domain. Is the address right?",
   "connect.warning.domain_takes_no_mail": "This domain takes no mail. Is the address right?",
   "connect.confirm": "These servers belong to somebody else than the address does: {hosts}. Go on only if you know them.",
+  "connect.consent": "Sign in at {provider}",
   "connect.oauth2": "This provider takes no passwords from other programs: it has to be connected by signing in there (OAuth2).",
   "connect.first_steps": "First:",
   "connect.how": "How",
@@ -350,6 +351,7 @@ export const en = {
 
   "account.since": "since",
   "account.test": "Test",
+  "account.consent": "Connect again, at the provider",
   "account.check": "Try now",
   "account.works": "works ({milliseconds, number} ms)",
   "account.sending": "Sending does not work: {words}",
