@@ -1,19 +1,16 @@
 """Links to the images of a message: remote ones by way of us, and those that are parts of it.
 
 A frame that has no origin sends no cookie when it shows an image, and an open proxy would serve
-anybody. So a link is signed (HMAC, RFC 2104) with a key that is made from the one that signs
-access tokens, and goes when that one goes. It is good only as we wrote it, for a day or two; to a
-part, which is somebody's mail, for an hour or two. The end is rounded, so that a message opened
-again has the same links and the browser its images still.
+anybody. So a link is signed, and good for a day or two; to a part, which is somebody's mail, for
+an hour or two. The end is rounded, so that a message opened again has the same links and the
+browser its images still.
 """
 
-import base64
-import hashlib
-import hmac
 from datetime import datetime
 from urllib.parse import urlencode
 
 from services.api.domain.refusals import ImageLinkInvalid
+from services.api.domain.signed_links import is_good, signed
 from services.api.domain.tokens import TokenKeys
 
 _OF_IMAGES = b"postbus image link"
@@ -49,9 +46,7 @@ def check_part_link(
 def _signed(
     purpose: bytes, said: str, rounded: int, keys: TokenKeys, now: datetime
 ) -> dict[str, str | int]:
-    expires = (int(now.timestamp()) // rounded + 2) * rounded
-    signature = _signature(purpose, said, expires, keys.by_id[keys.current])
-    return {"expires": expires, "key": keys.current, "signature": signature}
+    return signed(purpose, said, (int(now.timestamp()) // rounded + 2) * rounded, keys)
 
 
 def _check(
@@ -63,15 +58,7 @@ def _check(
     keys: TokenKeys,
     now: datetime,
 ) -> None:
-    known = keys.by_id.get(key)
-    if known is None or expires <= now.timestamp():
+    if not is_good(
+        purpose, said, expires=expires, key=key, signature=signature, keys=keys, now=now
+    ):
         raise ImageLinkInvalid
-    good = _signature(purpose, said, expires, known)
-    if not hmac.compare_digest(good.encode(), signature.encode("utf-8", "surrogatepass")):
-        raise ImageLinkInvalid
-
-
-def _signature(purpose: bytes, said: str, expires: int, key: bytes) -> str:
-    own = hmac.digest(key, purpose, hashlib.sha256)
-    signed = f"{expires}\n{said}".encode("utf-8", "surrogatepass")
-    return base64.urlsafe_b64encode(hmac.digest(own, signed, hashlib.sha256)).decode().rstrip("=")
