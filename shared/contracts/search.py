@@ -78,6 +78,9 @@ class SearchMessages(Searching, frozen=True, kw_only=True):
     # By relevance: the last one shown, and as `before` the anchor that came with the first page.
     ranked_after: tuple[float, UUID] | None = None
     with_total: bool = False
+    # Whether a line of each message is shown; who only wants to know which they are says no, and
+    # may have more of them at once.
+    with_lines: bool = True
 
 
 class Found(Struct, frozen=True, kw_only=True):

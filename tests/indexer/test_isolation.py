@@ -65,8 +65,9 @@ async def victim(indexer, request):
 async def test_no_query_finds_mail_of_another_tenant(indexer, victim, query):
     mine = await indexer.asks(query)
     assert {found.message_id for found in mine.found} <= {victim.message_id}
-    for accounts in ([RIVAL_ACCOUNT], [RIVAL_ACCOUNT, ACCOUNT], [ACCOUNT]):
-        theirs = await indexer.asks(query, tenant=RIVAL, accounts=accounts)
+    seen = ([RIVAL_ACCOUNT], [RIVAL_ACCOUNT, ACCOUNT], [ACCOUNT])
+    for accounts, with_lines in product(seen, (True, False)):
+        theirs = await indexer.asks(query, tenant=RIVAL, accounts=accounts, with_lines=with_lines)
         assert victim.message_id not in {found.message_id for found in theirs.found}
     assert await indexer.finds("secret") == [victim.message_id]
 

@@ -220,6 +220,24 @@ async def test_pages_of_results_join_without_gap_or_repetition_while_mail_arrive
     assert seen == [message.message_id for message in expected]
 
 
+async def test_who_wants_no_lines_has_the_same_messages_and_more_of_them_at_once(indexer):
+    messages = [a_message("lunch", minutes=n) for n in range(2100)]
+    for start in range(0, 2100, 500):
+        await indexer.hears(a_page(*messages[start : start + 500]))
+    newest = [message.message_id for message in reversed(messages)]
+    shown = await indexer.asks("lunch", limit=5000)
+    named = await indexer.asks("lunch", limit=5000, with_lines=False)
+    assert [one.message_id for one in shown.found] == newest[:200]
+    assert [one.message_id for one in named.found] == newest[:2000]
+    assert (shown.more, named.more) == (True, True)
+    assert {one.snippet for one in named.found} == {""}
+    last = named.found[-1]
+    before = (last.received_at, last.message_id)
+    assert (
+        await indexer.finds("lunch", with_lines=False, limit=2000, before=before) == newest[2000:]
+    )
+
+
 async def test_results_mixed_below_or_page_as_well(indexer):
     messages = [
         a_message("lunch", keywords=[] if n % 7 == 0 else ["\\Seen"], minutes=n) for n in range(60)

@@ -12,8 +12,8 @@ from shared.contracts.envelope import Caller
 from shared.contracts.search import SearchAnswer, SearchMessages
 from shared.db import Pool
 
-MOST_FOUND = 10_000
-_PAGE = 200
+MOST_FOUND = 100_000
+_PAGE = 2_000
 _SECONDS = 20.0
 _SOON_SECONDS = 5
 
@@ -34,6 +34,7 @@ async def find_all_messages(
         accounts=names.accounts,
         mailboxes=names.mailboxes,
         limit=_PAGE,
+        with_lines=False,
     )
     try:
         async with asyncio.timeout(_SECONDS):

@@ -437,7 +437,7 @@ class ImageSendersFull(Refused):
 
 
 class TooManyFound(Refused):
-    """More than 10,000 messages match, too many to change at once: narrow the query."""
+    """More than 100,000 messages match, too many to change at once: narrow the query."""
 
     code = "query_too_wide"
 

@@ -125,7 +125,7 @@ class MessageQuery(Body):
 
     q: SearchText | None = Field(
         default=None,
-        description="Those that `GET /search` finds by this, up to 10,000 in the account.",
+        description="Those that `GET /search` finds by this, up to 100,000 in the account.",
     )
     mailbox_id: Id | None = None
     account_id: Id | None = None

@@ -13,7 +13,7 @@ from services.indexer.domain.meaning import meaning_of
 from services.indexer.domain.plan import Plan, plan_of
 from services.indexer.domain.said import QueryInvalid
 from services.indexer.domain.snippet import Snippet, pattern_of, snippet, words_shown
-from services.indexer.store.search import Candidate, expect, ranks, texts
+from services.indexer.store.search import Candidate, expect, ranks, texts, visible_of
 from shared.contracts.envelope import Caller, Problem
 from shared.contracts.search import (
     Found,
@@ -27,6 +27,7 @@ from shared.contracts.search import (
 from shared.db import Connection, Pool, tenant_transaction
 
 MOST = 200
+MOST_WITHOUT_LINES = 2_000
 EXACT_TOTAL = 1_000  # more are estimated
 RANKED = 1_000  # of the newest that match; to rank every one of a common word takes too long
 _UNCOUNTED = 10 * EXACT_TOTAL  # so many are expected: to count them would tell nothing
@@ -54,7 +55,7 @@ async def search_messages(query: SearchMessages, pool: Pool, now: datetime) -> S
         plan = plan_of(meaning_of(said_in(query), reader_of(query, now)))
     except QueryInvalid as error:
         return SearchAnswer(problem=problem_of(error))
-    limit = max(1, min(query.limit, MOST))
+    limit = max(1, min(query.limit, MOST if query.with_lines else MOST_WITHOUT_LINES))
     page = _Page()
     shown: dict[UUID, _Shown] = {}
     total: Total | None = None
@@ -69,7 +70,11 @@ async def search_messages(query: SearchMessages, pool: Pool, now: datetime) -> S
                 await _find_threads(connection, query, plan, limit + 1, page)
             else:
                 await _find(connection, query, plan, limit + 1, page.found)
-            shown = await _shown(connection, query.caller, plan, page.found[:limit])
+            shown = (
+                await _shown(connection, query.caller, plan, page.found[:limit])
+                if query.with_lines
+                else await _named(connection, query.caller, page.found[:limit])
+            )
             if query.with_total:
                 total = await _total(connection, query, plan)
     except TimeoutError:
@@ -209,6 +214,9 @@ class _Shown:
     text_is_cut: bool
 
 
+_NOTHING = _Shown(Snippet("", ()), text_is_cut=False)
+
+
 async def _shown(
     connection: Connection, caller: Caller, plan: Plan, page: Sequence[Candidate]
 ) -> dict[UUID, _Shown]:
@@ -225,6 +233,14 @@ async def _shown(
     return await asyncio.to_thread(lines)
 
 
+async def _named(
+    connection: Connection, caller: Caller, page: Sequence[Candidate]
+) -> dict[UUID, _Shown]:
+    """The messages of the page that the caller may see, and nothing of what is in them."""
+    visible = await visible_of(connection, caller, [one.message_id for one in page])
+    return dict.fromkeys(visible, _NOTHING)
+
+
 def _answer(
     page: _Page,
     visible: Sequence[Candidate],
@@ -233,7 +249,6 @@ def _answer(
     *,
     more: bool,
 ) -> SearchAnswer:
-    nothing = _Shown(Snippet("", ()), text_is_cut=False)
     found = (
         Found(
             message_id=one.message_id,
@@ -244,7 +259,7 @@ def _answer(
             text_is_cut=line.text_is_cut,
         )
         for one in visible
-        for line in (shown.get(one.message_id, nothing),)
+        for line in (shown.get(one.message_id, _NOTHING),)
     )
     return SearchAnswer(found=tuple(found), more=more, total=total, anchor=page.anchor)
 

@@ -160,6 +160,20 @@ async def texts(
     return {row["message_id"]: kept_of_row(row) for row in rows}
 
 
+async def visible_of(connection: Connection, caller: Caller, message_ids: list[UUID]) -> list[UUID]:
+    """Those of these messages that the caller may see."""
+    rows = await connection.fetch(
+        """
+        SELECT message_id FROM document_text
+         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+        """,
+        caller.tenant_id,
+        caller.account_ids,
+        message_ids,
+    )
+    return [row["message_id"] for row in rows]
+
+
 async def letters(
     connection: Connection, caller: Caller, message_ids: list[UUID]
 ) -> dict[UUID, Letter]:
