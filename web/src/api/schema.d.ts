@@ -3829,7 +3829,7 @@ export interface components {
             account_id?: string | null;
             label?: string | null;
             mailbox_id?: string | null;
-            /** @description Those that `GET /search` finds by this, up to 10,000 in the account. */
+            /** @description Those that `GET /search` finds by this, up to 100,000 in the account. */
             q?: string | null;
             thread_id?: string | null;
             unread?: boolean | null;
