@@ -39,6 +39,12 @@ health: install
 startup-check: install
     @exec {{ python }} -m infra.dev startup-check
 
+# Forget the platform that was here, for a new beginning (asks; or --yes); its backups stay
+[group('run')]
+[no-exit-message]
+reset *ARGS: install
+    @exec {{ python }} -m infra.dev reset "$@"
+
 # Run every check and every test that takes seconds
 [group('check')]
 test *PYTEST: check servers
@@ -48,6 +54,11 @@ test *PYTEST: check servers
 [group('check')]
 test-all *PYTEST: check servers
     @exec {{ python }} -m pytest -n 2 --reruns 1 -raR -m "not interop" "$@"
+
+# Run these tests, and again whenever code is saved: `./just test-watch tests/sync/test_moves.py`
+[group('check')]
+test-watch +PYTEST: install-test
+    @exec {{ python }} -m pytest -q --looponfail --override-ini "looponfailroots=services shared infra tests" "$@"
 
 # Tell the stories of tests/interop to every server, and write docs/standards.md's table
 [group('check')]
@@ -152,6 +163,11 @@ dead-letters *CONSUMER: install
 [group('operate')]
 replay *CONSUMER: install
     @exec {{ python }} -m infra.dev run shared.bus replay "$@"
+
+# Make EMAIL the owner of a new tenant; asks for a password
+[group('operate')]
+user-add EMAIL: install
+    @exec {{ python }} -m infra.dev run services.api add-owner "$@"
 
 # What an operator does by hand: add-owner EMAIL, tenants, suspend, resume, delete-tenant, quota
 [group('operate')]
@@ -263,10 +279,31 @@ build *SERVICE: secrets
 image-build: build
     @infra/scripts/images scan
 
+# Remove images that a newer build replaced, and what builds kept for longer than a week; no volume
+[group('stack')]
+prune:
+    @docker image prune --force --filter label=org.opencontainers.image.vendor=Postbus
+    @docker builder prune --force --filter until=168h
+
 # Push the images to POSTBUS_REGISTRY, as POSTBUS_RELEASE
 [group('stack')]
 image-push: build
     @infra/scripts/images push
+
+# Make the key that opens the stack's backups, and show it once: keep it elsewhere
+[group('stack')]
+stack-recovery-key: secrets
+    @docker compose run --rm --no-deps backup recovery-key
+
+# Make a backup of the stack now, and verify it (`list`, `verify --key -`: what is there)
+[group('stack')]
+stack-backup *COMMAND: secrets
+    @docker compose exec $([ -t 0 ] || echo --no-TTY) backup python -m infra.backup {{ if COMMAND == "" { "now" } else { '"$@"' } }}
+
+# Bring a backup back to a stack that is down: KEYFILE (or -) [SET] [--to TIME] [--replace]
+[group('stack')]
+stack-restore *ARGS:
+    @infra/scripts/restore-stack "$@"
 
 # Make new secrets: jwt, mail-keys, database or nats
 [group('stack')]

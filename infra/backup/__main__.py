@@ -10,10 +10,12 @@ from pydantic import ValidationError
 
 from infra.backup import recovery_key, sets
 from infra.backup.base import BaseFailed
+from infra.backup.restore import NotRestored
 from infra.backup.schedule import main as make_sets
 from infra.backup.sealed import Key, NotOpened
 from infra.backup.settings import Settings
 from infra.backup.take import Busy, NoRecoveryKey, prune, take, verify
+from infra.backup.volumes import restore_volumes
 from shared.telemetry import run
 
 
@@ -25,7 +27,11 @@ def command() -> int:
     commands.add_parser("list", help="show the sets that are there")
     checked = commands.add_parser("verify", help="open a set and read all of it")
     checked.add_argument("set", nargs="?", default="latest")
-    checked.add_argument("--key", type=Path, required=True, help="a file with the recovery key")
+    checked.add_argument("--key", required=True, help="a file with the recovery key; - is stdin")
+    back = commands.add_parser("restore-volumes", help="bring a set back to the stack's volumes")
+    back.add_argument("set", nargs="?", default="latest")
+    back.add_argument("--to", type=_moment, help="a moment: 2026-11-22T14:30:00Z")
+    back.add_argument("--replace", action="store_true", help="put aside the database that is there")
     new = commands.add_parser("recovery-key", help="make the recovery key, and show it once")
     new.add_argument("file", type=Path, nargs="?")
     arguments = parser.parse_args()
@@ -39,7 +45,10 @@ def command() -> int:
         wrong = ", ".join(f"BACKUP_{one['loc'][0]}".upper() for one in error.errors())
         print(f"backup: not set, or not as it must be: {wrong}", file=sys.stderr)
         return 2
-    except (BaseFailed, sets.BadSet, NotOpened, NoRecoveryKey, Busy, OSError) as error:
+    except (
+        *(BaseFailed, sets.BadSet, NotOpened, NotRestored, NoRecoveryKey, Busy),
+        OSError,
+    ) as error:
         print(f"backup: {error}", file=sys.stderr)
         return 1
     return 0
@@ -58,14 +67,29 @@ def _do(arguments: argparse.Namespace, settings: Settings) -> None:
             place = sets.chosen(settings.dir, arguments.set)
             manifest = sets.manifest_of(place)
             sets.check_files(place, manifest)
-            checked = verify(place, manifest.files, Key.read(arguments.key.read_text("utf-8")))
+            checked = verify(place, manifest.files, _key(arguments.key))
             print(f"backup: {place.name} is whole, {checked.files} files of the database")
+        case "restore-volumes":
+            came = restore_volumes(
+                settings.dir, arguments.set, _key("-"), to=arguments.to, replace=arguments.replace
+            )
+            last = came.last_commit or "the set itself"
+            print(f"backup: {came.name} is back in {came.seconds:.1f} s, up to {last}")
         case _:
             for name, manifest in sets.whole(settings.dir).items():
                 print(
                     f"{name}  {manifest.size_bytes:>15,} bytes  {manifest.seconds:>7.1f} s"
                     f"  release {manifest.release}"
                 )
+
+
+def _key(file: str) -> Key:
+    return Key.read(sys.stdin.read() if file == "-" else Path(file).read_text("utf-8"))
+
+
+def _moment(given: str) -> datetime:
+    moment = datetime.fromisoformat(given)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _recovery_key(file: Path) -> int:

@@ -78,12 +78,12 @@ def restore_cluster(
     )
     _ask_recovery(draft, to)
     if postgres.sheltered():
-        _give(draft, postgres.NOBODY)
+        give(draft, postgres.NOBODY)
     said = _recover(draft)
     shutil.rmtree(draft / _WAL)
     _configure(draft, [f"{SETTING} = '{uuid7()}'"])
     if postgres.sheltered():
-        _give(draft, postgres.NOBODY)
+        give(draft, postgres.NOBODY)
     draft.rename(data)
     commits = _LAST.findall(said)
     return Restored(
@@ -93,25 +93,38 @@ def restore_cluster(
     )
 
 
-def restore_directory(directory: Path, name: str, key: Key, what: str, to: Path) -> bool:
-    """Bring back keys, configuration or mail; False when the set holds none."""
+def restore_directory(
+    directory: Path, name: str, key: Key, what: str, to: Path, *, owners: bool = False
+) -> bool:
+    """Bring back keys, configuration or mail; False when the set holds none.
+
+    Whoever restores owns it, and nobody else reads it; or all of it is whose it was.
+    """
     place = sets.chosen(directory, name)
     path = place / f"{what}.tar{SUFFIX}"
     if path.name not in {file.name for file in sets.manifest_of(place).files}:
         return False
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened(path, key) as plain:
-        unpack(plain, to)
+        unpack(plain, to, owners=owners)
     return True
 
 
-def unpack(plain: object, to: Path) -> None:
-    """A tar as files, none of them outside of `to`; whose they are is for whoever runs this."""
+def unpack(plain: object, to: Path, *, owners: bool = False) -> None:
+    """A tar as files, none of them outside of `to`."""
     with tarfile.open(fileobj=plain, mode="r|") as tar:  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType]
-        tar.extractall(to, filter="data")
+        safely = _as_it_was if owners else tarfile.data_filter
+        tar.extractall(to, filter=safely, numeric_owner=True)  # noqa: S202 - both refuse what leaves
+    if owners:
+        return
     for root, directories, _ in os.walk(to):
         for name in directories:
             Path(root, name).chmod(0o700)
+
+
+def _as_it_was(member: tarfile.TarInfo, to: str) -> tarfile.TarInfo:
+    safe = tarfile.data_filter(member, to)
+    return safe.replace(uid=member.uid, gid=member.gid, mode=member.mode & 0o1777, deep=False)
 
 
 def _bring_wal(kept: Path, to: Path, key: Key, *, from_segment: str) -> None:
@@ -200,7 +213,7 @@ def _last_words(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
-def _give(directory: Path, owner: int) -> None:
+def give(directory: Path, owner: int) -> None:
     for root, directories, names in os.walk(directory):
         for name in (*directories, *names):
             os.lchown(Path(root, name), owner, owner)

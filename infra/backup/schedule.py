@@ -50,6 +50,7 @@ async def _make_sets(settings: Settings) -> None:
         now = datetime.now(UTC)
         if due is not None and due > now:
             await asyncio.sleep((due - now).total_seconds())
+        await _until_there_is_a_key(settings)
         try:
             await asyncio.to_thread(take, settings)
             await asyncio.to_thread(prune, settings, datetime.now(UTC))
@@ -60,12 +61,13 @@ async def _make_sets(settings: Settings) -> None:
 
 
 async def _receive(settings: Settings) -> None:
+    keys = await _until_there_is_a_key(settings)
     identifier = await _until_known(settings)
     receiver = Receiver(
         settings.database_url.get_secret_value(),
         (settings.spool_dir or settings.dir / "spool") / str(identifier),
         sets.wal_of(settings.dir, identifier),
-        settings.public_keys(),
+        keys,
     )
     await until_one_ends(receiver.run(), _sweep(receiver, settings))
 
@@ -77,6 +79,17 @@ async def _sweep(receiver: Receiver, settings: Settings) -> None:
             await asyncio.to_thread(receiver.sweep)
         except OSError as error:  # a full disk, a share that is away: what came waits
             log.error("WAL is not moved to the backups", error=str(error))
+
+
+async def _until_there_is_a_key(settings: Settings) -> list[str]:
+    """The recovery keys; where an operator has made none yet, there is nobody to seal for."""
+    while True:
+        try:
+            if keys := settings.public_keys():
+                return keys
+        except OSError:
+            log.warning("waiting for a recovery key", file=str(settings.recovery_key_file))
+        await asyncio.sleep(settings.wal_seconds)
 
 
 async def _until_known(settings: Settings) -> int:

@@ -1,11 +1,17 @@
 """What the backups of a platform are told."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from shared.telemetry.secret_files import completed
 from shared.telemetry.settings import TelemetrySettings
+
+
+def _words(given: object) -> object:
+    return tuple(given.split()) if isinstance(given, str) else given
 
 
 class Settings(TelemetrySettings):
@@ -17,6 +23,9 @@ class Settings(TelemetrySettings):
     database_url: SecretStr = Field(
         description="PostgreSQL address, as a role that may replicate and nothing else."
     )
+    database_password: SecretStr | None = Field(
+        default=None, description="Its password, where the address holds none."
+    )
     recovery_key_file: Path = Field(
         description="The public half of the recovery key (`./just recovery-key` makes one)."
     )
@@ -25,6 +34,9 @@ class Settings(TelemetrySettings):
     )
     config_dir: Path | None = Field(
         default=None, description="Configuration of the operator's own, for every set."
+    )
+    config_names: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), description="What of it, with spaces between; all of it if nothing is named."
     )
     mail_dir: Path | None = Field(
         default=None, description="Where a mail server of the stack's own keeps mail (Maildir)."
@@ -45,6 +57,11 @@ class Settings(TelemetrySettings):
     keep_days: int = Field(
         default=30, ge=0, description="Days for which the newest set of each week is kept."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _come_with_password(cls, given: Any) -> Any:
+        return completed(given, database_url="database_password")
 
     def public_keys(self) -> list[str]:
         """The recovery keys' public halves; lines that begin with # are comments."""

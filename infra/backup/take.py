@@ -5,10 +5,11 @@ import os
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -58,7 +59,8 @@ def _take(settings: Settings) -> Manifest:
     with base(settings.database_url.get_secret_value()) as source:
         files = [seal(source, draft / DATABASE, keys)]
     for what, directory in _directories(settings).items():
-        with _tarred(directory, _is_found_again if what == "mail" else None) as source:
+        names = settings.config_names if what == "configuration" else ()
+        with tarred(directory, names, _is_found_again if what == "mail" else None) as source:
             files.append(seal(source, draft / f"{what}.tar{SUFFIX}", keys))
     checked = verify(draft, files, once)
     manifest = Manifest(
@@ -66,7 +68,7 @@ def _take(settings: Settings) -> Manifest:
         name=name,
         made_at=began,
         seconds=round(time.monotonic() - clock, 3),
-        release=version("postbus"),
+        release=_release(),
         cluster=Cluster(
             system_identifier=checked.system_identifier,
             version="18",
@@ -79,6 +81,13 @@ def _take(settings: Settings) -> Manifest:
     sets.finish(draft, manifest)
     log.info("backup made", set=name, seconds=manifest.seconds, size_bytes=manifest.size_bytes)
     return manifest
+
+
+def _release() -> str:
+    try:
+        return version("postbus")
+    except PackageNotFoundError:  # in an image, which has a tag
+        return os.environ.get("POSTBUS_RELEASE", "unknown")
 
 
 def verify(place: Path, files: list[Written] | tuple[Written, ...], key: Key) -> Checked:
@@ -139,8 +148,14 @@ def _is_found_again(name: str) -> bool:
 
 
 @contextmanager
-def _tarred(directory: Path, left_out: Callable[[str], bool] | None) -> Generator[IO[bytes]]:
-    """A directory as a tar, while it may change: what vanishes meanwhile is left out."""
+def tarred(
+    directory: Path, names: Iterable[str], left_out: Callable[[str], bool] | None
+) -> Generator[IO[bytes]]:
+    """A directory, or what is named of it, as a tar, while it may change.
+
+    What vanishes meanwhile is left out.
+    """
+    begun = [directory / name for name in names] or [directory]
     read_end, write_end = os.pipe()
     failures: list[OSError] = []
 
@@ -150,7 +165,9 @@ def _tarred(directory: Path, left_out: Callable[[str], bool] | None) -> Generato
                 os.fdopen(write_end, "wb") as out,
                 tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar,
             ):
-                for path in _all_below(directory):
+                for path in chain.from_iterable(map(_with_all_below, begun)):
+                    if path == directory:
+                        continue
                     name = str(path.relative_to(directory))
                     if left_out is not None and left_out(name):
                         continue
@@ -172,13 +189,15 @@ def _tarred(directory: Path, left_out: Callable[[str], bool] | None) -> Generato
         raise failures[0]
 
 
-def _all_below(directory: Path) -> Iterator[Path]:
-    for root, directories, names in os.walk(directory):
+def _with_all_below(path: Path) -> Iterator[Path]:
+    if path.exists():
+        yield path
+    for root, directories, names in os.walk(path):
         directories.sort()
         for name in sorted([*directories, *names]):
-            path = Path(root, name)
-            if path.is_dir() or path.is_file() or path.is_symlink():
-                yield path
+            below = Path(root, name)
+            if below.is_dir() or below.is_file() or below.is_symlink():
+                yield below
 
 
 def _read_through(plain: IO[bytes], name: str) -> None:

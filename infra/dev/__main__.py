@@ -1,4 +1,4 @@
-"""`python -m infra.dev up | down | status | restore … | web check | run MODULE… | launch NAME`."""
+"""`python -m infra.dev up | down | status | restore … | reset | web check | run … | launch …`."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from infra.dev.nats import NatsMissing
 from infra.dev.postgres import PostgresRefused
 from infra.dev.web import NotBuilt
 
-USAGE = "usage: python -m infra.dev up | down | status | health | startup-check | run …"
+USAGE = "usage: python -m infra.dev up | down | status | health | startup-check | reset | run …"
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +37,10 @@ def main(arguments: list[str]) -> int:
             from infra.dev.restore import restore
 
             return restore(Home.of_environment(), rest)
+        case ["reset", *rest]:
+            from infra.dev.reset import reset
+
+            return reset(Home.of_environment(), rest)
         case ["web", "check"]:
             from infra.dev import web
 

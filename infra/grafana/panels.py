@@ -90,6 +90,11 @@ OVERVIEW = Board(
             ),
             Panel("To be sent", (("max(postbus_sender_submissions_waiting)", "submissions"),)),
             Panel(
+                "In Postfix",
+                (("sum by (queue) (postbus_postfix_queue_messages)", "{{queue}}"),),
+                says="With mail servers of one's own.",
+            ),
+            Panel(
                 "Age of the last good backup",
                 (
                     ("time() - max(postbus_backup_last_success_timestamp_seconds > 0)", "set"),

@@ -4,6 +4,7 @@
 
 FROM debian:12-slim
 LABEL org.opencontainers.image.title="Postbus: mail servers" \
+      org.opencontainers.image.vendor="Postbus" \
       org.opencontainers.image.licenses="GPL-3.0-or-later"
 # Debian's own, which its security team keeps; the tests run these files with the same. Dovecot 2.4
 # (Debian 13) reads another configuration.

@@ -16,6 +16,7 @@ RUN npm run build && chmod -R a+rX,go-w dist
 # Debian's own nginx, which its security team keeps; the tests run these files with the same.
 FROM debian:12-slim
 LABEL org.opencontainers.image.title="Postbus: nginx and the webmail" \
+      org.opencontainers.image.vendor="Postbus" \
       org.opencontainers.image.licenses="GPL-3.0-or-later"
 # hadolint ignore=DL3008
 RUN apt-get update \

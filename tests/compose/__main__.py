@@ -22,6 +22,7 @@ from tests.compose.walk import WALK
 from tests.servers.process import free_ports
 
 ROOT = Path(__file__).parents[2]
+PROFILES = tuple(f"--profile={name}" for name in ("mail", "mail-admin", "restore"))
 PORTS = ("HTTP", "HTTPS", "SMTP", "SUBMISSION", "IMAPS")
 
 
@@ -81,6 +82,7 @@ def _running(directory: Path) -> Iterator[Stack]:
         "COMPOSE_BAKE": "false",  # which asks somebody before a build may use the network
         "POSTBUS_HOSTNAME": "localhost",
         "MAIL_HOSTNAME": "mail.postbus.test",
+        "BACKUP_WAL_SECONDS": "1",
         "POSTBUS_HTTPS_PORT": str(ports["HTTPS"]),
         # The mail servers are in a network of this machine.
         "API_DIAL_ALLOWED_NETWORKS": "172.16.0.0/12,192.168.0.0/16",
@@ -91,7 +93,7 @@ def _running(directory: Path) -> Iterator[Stack]:
     stack.run("infra/scripts/secrets")
     try:
         print("test-compose: building", flush=True)
-        stack.compose("--profile", "mail", "--profile", "mail-admin", "build", "--quiet")
+        stack.compose(*PROFILES, "build", "--quiet")
         print("test-compose: starting", flush=True)
         stack.compose("--profile", "mail", "up", "--detach", "--wait", "--wait-timeout", "300")
         yield stack
@@ -100,8 +102,7 @@ def _running(directory: Path) -> Iterator[Stack]:
         sys.stderr.write(stack.said())
         raise
     finally:
-        profiles = ("--profile", "mail", "--profile", "mail-admin")
-        stack.compose(*profiles, "down", "--volumes", "--timeout", "10")
+        stack.compose(*PROFILES, "down", "--volumes", "--timeout", "10")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def make(directory: Path) -> None:
     )
     forky = _debian(directory, "forky", "ca-certificates,postgresql-18")
     _import(bookworm, "debian:12-slim", BELIEVING)
-    _import(forky, "stand-in-forky", [])
+    _import(forky, "stand-in-forky", BELIEVING)
     node, npm = Path(ROOT_DIR) / "bin/node", Path(ROOT_DIR) / "lib/node_modules/npm"
     nats = Path(sysconfig.get_path("scripts")) / "nats-server"
     _build(directory, "postgres:18", POSTGRES, {"entrypoint": ENTRYPOINT})

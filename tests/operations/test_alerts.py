@@ -16,6 +16,10 @@ PROMETHEUS = ROOT / "infra" / "prometheus"
 RULES = ("alerts.yml", "recording.yml")
 # What the exporters of compose.yaml tell, and Prometheus itself.
 OF_OTHERS = re.compile(r"^(up|ALERTS|node_\w+|pg_\w+|probe_\w+)$")
+POSTFIX = {  # infra/postfix_queue.py, which has a registry of its own
+    "postbus_postfix_up",
+    *(f"postbus_postfix_queue_{what}" for what in ("messages", "bytes", "oldest_seconds")),
+}
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _SPOKEN = re.compile(
     r"^(sum|max|min|avg|by|on|and|or|unless|ignoring|without|rate|increase|absent|time|bool|le"
@@ -45,7 +49,7 @@ def ours() -> set[str]:
         "infra.backup.metrics",
     ):
         import_module(module)
-    names: set[str] = set()
+    names: set[str] = set(POSTFIX)
     for family in REGISTRY.collect():
         suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
         names |= {family.name + suffix for suffix in suffixes.get(family.type, ("",))}

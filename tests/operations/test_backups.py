@@ -1,6 +1,7 @@
 """What a backup promises, apart from the platform: it is whole, it is secret, it is kept."""
 
 import io
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 
 from infra.backup import recovery_key, sets
 from infra.backup.base import BaseFailed, check
+from infra.backup.restore import NotRestored
 from infra.backup.retention import kept, rolled_forward_from
 from infra.backup.sealed import Key, NotOpened, opened, seal
 from infra.backup.sets import BadSet, Cluster, Manifest
 from infra.backup.settings import Settings
-from infra.backup.take import prune
+from infra.backup.take import prune, tarred
+from infra.backup.volumes import Volumes, restore_configuration, restore_volumes
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TEXT = b"All the mail there is. " * 100_000
@@ -121,6 +124,47 @@ def test_a_set_that_is_not_as_it_was_written_is_refused(tmp_path: Path) -> None:
     (place / written.name).unlink()
     with pytest.raises(BadSet, match="missing"):
         sets.check_files(place, manifest)
+
+
+def test_of_a_clone_what_is_the_operators_own_is_taken_and_comes_back_as_it_was(
+    tmp_path: Path,
+) -> None:
+    key, clone, backups = Key.new(), tmp_path / "clone", tmp_path / "backups"
+    for name in ("secrets/nats", "infra/alertmanager/alertmanager.yml", "infra/other", ".git/x"):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text(name)
+    (clone / ".env").write_text("mine")
+    (clone / ".env").chmod(0o640)
+    place = backups / "sets" / sets.name_of(NOW)
+    place.mkdir(parents=True)
+    names = (".env", "secrets", "infra/alertmanager", "not-there")
+    with tarred(clone, names, None) as source:
+        written = seal(source, place / "configuration.tar.zst.age", [key.public])
+    sets.finish(place.rename(sets.drafted(backups, "x")), a_manifest(NOW, 1, written))
+    (clone / ".env").write_text("newer")
+    (clone / "secrets/another").touch()
+    restore_configuration(backups, sets.name_of(NOW), key, clone, ".before-now")
+    assert (clone / ".env").read_text() == "mine"
+    assert stat.S_IMODE((clone / ".env").stat().st_mode) == 0o640
+    assert (clone / ".env.before-now").read_text() == "newer"
+    assert [path.name for path in (clone / "secrets").iterdir()] == ["nats"]
+    assert (clone / "secrets.before-now/another").exists()
+    restored = {str(path.relative_to(clone)) for path in clone.rglob("*") if path.is_file()}
+    assert restored == {
+        *(".env", ".env.before-now", ".git/x", "infra/other", "secrets/nats"),
+        *("secrets.before-now/nats", "secrets.before-now/another"),
+        "infra/alertmanager/alertmanager.yml",
+        "infra/alertmanager.before-now/alertmanager.yml",
+    }
+
+
+def test_a_backup_comes_back_to_empty_volumes_only(tmp_path: Path) -> None:
+    (tmp_path / "cluster").mkdir()
+    with pytest.raises(NotRestored, match="There is a database"):
+        restore_volumes(
+            tmp_path, "latest", Key.new(), volumes=Volumes(cluster=tmp_path / "cluster")
+        )
+    assert (tmp_path / "cluster").exists()
 
 
 def a_manifest(moment: datetime, segment: int, *files: object) -> Manifest:

@@ -8,6 +8,7 @@ import smtplib
 import socket
 import ssl
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,7 +18,9 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from prometheus_client import CollectorRegistry
 
+from infra.postfix_queue import Queue
 from tests.servers.process import (
     LOOPBACK,
     ServerFailed,
@@ -42,9 +45,12 @@ class World:
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
+        self.refusing = False
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
+        if self.refusing:
+            return "451 4.3.0 Later"
         self.taken.append(envelope.content)
         return "250 taken"
 
@@ -341,6 +347,37 @@ def test_the_dns_of_a_domain_is_printed_as_a_zone_has_it(stack: Stack) -> None:
     assert re.match(r'p\d+\._domainkey\.example\.org\. IN TXT \( "v=DKIM1; .*k=rsa', records[2])
     assert max(map(len, re.findall(r'"[^"]*"', records[2]))) <= 257
     assert records[3].startswith('_dmarc.example.org. IN TXT "v=DMARC1; ')
+
+
+def test_what_waits_in_the_queue_is_told_to_prometheus(stack: Stack) -> None:
+    showq = Path(stack.postfix.settings["POSTFIX_QUEUE"]) / "public/showq"
+    registry = CollectorRegistry()
+    registry.register(Queue(showq))
+
+    def told(metric: str, queue: str) -> float:
+        return registry.get_sample_value(f"postbus_postfix_queue_{metric}", {"queue": queue}) or 0.0
+
+    assert registry.get_sample_value("postbus_postfix_up") == 1.0
+    stack.world.refusing = True
+    try:
+        with stack.submission() as submission:
+            submission.sendmail(ADA, [STRANGER], f"From: {ADA}\r\nSubject: Later\r\n\r\n.\r\n")
+        until(lambda: told("messages", "deferred") == 1.0)
+        assert told("bytes", "deferred") > 30
+        assert 0 < told("oldest_seconds", "deferred") < 300
+        assert told("messages", "hold") == 0.0
+    finally:
+        stack.world.refusing = False
+    flush = ["postqueue", "-c", stack.postfix.settings["POSTFIX_ETC"], "-f"]
+    subprocess.run(flush, env=stack.place.environment, check=True)
+    until(lambda: told("messages", "deferred") + told("messages", "active") == 0.0)
+
+
+def test_a_postfix_that_is_away_is_told_of_and_counts_nothing(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    registry.register(Queue(tmp_path / "showq"))
+    assert registry.get_sample_value("postbus_postfix_up") == 0.0
+    assert registry.get_sample_value("postbus_postfix_queue_messages", {"queue": "hold"}) is None
 
 
 def test_their_own_checks_find_nothing_wrong(stack: Stack) -> None:

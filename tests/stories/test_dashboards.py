@@ -22,9 +22,9 @@ from tests.stories.walk import connect, pages, until_state
 pytestmark = pytest.mark.story
 
 GRAFANA = ROOT / "infra" / "grafana"
-# What only compose.yaml runs: the exporters of PostgreSQL and of the machine. Prometheus has no
+# What only compose.yaml runs: exporters of PostgreSQL, Postfix and the machine. Prometheus has no
 # series ALERTS while nothing is wrong, and backups are made where a directory for them is named.
-OF_OTHERS = ("pg_", "node_", "ALERTS", "postbus_backup_")
+OF_OTHERS = ("pg_", "node_", "ALERTS", "postbus_backup_", "postbus_postfix_")
 JOBS = {
     "api": programs.API_PROBES,
     "sync-listen": programs.LISTEN,
