@@ -5,8 +5,8 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           MailboxRenumbered, MailboxAudited, IntentSettled, SubmissionChanged, SubmissionsChanged,
           SendingChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
-          CarryIntent, ConnectSender, RemoveSender, SendMessage, SendMessages, ChangeSubmission,
-          KeepDraft, ChangeSuppression, ConfigureClient
+          CarryIntent, ConnectSender, RemoveSender, HoldSender, SendMessage, SendMessages,
+          ChangeSubmission, KeepDraft, ChangeSuppression, ConfigureClient
 Asks:     CountSyncRemains, CountSenderRemains, CountIndexerRemains, SearchMessages,
           ExplainSearch, SuggestPeople, CountSearchable, ReadContent, FetchPart, ReadProofs,
           ReadStanding, ListQuarantine, PreviewSubmission, TryImap, TrySmtp,

@@ -1,7 +1,7 @@
 """sender: the hand. Submits mail to the accounts' servers and learns its fate.
 
 Hears:    SentCopyFiled, ReportReceived, MessageSought
-Obeys:    ConnectSender, RemoveSender, SendMessage, SendMessages, ChangeSubmission,
+Obeys:    ConnectSender, RemoveSender, HoldSender, SendMessage, SendMessages, ChangeSubmission,
           ChangeSuppression
 Tells:    SubmissionChanged, SubmissionsChanged, SendingChanged
 Commands: FileSentCopy, FileSentCopies, SeekMessage

@@ -7,6 +7,7 @@ from services.sender.actions.change_suppression import change_suppression
 from services.sender.actions.connect_account import connect_account
 from services.sender.actions.count_remains import count_remains
 from services.sender.actions.freeze_submission import AccountUnknown, freeze_submission
+from services.sender.actions.hold_account import NotConnected, hold_account
 from services.sender.actions.list_suppressions import list_suppressions
 from services.sender.actions.note_filed_copies import note_filed_copies
 from services.sender.actions.note_reports import note_reports
@@ -18,7 +19,7 @@ from services.sender.actions.try_server import try_server
 from services.sender.domain.turns import Sender
 from services.sender.world import World
 from shared.bus import Ears, Retry
-from shared.contracts.account import ConnectSender, RemoveSender
+from shared.contracts.account import ConnectSender, HoldSender, RemoveSender
 from shared.contracts.remains import CountSenderRemains, Remains
 from shared.contracts.submission import (
     ChangeSubmission,
@@ -52,6 +53,18 @@ async def obey_remove_sender(command: RemoveSender, world: World) -> None:
     """Send nothing more for this account."""
     await remove_account(command, world.pool)
     world.relay.wake()
+
+
+@ears.obey(HoldSender)
+async def obey_hold_sender(command: HoldSender, world: World) -> None:
+    """Send nothing for this account for now, or go on."""
+    try:
+        await hold_account(command, world.pool)
+    except NotConnected as unknown:
+        raise Retry("the account is not connected yet", after_seconds=1.0) from unknown
+    world.relay.wake()
+    if not command.held:
+        world.have_due([Sender(command.tenant_id, command.account_id)])
 
 
 @ears.obey(SendMessage, at_once=64)

@@ -88,6 +88,19 @@ class RemoveSender(Command, frozen=True, kw_only=True):
     account_id: UUID
 
 
+class HoldSender(Command, frozen=True, kw_only=True):
+    """Send nothing for this account until told to go on (`held` false); what is to be sent waits.
+
+    The newest `version` counts.
+    """
+
+    channel: ClassVar[str] = "sender.account.hold"
+
+    account_id: UUID
+    version: int
+    held: bool
+
+
 class RetellAccount(Command, frozen=True, kw_only=True):
     """Tell a listener everything about an account again, or about all accounts."""
 
@@ -150,6 +163,7 @@ class SendingState(OpenEnum):
     READY = "ready"
     AUTH_FAILED = "auth_failed"  # the server refuses the password; what is to be sent waits
     UNREACHABLE = "unreachable"  # no session; tried again by itself
+    SUSPENDED = "suspended"  # its tenant is; what is to be sent waits until it goes on
     OTHER = "other"
 
 

@@ -97,6 +97,7 @@ ORDERS = (
     Order(submission.SeekMessage, ("sender",), "sync"),
     Order(account.ConnectSender, ("api",), "sender"),
     Order(account.RemoveSender, ("api",), "sender"),
+    Order(account.HoldSender, ("api",), "sender"),
     Order(submission.SendMessage, ("api",), "sender"),
     Order(submission.SendMessages, ("api",), "sender"),
     Order(submission.ChangeSuppression, ("api",), "sender"),

@@ -10,7 +10,7 @@ from services.api.actions.forget_account import forget_account
 from services.api.actions.forget_tenant import KEPT, forget_tenant
 from services.api.actions.suspend_tenant import suspend_tenant
 from services.api.actions.write_audit import write_audit
-from shared.contracts.account import RemoveSender, RemoveSync
+from shared.contracts.account import HoldSender, RemoveSender, RemoveSync
 from shared.contracts.envelope import decode, encode
 from shared.contracts.ids import Kind, shown
 from shared.contracts.remains import (
@@ -190,6 +190,15 @@ async def test_a_suspended_tenant_waits(api: Api, ada: Person, ground: Ground) -
         (PauseSync.channel, ground.account_id),
         (ResumeSync.channel, ground.account_id),
     ]
+    held = [
+        decode(row["body"], HoldSender)
+        for row in await api.rows("outbox", "position")
+        if row["subject"] == HoldSender.channel
+    ]
+    both = {paused.account_id, ground.account_id}
+    assert {(one.account_id, one.held, one.version) for one in held} == {
+        (each, is_held, version) for each in both for is_held, version in ((True, 1), (False, 2))
+    }
 
 
 async def test_a_tenant_has_a_name(api: Api, ada: Person) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from shared.contracts.account import SendingChanged, SendingState
+from shared.contracts.account import HoldSender, SendingChanged, SendingState
 from shared.contracts.envelope import decode
 from shared.contracts.mail import Address
 from shared.contracts.submission import SubmissionAction, SubmissionState
@@ -128,6 +128,60 @@ async def test_an_account_whose_password_is_refused_rests_and_nothing_else_of_it
     assert told[0].server_said == "no"
     assert told[0].retry_at is not None
     assert told[1].revision > told[0].revision
+
+
+async def test_what_a_suspended_tenant_sends_waits_until_it_goes_on(bench: Bench):
+    def holding(version: int, *, held: bool) -> HoldSender:
+        return HoldSender(
+            tenant_id=bench.tenant_id, account_id=bench.account_id, version=version, held=held
+        )
+
+    told: list[SendingChanged] = []
+    async with bench.platform.admin_bus() as bus, bench.sender():
+        heard = await bus.subscribe("mail.sending.changed")
+        await bench.tell(holding(3, held=True))  # before the account itself has come
+        await bench.connect()
+        told.append(decode((await heard.next_msg(timeout=60)).data, SendingChanged))
+        ids = [await bench.send() for _ in range(3)]
+        for one in ids:
+            await bench.until(one, SubmissionState.QUEUED)
+        await bench.tell(holding(2, held=False))  # late
+        await bench.connect()  # new settings do not let it go on
+        assert bench.server.talks == []
+        assert await bench.rows.fetchval("SELECT bool_and(attempts = 0) FROM submission")
+        await bench.tell(holding(4, held=False))
+        for one in ids:
+            await bench.until(one, ACCEPTED)
+        told.append(decode((await heard.next_msg(timeout=60)).data, SendingChanged))
+    assert [(one.state, one.reason) for one in told] == [
+        (SendingState.SUSPENDED, "tenant_suspended"),
+        (SendingState.READY, None),
+    ]
+    assert told[0].revision < told[1].revision
+
+
+async def test_how_the_server_served_a_suspended_tenant_last_is_told_when_it_goes_on(
+    bench: Bench,
+):
+    bench.server.does(AUTH="535 5.7.8 no")
+    async with bench.platform.admin_bus() as bus, bench.sender():
+        heard = await bus.subscribe("mail.sending.changed")
+        await bench.connect()
+        await bench.until(await bench.send(), DEFERRED)
+        for version, held in ((1, True), (2, True), (3, False)):
+            await bench.tell(
+                HoldSender(
+                    tenant_id=bench.tenant_id,
+                    account_id=bench.account_id,
+                    version=version,
+                    held=held,
+                )
+            )
+            await bench.until_row("SELECT true FROM account WHERE hold_version = $1", version)
+        states = [
+            decode((await heard.next_msg(timeout=60)).data, SendingChanged).state for _ in range(3)
+        ]
+    assert states == [SendingState.AUTH_FAILED, SendingState.SUSPENDED, SendingState.AUTH_FAILED]
 
 
 async def test_after_its_rest_one_message_sees_whether_the_server_serves_again(bench: Bench):

@@ -126,24 +126,33 @@ async def are_forgotten(
     )
 
 
+class Suspension(Struct, frozen=True, kw_only=True):
+    """A tenant that was suspended, or goes on, and the accounts that this is about."""
+
+    version: int
+    account_ids: list[UUID]  # all that there are
+    paused: list[tuple[UUID, int]]  # those that sync is to leave, or to take up; and as of when
+
+
 async def suspend(
     connection: Connection, tenant_id: UUID, why: str | None, now: datetime | None
-) -> list[tuple[UUID, int]] | None:
-    """Suspend a tenant, or let it go on (None); each account that sync is to leave, or to take up.
+) -> Suspension | None:
+    """Suspend a tenant, or let it go on (None).
 
     None when the tenant is not there. Accounts that somebody paused stay so.
     """
-    there = await connection.fetchval(
+    version = await connection.fetchval(
         """
-        UPDATE tenant SET suspended_at = $2, suspended_for = $3
+        UPDATE tenant
+           SET suspended_at = $2, suspended_for = $3, suspension_version = suspension_version + 1
          WHERE tenant_id = $1 AND deleted_at IS NULL
-        RETURNING true
+        RETURNING suspension_version
         """,
         tenant_id,
         now,
         why,
     )
-    if not there:
+    if version is None:
         return None
     rows = await connection.fetch(
         """
@@ -153,4 +162,8 @@ async def suspend(
         """,
         tenant_id,
     )
-    return [(row["account_id"], row["pause_version"]) for row in rows]
+    return Suspension(
+        version=version,
+        account_ids=await accounts_of_tenant(connection, tenant_id),
+        paused=[(row["account_id"], row["pause_version"]) for row in rows],
+    )

@@ -118,7 +118,8 @@ async def _accounts(
             now=now,
             jitter=random.random(),  # noqa: S311 - spreads load, keeps no secret
         )
-        changed = trouble != stands.trouble
+        # Of one that is held, this is told when it goes on.
+        changed = trouble != stands.trouble and not stands.held
         await store.put_rest(
             connection,
             account,

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
 from services.sender.domain.turns import Sender
-from shared.contracts.account import ConnectSender, Endpoint, Security
+from shared.contracts.account import ConnectSender, Endpoint, HoldSender, Security
 from shared.db import Connection
 
 
@@ -63,6 +64,52 @@ async def put_account(connection: Connection, command: ConnectSender) -> bool:
             command.by_token,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How an account that is held, or goes on, stands with its server."""
+
+    revision: int
+    trouble: str | None
+    trouble_said: str | None
+    rests_until: datetime | None
+
+
+async def account_is_known(connection: Connection, tenant_id: UUID, account_id: UUID) -> bool:
+    """Whether we ever heard of it; one that was removed is known, too."""
+    return await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM account WHERE tenant_id = $1 AND account_id = $2)",
+        tenant_id,
+        account_id,
+    )
+
+
+async def put_hold(connection: Connection, command: HoldSender) -> Hold | None:
+    """Hold what the account sends, or let it go; None where that is no news."""
+    row = await connection.fetchrow(
+        """
+        WITH known AS (
+            SELECT account_id, held FROM account
+             WHERE tenant_id = $1 AND account_id = $2 AND hold_version < $3
+               AND removed_at IS NULL
+               FOR NO KEY UPDATE
+        )
+        UPDATE account
+           SET held = $4, hold_version = $3,
+               revision = revision + CASE WHEN known.held = $4 THEN 0 ELSE 1 END
+          FROM known
+         WHERE account.account_id = known.account_id
+        RETURNING revision, trouble, trouble_said, rests_until, known.held <> $4 AS is_news
+        """,
+        command.tenant_id,
+        command.account_id,
+        command.version,
+        command.held,
+    )
+    if row is None or not row["is_news"]:
+        return None
+    return Hold(row["revision"], row["trouble"], row["trouble_said"], row["rests_until"])
 
 
 async def bury_account(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:

@@ -17,13 +17,14 @@ class Resting:
     failures: int
     trouble: str | None
     rests: bool  # somebody found out before us
+    held: bool  # what is told of it now is that it is held
 
 
 async def hold_account(connection: Connection, account: Account) -> Resting | None:
     """How the account stands now, locked; None where it has other settings or is gone."""
     row = await connection.fetchrow(
         """
-        SELECT revision, failures, trouble, coalesce(rests_until > now(), false) AS rests
+        SELECT revision, failures, trouble, coalesce(rests_until > now(), false) AS rests, held
           FROM account
          WHERE tenant_id = $1 AND account_id = $2 AND version = $3 AND removed_at IS NULL
            FOR NO KEY UPDATE
@@ -32,7 +33,7 @@ async def hold_account(connection: Connection, account: Account) -> Resting | No
         account.account_id,
         account.version,
     )
-    return Resting(row["revision"], row["failures"], row["trouble"], row["rests"]) if row else None
+    return row and Resting(**row)
 
 
 async def put_rest(

@@ -326,8 +326,9 @@ async def waiting(connection: Connection) -> Waiting:
     row = await connection.fetchrow(
         """
         SELECT (SELECT count(*) FROM submission WHERE due_at IS NOT NULL) AS submissions,
-               (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8
-                  FROM submission WHERE due_at IS NOT NULL) AS oldest,
+               (SELECT coalesce(extract(epoch FROM now() - min(submission.created_at)), 0)::float8
+                  FROM submission JOIN account USING (tenant_id, account_id)
+                 WHERE due_at IS NOT NULL AND NOT held) AS oldest,
                (SELECT count(*) FROM submission WHERE state = 'uncertain') AS uncertain
         """
     )

@@ -30,7 +30,7 @@ async def senders_with_due(connection: Connection, limit: int) -> list[Sender]:
                     ORDER BY tenant_id, account_id, due_at LIMIT 1) AS following
         )
         SELECT tenant_id, account_id FROM waits JOIN account USING (tenant_id, account_id)
-         WHERE due_at <= now() AND removed_at IS NULL
+         WHERE due_at <= now() AND removed_at IS NULL AND NOT held
            AND (rests_until IS NULL OR rests_until <= now())
          LIMIT $1
         """,
@@ -84,7 +84,7 @@ async def claim(
                     LIMIT greatest(0, least(
                           room, CASE WHEN failures > 0 THEN 1 ELSE $6 END - busy.count))
                       FOR UPDATE SKIP LOCKED) AS due
-             WHERE removed_at IS NULL AND (rests_until IS NULL OR rests_until <= now())
+             WHERE removed_at IS NULL AND NOT held AND (rests_until IS NULL OR rests_until <= now())
         )
         UPDATE submission
            SET stage = 'sending', lease_owner = $1, lease_until = now() + $5, fence = fence + 1
