@@ -101,6 +101,22 @@ def test_a_text_that_is_folded_evenly_is_folded_as_any_other(text):
         assert (even, len(even)) == (fold(text), len(text))
 
 
+@given(st.lists(mail.map(lambda text: text.replace("@", "")), max_size=6).map(" ".join))
+def test_a_text_is_read_at_once_as_it_is_read_piece_by_piece(text):
+    whole, apart = read(text), [read(piece) for piece in text.split()]
+    assert whole.words == [word for piece in apart for word in piece.words]
+    assert [joined for _, joined in whole.wholes] == [
+        joined for piece in apart for _, joined in piece.wholes
+    ]
+
+
+def test_letters_fold_one_by_one():
+    for code in (*range(0x530), *range(0x2000, 0x2070), *range(0x20A0, 0x20C0)):
+        alone = fold(chr(code))
+        assert fold(f"a{chr(code)}B{chr(code)}") == f"a{alone}b{alone}", hex(code)
+        assert fold(alone) == alone, hex(code)
+
+
 def test_hostile_texts_are_read_in_time_that_grows_with_their_length():
     for evil in ("a.", "a@", "é.", "a", "_", ".", "@", "\u0301", "東", "-+"):
         long = (evil * 65_536)[:65_536]

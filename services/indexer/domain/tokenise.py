@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 
 WORDS_VERSION = 2
 WORD_BYTES = 200  # a longer word is found by its beginning; a lexeme over 2,046 bytes is an error
@@ -42,20 +43,18 @@ _SILENT = re.compile(
 )
 
 # Letters that carry their stroke or ligature inside, so that taking accents off leaves them.
-_PLAIN = str.maketrans(
-    {
-        "ø": "o",
-        "ł": "l",
-        "đ": "d",
-        "ð": "d",
-        "þ": "th",
-        "æ": "ae",
-        "œ": "oe",
-        "ı": "i",
-        "ħ": "h",
-        "\u2010": "-",
-    }
-)
+_PLAIN = {
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "æ": "ae",
+    "œ": "oe",
+    "ı": "i",
+    "ħ": "h",
+    "\u2010": "-",
+}
 
 # Written without spaces between words: Thai, Lao, Myanmar, Khmer, Han, Kana, Bopomofo, Hangul.
 _UNSPACED = (
@@ -68,7 +67,8 @@ _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 # A run is words held together by single joiners, as in an address. The classes are disjoint, so
 # that reading is linear whatever a stranger writes.
 _RUN = re.compile(rf"[\w{_MARKS}]+(?:[.+\-@][\w{_MARKS}]+)*")
-_WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
+_WORD = re.compile(rf"[\w{_MARKS}]+")  # where no `_` is left
+_MARKLESS_WORD = re.compile(r"[^\W_]+")
 
 
 _ASCII_RUN = re.compile(r"\w+(?:[.+\-@]\w+)*", re.ASCII)
@@ -91,19 +91,34 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     if _ALPHABETIC.fullmatch(text):
-        return text.translate(_FOLDED)
+        # Few of them are in one text: to replace each everywhere takes a fraction of `translate`.
+        for letter in _CHANGED.keys() & set(text):
+            text = text.replace(letter, _CHANGED[letter])
+        return text.lower()
     return _fold(text)
 
 
 def _fold(text: str) -> str:
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    plain = _SILENT.sub("", apart).translate(_PLAIN)
+    apart = unicodedata.normalize("NFKD", text)
+    small = apart.casefold()
+    if small != apart:
+        small = unicodedata.normalize("NFKD", small)
+    plain = _SILENT.sub("", small)
+    for letter in _PLAIN.keys() & set(plain):
+        plain = plain.replace(letter, _PLAIN[letter])
     return unicodedata.normalize("NFKC", plain)
 
 
-# The letters of Latin, Greek and Cyrillic fold one by one: no two of them become one.
-_ALPHABETIC = re.compile("[\\0-\u052f]*")
-_FOLDED = {code: _fold(chr(code)) for code in range(0x530)}
+# The letters of Latin, Greek and Cyrillic fold one by one: no two of them become one. So do the
+# dashes and quotation marks between them, and signs of money. No mark is left of them.
+_EASY = [
+    code
+    for code in (*range(0x530), *range(0x2000, 0x2070), *range(0x20A0, 0x20C0), 0x2122)
+    if code not in {0x488, 0x489}
+]
+_ALPHABETIC = re.compile(f"[{_ranges(_EASY)}]*")
+_FOLDED = {code: _fold(chr(code)) for code in _EASY}
+_CHANGED = {chr(code): to for code, to in _FOLDED.items() if code > 0x7F and chr(code) != to}
 
 
 # Of these letters some become two, or none: `ß`.
@@ -119,13 +134,13 @@ def fold_evenly(text: str) -> str | None:
 
 def read(text: str) -> Reading:
     """The words of a text, in order. No text is refused."""
-    if _is_plain(text):
+    if "@" not in text:
         return _read_plain(text)
     words: list[str] = []
     wholes: list[tuple[int, str]] = []
     plain: list[str] = []  # lines not yet read
     for line in text.splitlines():
-        if _is_plain(line):
+        if "@" not in line:
             plain.append(line)
             continue
         if plain:
@@ -151,18 +166,13 @@ def _append(words: list[str], wholes: list[tuple[int, str]], found: Reading) -> 
     words += found.words
 
 
-def _is_plain(text: str) -> bool:
-    """Whether a text has no letters but those of ASCII, and no address."""
-    return text.isascii() and "@" not in text
-
-
 def _read_plain(text: str) -> Reading:
-    if "-" not in text:
-        return Reading(_plain_words(text), [])
-    return _hyphenated(text, _plain_words)
+    """The words of a text without an address."""
+    folded = text if text.isascii() else fold(text)  # of ASCII the words come folded
+    return _hyphenated(folded, _words) if "-" in folded else Reading(_words(folded), [])
 
 
-def _plain_words(text: str) -> list[str]:
+def _ascii_words(text: str) -> list[str]:
     words = text.translate(_ASCII_WORDS).split()
     if len(text) > WORD_BYTES and max(map(len, words), default=0) > WORD_BYTES:
         return [word[:WORD_BYTES] for word in words]
@@ -207,7 +217,7 @@ def _join(wholes: list[tuple[int, str]], start: int, parts: list[str]) -> None:
 def _read_piece(piece: str) -> Reading:
     folded = fold(piece)
     if "@" not in folded:
-        return _hyphenated(folded, _words) if "-" in folded else Reading(_words(folded), [])
+        return _read_plain(folded)
     words: list[str] = []
     wholes: list[tuple[int, str]] = []
     runs = _ASCII_RUN if folded.isascii() else _RUN
@@ -221,8 +231,16 @@ def _read_piece(piece: str) -> Reading:
 
 def _words(folded: str) -> list[str]:
     if folded.isascii():
-        return _plain_words(folded)
-    return [part for word in _WORD.findall(folded) for part in _parts(word)]
+        return _ascii_words(folded)
+    if _ALPHABETIC.fullmatch(folded):
+        words = _MARKLESS_WORD.findall(folded)
+    else:
+        words = _WORD.findall(folded.replace("_", " "))
+        if _UNSPACED_CHARACTER.search(folded):
+            return [part for word in words for part in _parts(word)]
+    if len(folded) * 4 > WORD_BYTES and max(map(len, words), default=0) * 4 > WORD_BYTES:
+        return [cut(word) for word in words]
+    return words
 
 
 # Mail says the same words over and over; to fold them is most of the work.
@@ -251,7 +269,8 @@ def _parts(word: str) -> list[str]:
     parts: list[str] = []
     for script in _SCRIPTS.findall(word):
         if _UNSPACED_CHARACTER.match(script):
-            parts.extend(script[i : i + 2] for i in range(len(script)))
+            parts += map(add, script, script[1:])
+            parts.append(script[-1])
         else:
             parts.append(cut(script))
     return parts
