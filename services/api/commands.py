@@ -37,7 +37,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     commands.add_parser("delete-tenant", help="for good, with all in it").add_argument("tenant")
     quota = commands.add_parser("quota", help="how much a tenant may have; left out: any number")
     quota.add_argument("tenant")
-    for name in ("accounts", "storage-bytes", "sends-per-day"):
+    for name in ("accounts", "storage-bytes", "sends-per-day", "requests-per-minute"):
         quota.add_argument(f"--{name}", type=int)
 
 
@@ -108,6 +108,7 @@ async def _quota(pool: Pool, arguments: argparse.Namespace) -> str:
         accounts=arguments.accounts,
         storage_bytes=arguments.storage_bytes,
         sends_per_day=arguments.sends_per_day,
+        requests_per_minute=arguments.requests_per_minute,
     )
     async with pool.acquire() as connection:
         if not await quotas.set_quotas(connection, _tenant(arguments), allowed):

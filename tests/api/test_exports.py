@@ -60,6 +60,10 @@ async def test_mailboxes_are_taken_along_as_files_that_other_programs_read(
     export = await made(ada)
     assert (export["message_count"], export["size_bytes"]) == (3, 300)
     assert [file["number"] for file in export["files"]] == [0, 1]
+    (told,) = (await ada.http.get("/events", params={"types": "export.ready"})).json()["items"]
+    assert told["account_id"] == shown(Kind.ACCOUNT, ground.account_id)
+    assert told["data"]["id"] == export["id"]
+    assert "link" not in json.dumps(told)
     archive = await fetched(api, export["files"][1]["link"])
     assert archive.namelist() == ["Archive-001.mbox", "INBOX-001.mbox", "messages-001.jsonl"]
     archive.extractall(tmp_path)

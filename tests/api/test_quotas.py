@@ -66,6 +66,27 @@ async def test_a_tenant_that_is_full_takes_no_uploads_and_no_accounts(
     assert len(await ada.items("/messages", account_id=account)) == 4
 
 
+async def test_a_tenant_asks_as_often_in_a_minute_as_it_may(api: Api, ada: Person) -> None:
+    async with member(api, ada) as (grace, _):
+        assert (await ada.http.get("/tenant/usage")).json()["requests_per_minute"] is None
+        await may_have(api, ada, requests_per_minute=3)
+        # All its people together, each counted in their own limits besides.
+        usage = await ada.http.get("/tenant/usage")
+        assert usage.json()["requests_per_minute"] == {"used": 1, "limit": 3}
+        assert '"tenant";q=3;w=60' in usage.headers["RateLimit-Policy"]
+        assert (await grace.get("/accounts")).status_code == 200
+        assert (await ada.http.get("/accounts")).status_code == 200
+        for client in (grace, ada.http):
+            refused = await client.get("/accounts")
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+            assert "tenant" in refused.json()["detail"]
+            assert 0 < int(refused.headers["Retry-After"]) <= 60
+        async with api.person() as eve:
+            assert (await eve.http.get("/accounts")).status_code == 200
+        await may_have(api, ada, requests_per_minute=5)
+        assert (await ada.http.get("/accounts")).status_code == 200
+
+
 async def test_settings_are_changed_in_part_and_kept(api: Api, ada: Person) -> None:
     first = await ada.http.get("/me/settings")
     assert first.json()["density"] == "comfortable"

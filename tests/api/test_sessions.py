@@ -159,6 +159,34 @@ async def test_a_new_password_ends_every_other_session(api: Api, ada: Person) ->
         assert (await browser.post("/auth/login", json=new)).status_code == 200
 
 
+async def test_a_new_password_ends_api_tokens_where_that_is_wanted(api: Api, ada: Person) -> None:
+    async def works(token: str) -> bool:
+        async with api.client() as program:
+            bearer = {"Authorization": f"Bearer {token}"}
+            return (await program.get("/me", headers=bearer)).status_code == 200
+
+    asked = {"name": "Backup", "scopes": ["mail:read"]}
+    token = (await ada.http.post("/tokens", json=asked)).json()["secret"]
+    second, third = "staple of another kind", "yet another one"
+    change = {"current_password": PASSWORD, "new_password": second}
+    assert (await ada.http.post("/me/password", json=change)).status_code == 204
+    assert await works(token), "programs go on where nobody says otherwise"
+    change = {"current_password": second, "new_password": third, "end_api_tokens": True}
+    assert (await ada.http.post("/me/password", json=change)).status_code == 204
+    assert not await works(token)
+    assert (await ada.http.get("/tokens")).json()["items"] == []
+
+
+async def test_people_say_what_they_are_called(api: Api, ada: Person) -> None:
+    changed = await ada.http.patch("/me", json={"name": "  Ada King "})
+    assert (changed.status_code, changed.json()["name"]) == (200, "Ada King")
+    assert (await ada.http.get("/me")).json()["name"] == "Ada King"
+    for wrong in ({}, {"name": "a\nb"}, {"name": "x" * 201}, {"email": "x@example.org"}):
+        assert (await ada.http.patch("/me", json=wrong)).status_code == 422
+    async with api.person() as eve:
+        assert (await eve.http.get("/me")).json()["name"] != "Ada King"
+
+
 async def test_who_has_found_an_open_session_guesses_no_faster(api: Api, ada: Person) -> None:
     guesses = [
         await ada.http.post(

@@ -34,6 +34,7 @@ from shared.contracts.ids import Kind, read, shown
 from tests.api.conftest import Api, Person, running_api
 from tests.api.receiver import OK, Receiver, answer, receiving
 from tests.api.test_bad_input import is_a_problem
+from tests.api.test_event_queries import reading_queries
 from tests.platform import Platform
 
 
@@ -108,8 +109,10 @@ async def look(person: Person, webhook: dict[str, Any]) -> dict[str, Any]:
 
 
 async def do(person: Person, webhook: dict[str, Any], verb: str, **body: Any) -> dict[str, Any]:
-    asked = {"json": body} if body or verb in {"skip", "rotate-secret"} else {}
-    answer = await person.http.post(f"/webhooks/{webhook['id']}:{verb}", **asked)
+    has_body = body or verb in {"skip", "rotate-secret"}
+    answer = await person.http.post(
+        f"/webhooks/{webhook['id']}:{verb}", json=body if has_body else None
+    )
     assert answer.status_code in {200, 202}, answer.text
     return answer.json()
 
@@ -922,3 +925,62 @@ def test_the_forms_of_events_are_those_that_the_event_document_shows() -> None:
         data = example_of(EventType(kind))
         assert set(msgspec.to_builtins(data)) == set(example), kind
         msgspec.convert(example, type(data), strict=True)
+
+
+# --- What a query asks for ------------------------------------------------------------------------
+
+
+async def test_a_webhook_is_told_only_what_matches(
+    hooked: Api,
+    ann: Person,
+    receiver: Receiver,
+) -> None:
+    ground = await ann.connects()
+    await hooked.hears(ground.mailboxes())
+    async with reading_queries(hooked):
+        refused = await ann.http.post("/webhooks", json={"url": receiver.url, "query": "invoice"})
+        assert (refused.status_code, refused.json()["position"]) == (400, 0)
+        webhook = await hook(ann, receiver, query="in:inbox subject:invoice")
+        assert webhook["query"] == "in:inbox subject:invoice"
+        await hooked.hears(
+            ground.page(
+                *(ground.message("Noise", minutes=n) for n in range(250)),
+            ),
+            ground.page(
+                ground.message("Invoice 1", minutes=300),
+                ground.message(
+                    "Invoice elsewhere", minutes=301, state=ground.state(ground.archive)
+                ),
+                ground.message("Invoice 2", minutes=302),
+            ),
+        )
+        assert sorted(subjects(await receiver.has(2))) == ["Invoice 1", "Invoice 2"]
+        # Without the query all is told from there on; with another, what that one wants.
+        changed = await ann.http.patch(f"/webhooks/{webhook['id']}", json={"query": None})
+        assert changed.json()["query"] is None
+        await hooked.hears(ground.page(ground.message("Anything", minutes=400)))
+        assert subjects(await receiver.has(3))[2:] == ["Anything"]
+
+
+async def test_an_event_that_a_query_wants_and_nobody_takes_can_be_given_up(
+    hooked: Api,
+    ann: Person,
+    receiver: Receiver,
+) -> None:
+    ground = await ann.connects()
+    async with reading_queries(hooked):
+        webhook = await hook(ann, receiver, query="subject:invoice")
+    receiver.reply = lambda event: (
+        answer("500 Choked") if event["data"]["subject"] == "Invoice 1" else OK
+    )
+    await hooked.hears(
+        ground.page(
+            ground.message("Noise"),
+            ground.message("Invoice 1", minutes=1),
+            ground.message("Invoice 2", minutes=2),
+        )
+    )
+    await receiver.until(lambda self: self.told)
+    await do(ann, webhook, "skip")
+    assert subjects(await receiver.has(1)) == ["Invoice 2"]
+    assert {one.event["data"]["subject"] for one in receiver.told} == {"Invoice 1", "Invoice 2"}

@@ -384,7 +384,7 @@ async def test_absurd_limits_and_cursors_are_refused_wherever_there_are_any(
     for route in ground.routes:
         asked = {
             "account_id": ground.ids["account_id"],
-            "q": "business",
+            "q": "subject:business",
         }
         base = {name: asked[name] for name in route.named("query") if name in asked}
         for name, values, code in (

@@ -30,24 +30,15 @@ async def names_in(pool: Pool, caller: Caller, text: str, condition: Condition |
     async with tenant_transaction(pool, caller) as connection:
         known = await accounts.all_of(connection, caller.tenant_id)
         boxes = (
-            await mailboxes.of_account(connection, caller.tenant_id, None)
+            await mailboxes.named(connection, caller.tenant_id)
             if condition is not None or "in:" in text.casefold()
-            else []
+            else {}
         )
     return Names(
         accounts=tuple(
             NamedAccount(account_id=one.account_id, name=one.name, email=one.email) for one in known
         ),
-        mailboxes=tuple(
-            NamedMailbox(
-                mailbox_id=one.mailbox_id,
-                account_id=one.account_id,
-                path=one.path,
-                delimiter=one.delimiter,
-                role=one.role,
-            )
-            for one in boxes
-        ),
+        mailboxes=tuple(boxes.values()),
     )
 
 

@@ -7,8 +7,9 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.api.actions.identify_caller import Who
+from services.api.domain import logbook
 from services.api.domain.refusals import ExportsFull
-from services.api.store import audit_log, exports
+from services.api.store import audit_log, exports, log
 from services.api.store.exports import Export
 from shared.contracts.envelope import Caller
 from shared.contracts.ids import Kind, shown
@@ -25,8 +26,11 @@ async def begin_export(
     account_ids: Sequence[UUID],
     format: str,
     lives: timedelta,
-) -> Export:
-    """What is in these accounts now, in volumes that wait to be fetched; raises ExportsFull."""
+) -> tuple[Export, dict[UUID, int]]:
+    """What is in these accounts now, in volumes that wait to be fetched; how far the log grew.
+
+    Raises ExportsFull.
+    """
     now = datetime.now(UTC)
     new = exports.NewExport(
         export_id=uuid7(),
@@ -45,7 +49,18 @@ async def begin_export(
             details={"accounts": [shown(Kind.ACCOUNT, each) for each in account_ids]},
         )
         await audit_log.note(connection, begun)
-    return Export(
+        grew = await log.append(
+            connection,
+            logbook.of_export(
+                tenant_id=caller.tenant_id,
+                export_id=new.export_id,
+                account_ids=account_ids,
+                event_id=uuid7(),
+                occurred_at=now,
+                more={"format": format, "expires_at": new.expires_at},
+            ),
+        )
+    export = Export(
         export_id=new.export_id,
         account_ids=account_ids,
         format=format,
@@ -55,3 +70,4 @@ async def begin_export(
         person_id=who.person_id,
         volumes=volumes,
     )
+    return export, grew

@@ -26,8 +26,11 @@ async def change_password(
     *,
     current: str,
     new: str,
+    end_tokens: bool,
 ) -> None:
     """The new password is the only one, and every other session of this person is over.
+
+    API tokens go on unless they are to end, too: programs use them that nobody has at hand.
 
     Raises PasswordWrong, and says so also to whoever found an open session: they cannot keep it.
     """
@@ -38,4 +41,7 @@ async def change_password(
         await people.revoke_sessions(
             connection, who.person_id, datetime.now(UTC), but=who.session_id
         )
-        await audit_log.note(connection, who.did("password.changed"))
+        ended = await people.remove_tokens(connection, who.person_id) if end_tokens else 0
+        await audit_log.note(
+            connection, who.did("password.changed", details={"tokens_ended": ended})
+        )

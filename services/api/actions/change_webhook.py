@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from services.api.actions.identify_caller import Who
 from services.api.actions.telling import Manner, note_change, refuse_endpoint
+from services.api.domain.event_query import EventQuery
 from services.api.domain.refusals import NotFound
 from services.api.domain.webhooks import PausedBecause
 from services.api.store import lanes, webhooks
@@ -24,6 +25,7 @@ class WebhookChange(Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     types: Sequence[str] | UnsetType | None = UNSET
     account_ids: Sequence[UUID] | UnsetType | None = UNSET
+    query: EventQuery | UnsetType | None = UNSET
 
 
 async def change_webhook(

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from services.api.actions.identify_caller import Who
 from services.api.actions.telling import Manner, add_secret, note_change, refuse_endpoint
+from services.api.domain.event_query import EventQuery
 from services.api.domain.refusals import TokenRefused, TooManyWebhooks
 from services.api.store import log, webhooks
 from services.api.store.webhooks import Webhook
@@ -25,6 +26,7 @@ async def create_webhook(
     description: str,
     types: Sequence[str] | None,
     account_ids: Sequence[UUID] | None,
+    query: EventQuery | None,
     secret: bytes,
     most: int,
     now: datetime,
@@ -57,6 +59,7 @@ async def create_webhook(
             failed_at=None,
             created_at=now,
             updated_at=now,
+            query=query,
         )
         await webhooks.add(connection, webhook)
         await add_secret(connection, caller.tenant_id, webhook.webhook_id, secret, manner.keys, now)

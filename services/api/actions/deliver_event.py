@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from uuid_utils.compat import uuid7
 
-from services.api.actions.telling import Manner, delivery_of, tell
+from services.api.actions.telling import Manner, delivery_of, next_wanted, tell
 from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import of_webhook
 from services.api.domain.webhooks import (
@@ -116,19 +116,17 @@ async def _next(
         return await _pause(pool, lane, PausedBecause.NOBODY, now)
     seen = (*access.account_ids, *access.past_account_ids)
     wanted = webhook.account_ids
-    event = None
+    looked_to = lane.wanted_to
     if wanted is None or lane.account_id in wanted:
         reader = Caller(tenant_id=lane.tenant_id, account_ids=seen)
         async with tenant_transaction(request_pool, reader) as connection:
-            event = await lanes.next_event(connection, lane, webhook.types)
-    if event is not None:
-        return _Next(webhook=webhook, secrets=secrets, event=event)
+            event, looked_to = await next_wanted(connection, lane, webhook)
+        if event is not None:
+            return _Next(webhook=webhook, secrets=secrets, event=event)
 
     async def pass_over(connection: Connection) -> Delivered:
         return Delivered(
-            lane=await lanes.advance(
-                connection, lane, seq=lane.wanted_to, now=now, lease=manner.lease
-            )
+            lane=await lanes.advance(connection, lane, seq=looked_to, now=now, lease=manner.lease)
         )
 
     return await in_transaction(pool, pass_over)

@@ -21,10 +21,12 @@ async def ask_reset(pool: Pool, email: str) -> None:
             await system_mail.ask(connection, Letter.RESET, person_id=known.person_id)
 
 
-async def reset_password(pool: Pool, *, token: str, password: str, address: str) -> None:
+async def reset_password(
+    pool: Pool, *, token: str, password: str, end_tokens: bool, address: str
+) -> None:
     """A new password for whom the link was sent to, and every session of theirs ends.
 
-    Raises LinkInvalid.
+    So do their API tokens, if that is wanted. Raises LinkInvalid.
     """
     now = datetime.now(UTC)
     kept = secret_hash(token)
@@ -39,6 +41,7 @@ async def reset_password(pool: Pool, *, token: str, password: str, address: str)
         await system_mail.use_up(connection, person_id, Letter.RESET)
         await people.change_password_hash(connection, person_id, hashed)
         await people.revoke_sessions(connection, person_id, now)
+        ended = await people.remove_tokens(connection, person_id) if end_tokens else 0
         await system_mail.verified(connection, person_id, now)
         for belonging in await people.tenants_of(connection, person_id):
             await audit_log.note(
@@ -49,6 +52,7 @@ async def reset_password(pool: Pool, *, token: str, password: str, address: str)
                     action="password.reset",
                     person_id=person_id,
                     address=address,
+                    details={"tokens_ended": ended},
                 ),
             )
 

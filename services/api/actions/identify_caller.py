@@ -74,6 +74,7 @@ class Identity:
     administers: frozenset[UUID]  # accounts that they may change, share and remove
     is_bound: bool  # by a token to some accounts
     is_verified: bool  # their address was shown to be theirs
+    requests_per_minute: int | None  # that their whole tenant may ask
     caller: Caller  # of what is there now
     reader: Caller  # of the log, which also tells that an account went
 
@@ -195,6 +196,7 @@ def identity_of(proof: Proof, access: Access, request_id: str | None, address: s
         ),
         is_bound=access.is_bound,
         is_verified=access.is_verified,
+        requests_per_minute=access.requests_per_minute,
         caller=caller,
         reader=Caller(
             tenant_id=access.tenant_id,

@@ -5,19 +5,21 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.api.domain.cursors import LogCursor
+from services.api.domain.event_query import EventQuery, askable, matches
 from services.api.domain.refusals import (
     CursorExpired,
     CursorInvalid,
     LogRestarted,
     TokenRefused,
 )
-from services.api.store import log
+from services.api.store import log, mailboxes
 from services.api.store.log import LoggedEvent, LogPosition
 from shared.contracts.envelope import Caller
 from shared.db import Pool, tenant_transaction
 
 EARLIEST = "earliest"
 LATEST = "latest"
+_LOOKED_AT = 200  # events at a time, of which a query may want few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Wanted:
 
     account_id: UUID | None = None
     types: Sequence[str] | None = None
+    query: EventQuery | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +59,34 @@ async def read_log(
 ) -> LogPage:
     """What this reader may see of the log behind a cursor.
 
-    Raises CursorExpired or LogRestarted when that place is no longer there.
+    With a query there may be nothing on a page, and more behind it. Raises CursorExpired or
+    LogRestarted when that place is no longer there.
     """
+    query = wanted.query
+    most = limit if query is None else max(limit, _LOOKED_AT)
     async with tenant_transaction(pool, reader) as connection:
         found, events = await log.read(
             connection,
             reader.tenant_id,
             after=cursor.seq,
             account_id=wanted.account_id,
-            types=wanted.types,
-            limit=limit,
+            types=wanted.types if query is None else askable(wanted.types),
+            limit=most,
+        )
+        named = (
+            await mailboxes.named(connection, reader.tenant_id)
+            if events and query is not None and query.asks_where
+            else {}
         )
     position = _there(found)
     _good(cursor, position)
-    more = len(events) == limit
+    more = len(events) == most
     last = events[-1].seq if more else position.seq
+    if query is not None:
+        events = [row for row in events if matches(query, row.type, row.body, named)]
+        if len(events) > limit:
+            events, more = events[:limit], True
+            last = events[-1].seq
     return LogPage(events=events, cursor=LogCursor(position.epoch, last), more=more)
 
 

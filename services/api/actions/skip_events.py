@@ -7,7 +7,7 @@ from msgspec import structs
 from uuid_utils.compat import uuid7
 
 from services.api.actions.identify_caller import Who
-from services.api.actions.telling import note_change
+from services.api.actions.telling import next_wanted, note_change
 from services.api.domain.cursors import LogCursor
 from services.api.domain.logbook import public_id
 from services.api.domain.refusals import NotFound
@@ -37,7 +37,7 @@ async def skip_stuck(
         if webhook is None:
             raise NotFound
         for lane in await lanes.stuck(connection, caller.tenant_id, webhook_id, account_id):
-            event = await lanes.next_event(connection, lane, webhook.types)
+            event, _ = await next_wanted(connection, lane, webhook)
             if event is None:  # not the caller's to see, or not wanted any more
                 continue
             await deliveries.add(

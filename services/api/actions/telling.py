@@ -8,18 +8,22 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.api.actions.identify_caller import Who
+from services.api.domain.event_query import matches
 from services.api.domain.refusals import EndpointRefused
 from services.api.domain.web_address import WebAddress
 from services.api.domain.webhooks import CONTENT_TYPE, Envelope, Result, signed_headers
 from services.api.metrics import WEBHOOK_DELIVERIES
-from services.api.store import audit_log, webhooks
+from services.api.store import audit_log, lanes, mailboxes, webhooks
 from services.api.store.deliveries import Delivery
+from services.api.store.lanes import Lane, WaitingEvent
 from services.api.store.webhooks import Secret, Webhook
 from services.api.web.posting import Answer, Poster
 from shared.contracts.ids import Kind, shown
 from shared.db import Connection
 from shared.dial import Policy
 from shared.seal import OpeningKeys, key_id_of, open_own, seal_own
+
+_LOOKED_AT = 200  # events at a time, of which a query may want none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,27 @@ class Manner:
     def lease(self) -> timedelta:
         """Longer than one attempt can take, and short enough to wait for when we are killed."""
         return timedelta(seconds=self.answer_within + 10)
+
+
+async def next_wanted(
+    connection: Connection, lane: Lane, webhook: Webhook
+) -> tuple[WaitingEvent | None, int]:
+    """The next event of a lane that its webhook wants and the caller may see; how far was looked.
+
+    Where a query wants none of many, that is not yet the end.
+    """
+    query = webhook.query
+    most = 1 if query is None else _LOOKED_AT
+    events = await lanes.next_events(connection, lane, webhook.told_types, most)
+    named = (
+        await mailboxes.named(connection, lane.tenant_id)
+        if events and query is not None and query.asks_where
+        else {}
+    )
+    for event in events:
+        if query is None or matches(query, event.type, event.body, named):
+            return event, event.seq
+    return None, events[-1].seq if len(events) == most else lane.wanted_to
 
 
 def address_of(url: str, manner: Manner) -> WebAddress | None:

@@ -57,6 +57,7 @@ class EventType(StrEnum):
     JOB_PARTLY_DONE = "job.partly_done"
     JOB_FAILED = "job.failed"
     JOB_UNDONE = "job.undone"
+    EXPORT_READY = "export.ready"
     CONNECT_LINK_COMPLETED = "connect_link.completed"
     WEBHOOK_PAUSED = "webhook.paused"
     WEBHOOK_LOST = "webhook.lost"
@@ -459,6 +460,30 @@ def of_job(
         occurred_at=occurred_at,
         body=body_of(_ids(Kind.JOB, job_id, account_id), more),
     )
+
+
+def of_export(
+    *,
+    tenant_id: UUID,
+    export_id: UUID,
+    account_ids: Iterable[UUID],
+    event_id: UUID,
+    occurred_at: datetime,
+    more: Mapping[str, Any],
+) -> list[Entry]:
+    """Somebody takes mail along: told of each account, to whoever sees that one."""
+    return [
+        Entry(
+            tenant_id=tenant_id,
+            account_id=account_id,
+            event_id=event_id,
+            n=n,
+            type=EventType.EXPORT_READY,
+            occurred_at=occurred_at,
+            body=body_of(_ids(Kind.EXPORT, export_id, account_id), more),
+        )
+        for n, account_id in enumerate(account_ids)
+    ]
 
 
 def of_webhook(

@@ -68,6 +68,7 @@ Refused
 ├── TooManyWebhooks     a tenant has as many webhooks as it may have
 ├── TooManyAttempts     slow down: somebody guesses
 ├── TooManyRequests     slow down: more than one may ask
+│   └── TooManyOfTenant  all people and programs of a tenant together
 └── TooManyReaders      a tenant follows its log too often at once
 
 The docstring is the message; `code` is the stable name that programs go by.
@@ -518,6 +519,10 @@ class TooManyRequests(Refused):
     """More requests than are let through; wait a while."""
 
     code = "rate_limited"
+
+
+class TooManyOfTenant(TooManyRequests):
+    """Your tenant asks more than the operator of this server lets it ask in a minute."""
 
 
 class TooManyReaders(Refused):

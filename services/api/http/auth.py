@@ -90,6 +90,9 @@ class NewPassword(Body):
 
     token: Annotated[SecretStr, Field(max_length=200)]
     password: Password
+    end_api_tokens: bool = Field(
+        default=False, description="Also your API tokens prove nothing any more, in any tenant."
+    )
 
 
 class Verification(Body):
@@ -357,6 +360,7 @@ async def reset(request: Request[Any, Any, Any], data: JSONBody[NewPassword]) ->
         world_of(request).pool,
         token=data.token.get_secret_value(),
         password=data.password.get_secret_value(),
+        end_tokens=data.end_api_tokens,
         address=client_of(request),
     )
 

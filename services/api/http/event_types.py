@@ -21,6 +21,7 @@ _THREAD = shown(Kind.THREAD, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b521"))
 _JOB = shown(Kind.JOB, UUID("01936d34-2c5d-7e6a-8f1b-3d9a0c7e5b24"))
 _SUBMISSION = shown(Kind.SUBMISSION, UUID("01936d33-4e90-7a15-b27d-c8f1e06a9345"))
 _WEBHOOK = shown(Kind.WEBHOOK, UUID("01936d36-3b1c-7d45-a8e2-6f0c9d8b7a13"))
+_EXPORT = shown(Kind.EXPORT, UUID("01936d38-1f4b-7a92-8c5d-3b7e9f2a6d14"))
 _CONNECT_LINK = shown(Kind.CONNECT_LINK, UUID("01936d37-5a2e-7c18-b3f4-9d6e1a0c8b57"))
 
 
@@ -189,6 +190,15 @@ class WebhookLostData(Struct, frozen=True, kw_only=True):
     account_ids: list[str] | UnsetType = UNSET
 
 
+class ExportData(Struct, frozen=True, kw_only=True):
+    """Which export has an account's mail. Its links, only its person sees."""
+
+    id: str
+    account_id: str
+    format: str | UnsetType = UNSET
+    expires_at: datetime | UnsetType = UNSET
+
+
 _GONE = MessageGoneData(id=_MESSAGE, account_id=_ACCOUNT)
 _STATE = MessageStateData(
     id=_MESSAGE,
@@ -285,6 +295,9 @@ _OTHERS: Mapping[EventType, Struct] = {
     ),
     EventType.CONNECT_LINK_COMPLETED: ConnectLinkData(
         id=_CONNECT_LINK, account_id=_ACCOUNT, repaired=False
+    ),
+    EventType.EXPORT_READY: ExportData(
+        id=_EXPORT, account_id=_ACCOUNT, format="mbox", expires_at=_NOON
     ),
     EventType.WEBHOOK_PAUSED: WebhookPausedData(id=_WEBHOOK, reason="failing", account_ids=None),
     EventType.WEBHOOK_LOST: WebhookLostData(

@@ -14,6 +14,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Meta, Struct
 
+from services.api.actions.ask_events import ask_events
 from services.api.actions.identify_caller import Identity, identify_caller
 from services.api.actions.read_log import (
     EARLIEST,
@@ -87,6 +88,15 @@ async def events(
     types: Annotated[
         str | None, QueryParameter(max_length=1000, description="Of these types only: a,b,c")
     ] = None,
+    q: Annotated[
+        str | None,
+        QueryParameter(
+            min_length=1,
+            max_length=1000,
+            description="Of messages that match only, as far as an event tells: `from:`,"
+            " `subject:`, `is:`, `has:attachment`, `in:`, `label:`, `thread:`.",
+        ),
+    ] = None,
     limit: Limit = 50,
     wait: Annotated[
         float,
@@ -99,9 +109,14 @@ async def events(
     account = id_of(Kind.ACCOUNT, account_id) if account_id is not None else None
     if account is not None and account not in request.user.reader.account_ids:
         raise NotFound
+    if q is not None and "\0" in q:
+        raise Invalid([FieldProblem(parameter="q", message="NUL is not allowed.", code="nul")])
     wanted = Wanted(
         account_id=account,
         types=[name.strip() for name in types.split(",")] if types is not None else None,
+        query=None
+        if q is None
+        else await ask_events(world.request_pool, world.bus, request.user.caller, q),
     )
     said = last_event_id or after
     streaming = request.accept.best_match([_JSON, _STREAM], default=_JSON) == _STREAM
@@ -141,7 +156,7 @@ async def _page_or_wait(
             grew.clear()
             page = await read_log(world.request_pool, identity.reader, begin, wanted, limit)
             left = end - loop.time()
-            if page.events or left <= 0 or world.closing.is_set():
+            if page.events or page.more or left <= 0 or world.closing.is_set():
                 return Events(
                     items=[_event(row, page.cursor.epoch) for row in page.events],
                     next_cursor=page.cursor.shown(),
@@ -221,9 +236,9 @@ async def _read(world: World, reader: Caller, cursor: LogCursor, wanted: Wanted)
     What was asked for before the log grew is no answer any more: it is another question then.
     """
     times = world.growth.times(reader.tenant_id)
-    types = wanted.types and tuple(wanted.types)
+    asked = wanted.account_id, wanted.types and tuple(wanted.types), wanted.query
     return await world.sharing.once(
-        ("log", reader.tenant_id, reader.account_ids, cursor, wanted.account_id, types, times),
+        ("log", reader.tenant_id, reader.account_ids, cursor, asked, times),
         lambda: read_log(world.request_pool, reader, cursor, wanted, _AT_A_TIME),
     )
 

@@ -44,7 +44,7 @@ from services.api.http.examples_of_messages import LISTED
 from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.jobs import Jobs, ShownJob
 from services.api.http.mailboxes import Mailbox, Mailboxes
-from services.api.http.me import Belonging, ChangedPassword, Me, Sessions, ShownSession
+from services.api.http.me import Belonging, ChangedMe, ChangedPassword, Me, Sessions, ShownSession
 from services.api.http.members import (
     ChangedMember,
     Invitations,
@@ -212,7 +212,9 @@ BODIES: dict[type[Body], dict[str, Any]] = {
     ChangedPassword: {
         "current_password": "correct horse battery",
         "new_password": "staple of another kind",
+        "end_api_tokens": True,
     },
+    ChangedMe: {"name": "Ada Lovelace"},
     NewToken: {
         "name": "Backup at home",
         "scopes": ["mail:read", "events:read"],
@@ -319,6 +321,7 @@ ANSWERS: tuple[Struct, ...] = (
         storage_bytes=Share(used=4_211_302_117, limit=None),
         storage_counted_at=_NOON,
         sends_per_day=Share(used=17, limit=500),
+        requests_per_minute=Share(used=48, limit=6000),
     ),
     Tenant(id=_TENANT, name="Ada Lovelace", created_at=_NOON),
     _ASKED_DELETION,

@@ -90,7 +90,7 @@ class Exports(Struct, frozen=True, kw_only=True):
 )
 async def create(request: Asking, data: JSONBody[NewExport]) -> Response[ShownExport]:
     world, caller = world_of(request), request.user.caller
-    export = await begin_export(
+    export, grew = await begin_export(
         world.request_pool,
         caller,
         request.user.claims,
@@ -98,6 +98,7 @@ async def create(request: Asking, data: JSONBody[NewExport]) -> Response[ShownEx
         format=data.format,
         lives=world.settings.export_lives,
     )
+    await world.committed(grew)
     made = _shown(export, world.issuer.keys)
     return Response(made, status_code=201, headers={"Location": f"/api/v1/exports/{made.id}"})
 

@@ -11,7 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from services.api.domain.limits import Limit, Standing
-from services.api.domain.refusals import Refused, TooManyAttempts, TooManyRequests
+from services.api.domain.refusals import Refused, TooManyAttempts, TooManyOfTenant, TooManyRequests
 from services.api.metrics import LIMITED
 from services.api.settings import Settings
 from services.api.world import World
@@ -21,6 +21,8 @@ KIND = "limit"
 _STANDINGS = "postbus_standings"
 _READING = frozenset({"GET", "HEAD"})
 _HOUR = 3600
+#: What the whole tenant may ask, where the operator has set that.
+TENANT = "tenant"
 
 
 class Policies:
@@ -67,6 +69,22 @@ async def spend_as(
     kind = handler.opt.get(KIND) or ("read" if scope["method"] in _READING else "write")
     limit = policies[kind]
     _note(connection, await world.limits.spend(limit, person))
+
+
+async def spend_of_tenant(
+    connection: ASGIConnection[Any, Any, Any, Any], tenant: str, most: int
+) -> None:
+    """Count this request among all of its tenant's, which the operator has set a limit to."""
+    world, _ = _at(connection)
+    limit = Limit(name=TENANT, most=most, seconds=60)
+    _note(connection, await world.limits.spend(limit, tenant), TooManyOfTenant)
+
+
+def standing_of(connection: ASGIConnection[Any, Any, Any, Any], name: str) -> Standing | None:
+    """How this request found a limit that it was counted in."""
+    scope: Any = connection.scope
+    standings: list[Standing] = scope.get(_STANDINGS, [])
+    return next((one for one in standings if one.limit.name == name), None)
 
 
 async def spend_sending(connection: ASGIConnection[Any, Any, Any, Any], person: str) -> None:

@@ -2,17 +2,17 @@
 
 from datetime import UTC, datetime
 
-from litestar import Router, delete, get, post
+from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from services.api.actions.change_password import change_password
 from services.api.actions.follow_mailed_link import ask_verification
 from services.api.domain.refusals import NotFound, SystemMailOff, TokenRefused
 from services.api.domain.rights import Role, Scope
 from services.api.http.auth import Password, guess_again
-from services.api.http.bodies import Body
+from services.api.http.bodies import Body, Name
 from services.api.http.limits import attempt
 from services.api.http.moments import Moment
 from services.api.http.scopes import needs, needs_session
@@ -67,10 +67,33 @@ class ChangedPassword(Body):
 
     current_password: SecretStr
     new_password: Password
+    end_api_tokens: bool = Field(
+        default=False, description="Also your API tokens prove nothing any more, in any tenant."
+    )
+
+
+class ChangedMe(Body):
+    """What is to be different about yourself."""
+
+    name: Name
 
 
 @get("", security=needs(), summary="Who you are, and what you may do")
 async def me(request: Asking) -> Me:
+    return await _me(request)
+
+
+@patch("", security=needs_session(), summary="Say what you are called")
+async def change_me(request: Asking, data: JSONBody[ChangedMe]) -> Me:
+    """In every tenant you belong to; identities of accounts have names of their own."""
+    who = request.user.claims
+    async with world_of(request).pool.acquire() as connection, connection.transaction():
+        await people.rename(connection, who.person_id, data.name)
+        await audit_log.note(connection, who.did("person.renamed"))
+    return await _me(request)
+
+
+async def _me(request: Asking) -> Me:
     who = request.user.claims
     async with world_of(request).pool.acquire() as connection:
         person = await people.member(connection, who.tenant_id, who.person_id)
@@ -132,6 +155,7 @@ async def password(request: Asking, data: JSONBody[ChangedPassword]) -> None:
         who,
         current=data.current_password.get_secret_value(),
         new=data.new_password.get_secret_value(),
+        end_tokens=data.end_api_tokens,
     )
 
 
@@ -154,7 +178,7 @@ async def verify_again(request: Asking) -> None:
 def router() -> Router:
     return Router(
         "/me",
-        route_handlers=[me, list_sessions, end_session, password, verify_again],
+        route_handlers=[me, change_me, list_sessions, end_session, password, verify_again],
         tags=["me"],
     )
 

@@ -44,6 +44,7 @@ class ShownWebhook(Struct, frozen=True, kw_only=True):
     description: str
     types: list[str] | None
     account_ids: list[str] | None
+    query: str | None  # in the language of searches; null: whatever messages say
     acts_for: str
     state: str
     paused_because: str | None
@@ -152,6 +153,7 @@ def _members(webhook: Webhook) -> dict[str, Any]:
         "description": webhook.description,
         "types": webhook.types,
         "account_ids": None if accounts is None else [shown(Kind.ACCOUNT, one) for one in accounts],
+        "query": webhook.query and webhook.query.text,
         "acts_for": shown(Kind.USER, webhook.acts_for),
         "state": state,
         "paused_because": webhook.paused_because,

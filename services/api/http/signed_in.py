@@ -26,7 +26,7 @@ from services.api.actions.identify_caller import (
 )
 from services.api.domain.refusals import ForeignOrigin, NotFound, TokenRefused
 from services.api.domain.tokens import API_TOKEN_PREFIX
-from services.api.http.limits import client_of, spend_as
+from services.api.http.limits import client_of, spend_as, spend_of_tenant
 from services.api.http.scopes import permit
 from services.api.world import World
 from shared.contracts.ids import Kind, NotAnId, read, shown
@@ -71,6 +71,8 @@ async def signed_in(
         raise TokenRefused(f"{header} names another tenant than the token.")
     connection.scope["user"] = identity
     await spend_as(connection, handler, str(claims.person_id))
+    if identity.requests_per_minute is not None:
+        await spend_of_tenant(connection, str(claims.tenant_id), identity.requests_per_minute)
     structlog.contextvars.bind_contextvars(
         tenant_id=str(claims.tenant_id), user_id=str(claims.person_id)
     )

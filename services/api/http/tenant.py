@@ -15,6 +15,7 @@ from services.api.domain.refusals import NotFound, NotPermitted
 from services.api.domain.rights import Role, Scope
 from services.api.http.auth import guess_again
 from services.api.http.bodies import Body, Name
+from services.api.http.limits import TENANT, standing_of
 from services.api.http.moments import Moment
 from services.api.http.oauth_providers import WebUrl
 from services.api.http.scopes import OPEN, needs, needs_session
@@ -71,6 +72,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     storage_bytes: Share  # mail and uploads
     storage_counted_at: Moment | None  # counted now and then; null: not yet
     sends_per_day: Share  # within the last 24 hours
+    requests_per_minute: Share | None  # of everybody together; null: it has no limit of its own
 
 
 class AskedDeletion(Struct, frozen=True, kw_only=True):
@@ -114,11 +116,14 @@ async def read_usage(request: Asking) -> Usage:
     caller = request.user.caller
     async with tenant_transaction(world_of(request).request_pool, caller) as connection:
         found = await quotas.usage(connection, caller.tenant_id)
+    asked = standing_of(request, TENANT)
     return Usage(
         accounts=Share(used=found.accounts, limit=found.quotas.accounts),
         storage_bytes=Share(used=found.storage_bytes, limit=found.quotas.storage_bytes),
         storage_counted_at=found.storage_counted_at,
         sends_per_day=Share(used=found.sends_per_day, limit=found.quotas.sends_per_day),
+        requests_per_minute=asked
+        and Share(used=asked.limit.most - asked.left, limit=asked.limit.most),
     )
 
 

@@ -29,6 +29,7 @@ _MEMBERS: dict[str, Any] = {
     "description": "Tells the helpdesk of new mail",
     "types": ["message.received"],
     "account_ids": [_ACCOUNT],
+    "query": "in:inbox subject:invoice",
     "acts_for": shown(Kind.USER, UUID("01936d2c-8b40-7d93-9c5e-e4a2f7b1d068")),
     "state": "active",
     "paused_because": None,

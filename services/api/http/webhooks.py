@@ -9,6 +9,7 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from pydantic import Field, StringConstraints
 
+from services.api.actions.ask_events import ask_events
 from services.api.actions.change_webhook import (
     WebhookChange,
     change_webhook,
@@ -24,6 +25,7 @@ from services.api.actions.send_test import send_test
 from services.api.actions.skip_events import skip_stuck, skip_until
 from services.api.actions.telling import note_change
 from services.api.domain.cursors import After
+from services.api.domain.event_query import EventQuery
 from services.api.domain.logbook import EventType
 from services.api.domain.refusals import NotFound, NotPermitted
 from services.api.domain.rights import Scope
@@ -60,6 +62,15 @@ Types = Annotated[list[EventType], Field(min_length=1, max_length=100)]
 AccountIds = Annotated[
     list[Annotated[str, StringConstraints(max_length=64)]], Field(min_length=1, max_length=1000)
 ]
+Query = Annotated[
+    Line,
+    StringConstraints(min_length=1, max_length=1000),
+    Field(
+        description="Only events of messages that match, as far as an event tells: `from:`,"
+        " `subject:`, `is:`, `has:attachment`, `in:`, `label:`, `thread:`, in the language of"
+        " searches."
+    ),
+]
 Place = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
@@ -70,6 +81,7 @@ class NewWebhook(Body):
     description: Description = ""
     types: Types | None = None
     account_ids: AccountIds | None = None
+    query: Query | None = None
 
 
 class ChangedWebhook(Body):
@@ -79,6 +91,7 @@ class ChangedWebhook(Body):
     description: Description | None = None
     types: Types | None = None
     account_ids: AccountIds | None = None
+    query: Query | None = None
 
 
 class Rotation(Body):
@@ -123,6 +136,7 @@ async def create(request: Asking, data: JSONBody[NewWebhook]) -> Response[MadeWe
         description=data.description,
         types=_types(data.types),
         account_ids=_accounts(request, data.account_ids),
+        query=await _query(request, data.query),
         secret=secret,
         most=world.settings.webhooks_per_tenant,
         now=world.clock(),
@@ -154,7 +168,7 @@ async def get_one(request: Asking, webhook_id: FromPath[str]) -> OpenWebhook:
             raise NotFound
         reader, now = request.user.reader, world_of(request).clock()
         waiting = await lanes.waiting(
-            connection, reader.tenant_id, wanted, webhook.types, count_up_to=_COUNTED
+            connection, reader.tenant_id, wanted, webhook.told_types, count_up_to=_COUNTED
         )
         live = await webhooks.live_secrets(connection, reader.tenant_id, wanted, now)
     return open_webhook(webhook, waiting, live)
@@ -176,6 +190,8 @@ async def change(
         said["types"] = _types(data.types)
     if "account_ids" in given:
         said["account_ids"] = _accounts(request, data.account_ids)
+    if "query" in given:
+        said["query"] = await _query(request, data.query)
     webhook = await change_webhook(
         world.request_pool,
         request.user.caller,
@@ -412,3 +428,10 @@ def _accounts(request: Asking, given: list[str] | None) -> list[UUID] | None:
     if not named <= set(request.user.caller.account_ids):
         raise NotFound
     return sorted(named)
+
+
+async def _query(request: Asking, given: str | None) -> EventQuery | None:
+    if given is None:
+        return None
+    world = world_of(request)
+    return await ask_events(world.request_pool, world.bus, request.user.caller, given)

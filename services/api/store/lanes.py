@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct, convert
 
+from services.api.domain.event_query import ASKABLE_TYPES
 from services.api.store.log import LoggedEvent
 from services.api.store.webhooks import Webhook
 from shared.db import Connection
@@ -83,7 +84,7 @@ async def lay(connection: Connection, webhook: Webhook, *, up_to: int, now: date
         webhook.webhook_id,
         webhook.read_to,
         up_to,
-        webhook.types,
+        webhook.told_types,
         webhook.account_ids,
         now,
     )
@@ -153,13 +154,13 @@ async def claim(
     return [convert(dict(row), Lane) for row in rows]
 
 
-async def next_event(
-    connection: Connection, lane: Lane, types: Sequence[str] | None
-) -> WaitingEvent | None:
-    """The next that this lane's endpoint is to be told, as far as the caller may see it."""
+async def next_events(
+    connection: Connection, lane: Lane, types: Sequence[str] | None, limit: int
+) -> list[WaitingEvent]:
+    """The next that this lane's endpoint is to be told, as far as the caller may see them."""
     # Two forms, since an index is walked for either, and for neither of them at once.
     whose = "account_id IS NULL" if lane.account_id is None else f"account_id = '{lane.account_id}'"
-    row = await connection.fetchrow(
+    rows = await connection.fetch(
         f"""
         SELECT event_log.seq, event_id, n, type, account_id, occurred_at, body, logged_at, epoch
           FROM event_log
@@ -167,14 +168,15 @@ async def next_event(
          WHERE tenant_id = $1 AND event_log.seq > $2 AND event_log.seq <= $3 AND {whose}
            AND ($4::text[] IS NULL OR type = ANY($4))
          ORDER BY event_log.seq
-         LIMIT 1
+         LIMIT $5
         """,  # noqa: S608 - names of our own columns
         lane.tenant_id,
         lane.seq,
         lane.wanted_to,
         types,
+        limit,
     )
-    return row and convert(dict(row), WaitingEvent)
+    return [convert(dict(row), WaitingEvent) for row in rows]
 
 
 async def advance(
@@ -404,6 +406,7 @@ async def lose(connection: Connection, tenant_id: UUID, *, before: datetime) -> 
                AND (event_log.account_id = late.account_id
                     OR (event_log.account_id IS NULL AND late.account_id IS NULL))
                AND (types IS NULL OR type = ANY(types))
+               AND (query IS NULL OR type = ANY($3))
              GROUP BY late.webhook_id, late.lane, late.account_id
         ), moved AS (
             UPDATE webhook_lane AS known
@@ -418,6 +421,7 @@ async def lose(connection: Connection, tenant_id: UUID, *, before: datetime) -> 
         """,
         tenant_id,
         before,
+        list(ASKABLE_TYPES),
     )
     await connection.execute(
         "DELETE FROM webhook_lane WHERE tenant_id = $1 AND seq >= wanted_to", tenant_id

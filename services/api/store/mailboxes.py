@@ -7,7 +7,9 @@ from uuid import UUID
 from msgspec import Struct, convert
 
 from services.api.domain.told import MailboxCount, storable
+from shared.contracts.ids import Kind, shown
 from shared.contracts.mail import SyncedMailbox
+from shared.contracts.search import NamedMailbox
 from shared.db import Connection
 
 
@@ -167,3 +169,17 @@ async def forget(connection: Connection, tenant_id: UUID, account_id: UUID) -> N
     await connection.execute(
         "DELETE FROM mailbox WHERE tenant_id = $1 AND account_id = $2", tenant_id, account_id
     )
+
+
+async def named(connection: Connection, tenant_id: UUID) -> dict[str, NamedMailbox]:
+    """What the caller's mailboxes are called, by their ids as they are shown."""
+    return {
+        shown(Kind.MAILBOX, one.mailbox_id): NamedMailbox(
+            mailbox_id=one.mailbox_id,
+            account_id=one.account_id,
+            path=one.path,
+            delimiter=one.delimiter,
+            role=one.role,
+        )
+        for one in await of_account(connection, tenant_id, None)
+    }

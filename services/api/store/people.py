@@ -60,6 +60,7 @@ class Access(Struct, frozen=True, kw_only=True):
     used_from: str | None
     suspended: bool
     suspended_for: str | None
+    requests_per_minute: int | None  # of the whole tenant
     account_ids: list[UUID]
     own_account_ids: list[UUID]
     past_account_ids: list[UUID]
@@ -186,6 +187,21 @@ async def change_password_hash(connection: Connection, person_id: UUID, hashed: 
     )
 
 
+async def rename(connection: Connection, person_id: UUID, name: str) -> None:
+    await connection.execute("UPDATE person SET name = $2 WHERE person_id = $1", person_id, name)
+
+
+async def remove_tokens(connection: Connection, person_id: UUID) -> int:
+    """No API token of this person proves anything from now on, in no tenant; how many did."""
+    return await connection.fetchval(
+        """
+        WITH gone AS (DELETE FROM api_token WHERE person_id = $1 RETURNING 1)
+        SELECT count(*) FROM gone
+        """,
+        person_id,
+    )
+
+
 async def open_session(
     connection: Connection,
     *,
@@ -309,6 +325,7 @@ _ACCESS = """
            (SELECT email_verified_at IS NOT NULL FROM person
              WHERE person.person_id = asked.person_id) AS is_verified,
            tenant.suspended_at IS NOT NULL AS suspended, tenant.suspended_for,
+           tenant.quota_requests_per_minute AS requests_per_minute,
            coalesce(array_agg(account_id) FILTER (
                WHERE account_id IS NOT NULL AND account.deleted_at IS NULL), '{{}}')
                AS account_ids,
@@ -334,7 +351,7 @@ _ACCESS = """
      WHERE tenant.deleted_at IS NULL
      GROUP BY asked.tenant_id, asked.person_id, asked.session_id, asked.token_id, asked.scopes,
               asked.bound, asked.used_at, asked.used_from, membership.role,
-              tenant.suspended_at, tenant.suspended_for
+              tenant.suspended_at, tenant.suspended_for, tenant.quota_requests_per_minute
 """
 _SESSION = """
     SELECT tenant_id, person_id, session_id, NULL::uuid AS token_id, NULL::text[] AS scopes,

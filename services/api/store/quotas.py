@@ -24,6 +24,7 @@ class Quotas(Struct, frozen=True, kw_only=True):
     accounts: int | None = None
     storage_bytes: int | None = None
     sends_per_day: int | None = None
+    requests_per_minute: int | None = None
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -40,15 +41,15 @@ async def usage(connection: Connection, tenant_id: UUID) -> Usage:
     row = await connection.fetchrow(
         """
         SELECT quota_accounts, quota_storage_bytes, quota_sends_per_day,
-               accounts_of_tenant() AS accounts, storage_bytes, storage_counted_at,
-               sends_of_tenant() AS sends_per_day
+               quota_requests_per_minute, accounts_of_tenant() AS accounts, storage_bytes,
+               storage_counted_at, sends_of_tenant() AS sends_per_day
           FROM tenant WHERE tenant_id = $1
         """,
         tenant_id,
     )
     assert row is not None, "a caller's tenant is there"
     columns = dict(row)
-    quotas = {each.value: columns[f"quota_{each.value}"] for each in Counted}
+    quotas = {name: columns[f"quota_{name}"] for name in Quotas.__struct_fields__}
     return convert({**columns, "quotas": quotas}, Usage)
 
 
@@ -111,7 +112,7 @@ async def set_quotas(connection: Connection, tenant_id: UUID, quotas: Quotas) ->
         await connection.fetchval(
             """
             UPDATE tenant SET quota_accounts = $2, quota_storage_bytes = $3,
-                   quota_sends_per_day = $4
+                   quota_sends_per_day = $4, quota_requests_per_minute = $5
              WHERE tenant_id = $1 AND deleted_at IS NULL
             RETURNING true
             """,
@@ -119,6 +120,7 @@ async def set_quotas(connection: Connection, tenant_id: UUID, quotas: Quotas) ->
             quotas.accounts,
             quotas.storage_bytes,
             quotas.sends_per_day,
+            quotas.requests_per_minute,
         )
     )
 

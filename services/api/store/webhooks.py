@@ -3,8 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+import msgspec
 from msgspec import Struct, convert
 
+from services.api.domain.event_query import EventQuery, askable
+from shared.contracts.search import Condition
 from shared.db import Connection
 
 
@@ -27,6 +31,12 @@ class Webhook(Struct, frozen=True, kw_only=True):
     failed_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    query: EventQuery | None = None
+
+    @property
+    def told_types(self) -> list[str] | None:
+        """The types of what it can want; None: any."""
+        return self.types if self.query is None else askable(self.types)
 
 
 class Secret(Struct, frozen=True, kw_only=True):
@@ -41,8 +51,21 @@ class Secret(Struct, frozen=True, kw_only=True):
 _COLUMNS = """
     webhook.tenant_id, webhook_id, acts_for, url, description, types, account_ids, read_to,
     paused_at, paused_because, failures, failing_since, succeeded_at, failed_at,
-    created_at, updated_at
+    created_at, updated_at, query, condition
 """
+
+
+def _webhook(row: asyncpg.Record) -> Webhook:
+    columns = dict(row)
+    query, condition = columns.pop("query"), columns.pop("condition")
+    understood = query and EventQuery(
+        text=query, condition=msgspec.json.decode(condition, type=Condition)
+    )
+    return convert(columns | {"query": understood}, Webhook)
+
+
+def _condition(webhook: Webhook) -> str | None:
+    return webhook.query and msgspec.json.encode(webhook.query.condition).decode()
 
 
 async def lock_tenant(connection: Connection, tenant_id: UUID) -> int:
@@ -58,8 +81,8 @@ async def add(connection: Connection, webhook: Webhook) -> None:
     await connection.execute(
         """
         INSERT INTO webhook (tenant_id, webhook_id, acts_for, url, description, types,
-                             account_ids, read_to, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+                             account_ids, read_to, created_at, updated_at, query, condition)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)
         """,
         webhook.tenant_id,
         webhook.webhook_id,
@@ -70,6 +93,8 @@ async def add(connection: Connection, webhook: Webhook) -> None:
         webhook.account_ids,
         webhook.read_to,
         webhook.created_at,
+        webhook.query and webhook.query.text,
+        _condition(webhook),
     )
 
 
@@ -78,7 +103,7 @@ async def all_of(connection: Connection, tenant_id: UUID) -> list[Webhook]:
         f"SELECT {_COLUMNS} FROM webhook WHERE tenant_id = $1 ORDER BY created_at, webhook_id",  # noqa: S608 - names of our own columns
         tenant_id,
     )
-    return [convert(dict(row), Webhook) for row in rows]
+    return [_webhook(row) for row in rows]
 
 
 async def by_id(connection: Connection, tenant_id: UUID, webhook_id: UUID) -> Webhook | None:
@@ -87,7 +112,7 @@ async def by_id(connection: Connection, tenant_id: UUID, webhook_id: UUID) -> We
         tenant_id,
         webhook_id,
     )
-    return row and convert(dict(row), Webhook)
+    return row and _webhook(row)
 
 
 async def hold(connection: Connection, tenant_id: UUID, webhook_id: UUID) -> Webhook | None:
@@ -97,7 +122,7 @@ async def hold(connection: Connection, tenant_id: UUID, webhook_id: UUID) -> Web
         tenant_id,
         webhook_id,
     )
-    return row and convert(dict(row), Webhook)
+    return row and _webhook(row)
 
 
 async def change(connection: Connection, webhook: Webhook) -> None:
@@ -107,7 +132,7 @@ async def change(connection: Connection, webhook: Webhook) -> None:
         UPDATE webhook
            SET acts_for = $3, url = $4, description = $5, types = $6, account_ids = $7,
                read_to = $8, paused_at = $9, paused_because = $10, failures = $11,
-               failing_since = $12, updated_at = $13
+               failing_since = $12, updated_at = $13, query = $14, condition = $15
          WHERE tenant_id = $1 AND webhook_id = $2
         """,
         webhook.tenant_id,
@@ -123,6 +148,8 @@ async def change(connection: Connection, webhook: Webhook) -> None:
         webhook.failures,
         webhook.failing_since,
         webhook.updated_at,
+        webhook.query and webhook.query.text,
+        _condition(webhook),
     )
 
 
