@@ -857,7 +857,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Say what you are called
+         * @description In every tenant you belong to; identities of accounts have names of their own.
+         */
+        patch: operations["ApiV1MeChangeMe"];
         trace?: never;
     };
     "/api/v1/me/deletion": {
@@ -1965,6 +1969,26 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "export.ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * export.ready
+         * @description Which export has an account's mail. Its links, only its person sees.
+         */
+        post: operations["told_export_ready"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "job.done": {
         parameters: {
             query?: never;
@@ -3001,6 +3025,13 @@ export interface components {
             subscribed?: boolean | null;
         };
         /**
+         * ChangedMe
+         * @description What is to be different about yourself.
+         */
+        ChangedMe: {
+            name: string;
+        };
+        /**
          * ChangedMember
          * @description What a member is from now on.
          */
@@ -3015,6 +3046,11 @@ export interface components {
         ChangedPassword: {
             /** Format: password */
             current_password: string;
+            /**
+             * @description Also your API tokens prove nothing any more, in any tenant.
+             * @default false
+             */
+            end_api_tokens?: boolean;
             /** Format: password */
             new_password: string;
         };
@@ -3081,6 +3117,7 @@ export interface components {
         ChangedWebhook: {
             account_ids?: string[] | null;
             description?: string | null;
+            query?: string | null;
             types?: components["schemas"]["EventType"][] | null;
             url?: string | null;
         };
@@ -3245,7 +3282,7 @@ export interface components {
          * @description What the log can say. docs/api-events.md tells of each.
          * @enum {string}
          */
-        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "connect_link.completed" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.bounced" | "submission.complained" | "submission.other";
+        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "export.ready" | "connect_link.completed" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.bounced" | "submission.complained" | "submission.other";
         /**
          * Events
          * @description Some of the log, in order. Ask on from `next_cursor`, also when there is nothing new.
@@ -3254,6 +3291,16 @@ export interface components {
             items: components["schemas"]["Event"][];
             more: boolean;
             next_cursor: string;
+        };
+        /**
+         * ExportData
+         * @description Which export has an account's mail. Its links, only its person sees.
+         */
+        ExportData: {
+            account_id: string;
+            expires_at?: string;
+            format?: string;
+            id: string;
         };
         /**
          * ExportedFile
@@ -3613,6 +3660,7 @@ export interface components {
             last_success_at: string | null;
             paused_at: string | null;
             paused_because: string | null;
+            query: string | null;
             secret: string;
             state: string;
             types: string[] | null;
@@ -4126,6 +4174,11 @@ export interface components {
          * @description What the link carries that was sent, and the password from now on.
          */
         NewPassword: {
+            /**
+             * @description Also your API tokens prove nothing any more, in any tenant.
+             * @default false
+             */
+            end_api_tokens?: boolean;
             /** Format: password */
             password: string;
             /** Format: password */
@@ -4299,6 +4352,7 @@ export interface components {
             account_ids?: string[] | null;
             /** @default  */
             description?: string;
+            query?: string | null;
             types?: components["schemas"]["EventType"][] | null;
             url: string;
         };
@@ -4394,6 +4448,7 @@ export interface components {
             last_success_at: string | null;
             paused_at: string | null;
             paused_because: string | null;
+            query: string | null;
             secrets: components["schemas"]["WebhookSecret"][];
             state: string;
             types: string[] | null;
@@ -4836,7 +4891,7 @@ export interface components {
          * @description Whether an account's submission server takes mail from us.
          * @enum {unknown}
          */
-        SendingState: "auth_failed" | "other" | "ready" | "unreachable";
+        SendingState: "auth_failed" | "other" | "ready" | "suspended" | "unreachable";
         /**
          * SentDraft
          * @description When a draft is to go.
@@ -5289,6 +5344,7 @@ export interface components {
             last_success_at: string | null;
             paused_at: string | null;
             paused_because: string | null;
+            query: string | null;
             state: string;
             types: string[] | null;
             /** Format: date-time */
@@ -5550,6 +5606,7 @@ export interface components {
          */
         Usage: {
             accounts: components["schemas"]["Share"];
+            requests_per_minute: components["schemas"]["Share"] | null;
             sends_per_day: components["schemas"]["Share"];
             storage_bytes: components["schemas"]["Share"];
             storage_counted_at: string | null;
@@ -10698,6 +10755,8 @@ export interface operations {
                 account_id?: string | null;
                 /** @description Of these types only: a,b,c */
                 types?: string | null;
+                /** @description Of messages that match only, as far as an event tells: `from:`, `subject:`, `is:`, `has:attachment`, `in:`, `label:`, `thread:`. */
+                q?: string | null;
                 /** @description How many at most. 50 unless told. */
                 limit?: number;
                 /** @description Seconds to wait for news. */
@@ -10755,7 +10814,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Bad Request: `cursor_invalid`. */
+            /** @description Bad Request: `query_invalid`, `cursor_invalid`. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -10818,7 +10877,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            /** @description Service Unavailable: `search_unavailable`, `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12917,6 +12976,136 @@ export interface operations {
             };
         };
     };
+    ApiV1MeChangeMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Ada Lovelace"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangedMe"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "email": "me@example.org",
+                     *       "email_verified": true,
+                     *       "id": "usr_01jdpjs2t0fp9srqq4mbvv3m38",
+                     *       "name": "Ada Lovelace",
+                     *       "scopes": [
+                     *         "mail:read",
+                     *         "mail:write",
+                     *         "mail:send",
+                     *         "account:admin",
+                     *         "events:read",
+                     *         "tenant:admin"
+                     *       ],
+                     *       "tenant": {
+                     *         "id": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                     *         "name": "Ada Lovelace",
+                     *         "role": "owner"
+                     *       },
+                     *       "tenants": [
+                     *         {
+                     *           "id": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                     *           "name": "Ada Lovelace",
+                     *           "role": "owner"
+                     *         }
+                     *       ],
+                     *       "token_id": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1MeDeletionEndPerson: {
         parameters: {
             query?: never;
@@ -13058,6 +13247,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "current_password": "correct horse battery",
+                 *       "end_api_tokens": true,
                  *       "new_password": "staple of another kind"
                  *     }
                  */
@@ -18615,6 +18805,10 @@ export interface operations {
                      *         "limit": 10,
                      *         "used": 3
                      *       },
+                     *       "requests_per_minute": {
+                     *         "limit": 6000,
+                     *         "used": 48
+                     *       },
                      *       "sends_per_day": {
                      *         "limit": 500,
                      *         "used": 17
@@ -19641,6 +19835,7 @@ export interface operations {
                      *           "last_success_at": "2026-11-20T12:00:00Z",
                      *           "paused_at": null,
                      *           "paused_because": null,
+                     *           "query": "in:inbox subject:invoice",
                      *           "state": "active",
                      *           "types": [
                      *             "message.received"
@@ -19746,6 +19941,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
                      *       "state": "active",
                      *       "types": [
@@ -19758,7 +19954,7 @@ export interface operations {
                     "application/json": components["schemas"]["MadeWebhook"];
                 };
             };
-            /** @description Bad Request: `malformed_json`. */
+            /** @description Bad Request: `malformed_json`, `query_invalid`. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -19830,7 +20026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            /** @description Service Unavailable: `search_unavailable`, `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -19888,6 +20084,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "secrets": [
                      *         {
                      *           "created_at": "2026-11-20T12:00:00Z",
@@ -20075,6 +20272,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "state": "active",
                      *       "types": [
                      *         "message.received"
@@ -20086,7 +20284,7 @@ export interface operations {
                     "application/json": components["schemas"]["ShownWebhook"];
                 };
             };
-            /** @description Bad Request: `malformed_json`. */
+            /** @description Bad Request: `malformed_json`, `query_invalid`. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -20149,7 +20347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            /** @description Service Unavailable: `search_unavailable`, `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -20330,6 +20528,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "state": "active",
                      *       "types": [
                      *         "message.received"
@@ -20458,6 +20657,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "state": "active",
                      *       "types": [
                      *         "message.received"
@@ -20604,6 +20804,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "state": "active",
                      *       "types": [
                      *         "message.received"
@@ -20729,6 +20930,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
                      *       "state": "active",
                      *       "types": [
@@ -20867,6 +21069,7 @@ export interface operations {
                      *       "last_success_at": "2026-11-20T12:00:00Z",
                      *       "paused_at": null,
                      *       "paused_because": null,
+                     *       "query": "in:inbox subject:invoice",
                      *       "state": "active",
                      *       "types": [
                      *         "message.received"
@@ -21393,6 +21596,51 @@ export interface operations {
                     data?: components["schemas"]["ConnectLinkData"];
                     /** @constant */
                     type?: "connect_link.completed";
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken; tell the next. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    told_export_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accountid": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "cursor": "1-42",
+                 *       "data": {
+                 *         "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *         "expires_at": "2026-11-20T12:00:00Z",
+                 *         "format": "mbox",
+                 *         "id": "exp_01jdpkg7tbfa98rq9vftfjmv8m"
+                 *       },
+                 *       "datacontenttype": "application/json",
+                 *       "id": "evt_2p9713dz66bszjj6cx676k6x8z",
+                 *       "source": "/tenants/ten_01jdpjs2t0fp9srqq4mbvv3m39/accounts/acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "specversion": "1.0",
+                 *       "tenantid": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                 *       "time": "2026-11-20T12:00:00Z",
+                 *       "type": "export.ready"
+                 *     }
+                 */
+                "application/cloudevents+json": components["schemas"]["CloudEvent"] & {
+                    data?: components["schemas"]["ExportData"];
+                    /** @constant */
+                    type?: "export.ready";
                 };
             };
         };
