@@ -144,7 +144,7 @@ def _disk(home: Home) -> Iterator[Finding]:
 
 
 def _files(_: Home) -> Iterator[Finding]:
-    most, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # which the gateway takes
     if most != resource.RLIM_INFINITY and most < 4096:
         yield Finding("look", f"A process may open {most} files; many streams want more (ulimit).")
     else:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import resource
 import secrets
 import sys
 from datetime import UTC, datetime
@@ -32,9 +33,16 @@ def command() -> int:
         case "retell":
             return asyncio.run(_retell())
         case None:
+            open_many_files()
             return run(main)
         case _:
             return _operate(arguments)
+
+
+def open_many_files() -> None:
+    """Each stream is an open file, and shells let a program have 1,024: take all that we may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _new_key(file: Path) -> int:

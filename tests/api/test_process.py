@@ -195,3 +195,16 @@ async def test_a_request_under_way_is_finished_and_nothing_new_is_begun(
             "/auth/login", json={"email": "late@example.org", "password": PASSWORD}
         )
         assert signed_in.status_code == 200
+
+
+async def test_a_gateway_opens_as_many_files_as_the_system_lets_it() -> None:
+    program = """
+import resource
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+from services.api.__main__ import open_many_files
+open_many_files()
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)
+"""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    assert await process.wait() == 0
