@@ -1,10 +1,14 @@
 """What a backup promises, apart from the platform: it is whole, it is secret, it is kept."""
 
+import asyncio
 import io
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
+import asyncpg
 import pytest
 
 from infra.backup import recovery_key, sets
@@ -14,8 +18,12 @@ from infra.backup.retention import kept, rolled_forward_from
 from infra.backup.sealed import Key, NotOpened, opened, seal
 from infra.backup.sets import BadSet, Cluster, Manifest
 from infra.backup.settings import Settings
-from infra.backup.take import prune, tarred
+from infra.backup.take import prune, take, tarred
 from infra.backup.volumes import Volumes, restore_configuration, restore_volumes
+from infra.dev import postgres
+from infra.dev.postgres import EmbeddedPostgres
+from infra.own_database import own_database
+from shared.db.restoration import SETTING
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TEXT = b"All the mail there is. " * 100_000
@@ -165,6 +173,51 @@ def test_a_backup_comes_back_to_empty_volumes_only(tmp_path: Path) -> None:
             tmp_path, "latest", Key.new(), volumes=Volumes(cluster=tmp_path / "cluster")
         )
     assert (tmp_path / "cluster").exists()
+
+
+async def test_a_set_comes_back_to_empty_volumes_with_everything_in_them(tmp_path: Path) -> None:
+    key, secret = Key.new(), "a password"
+    (tmp_path / "key").write_text(key.public)
+    for name in ("keys/api/jwt.json", "mail/boxes/ada/cur/1", "mail/boxes/ada/dovecot.index.log"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "keys/api").chmod(0o710)
+    async with EmbeddedPostgres(tmp_path / "lost", password=secret) as server:
+        here = server.url.replace(f"postgres:{quote(secret)}@", "{}:x@")
+        ours = here.removesuffix("/postgres") + "/ours"
+        admin, backup = ours.format("ours_admin"), ours.format("ours_backup")
+        await own_database(server.url, admin, backup)
+        connection = await asyncpg.connect(admin)
+        await connection.execute("CREATE TABLE kept AS SELECT 'a word' AS word")
+        await connection.close()
+        settings = Settings(
+            dir=tmp_path / "backups", database_url=backup, recovery_key_file=tmp_path / "key",
+            keys_dir=tmp_path / "keys", mail_dir=tmp_path / "mail", probe_port=0,
+        )  # type: ignore[arg-type]  # fmt: skip
+        await asyncio.to_thread(take, settings)
+    new = tmp_path / "new"
+    for name in ("keys", "mail", "clone", "streams/jetstream", "state"):
+        (new / name).mkdir(parents=True)
+    volumes = Volumes(
+        cluster=postgres.place(new / "cluster"),
+        cluster_owner=postgres.NOBODY if postgres.sheltered() else os.geteuid(),
+        keys=new / "keys",
+        mail=new / "mail",
+        configuration=new / "clone",
+        streams=new / "streams",
+        recovery_key=new / "state/recovery-key.pub",
+    )
+    await asyncio.to_thread(restore_volumes, tmp_path / "backups", "latest", key, volumes=volumes)
+    assert (new / "keys/api/jwt.json").read_text() == "keys/api/jwt.json"
+    assert stat.S_IMODE((new / "keys/api").stat().st_mode) == 0o710
+    assert [path.name for path in (new / "mail").rglob("*") if path.is_file()] == ["1"]
+    assert not list((new / "streams").iterdir())
+    assert key.public in (new / "state/recovery-key.pub").read_text()
+    async with EmbeddedPostgres(new / "cluster", password=secret) as server:
+        connection = await asyncpg.connect(server.url.removesuffix("/postgres") + "/ours")
+        assert await connection.fetchval("SELECT word FROM kept") == "a word"
+        assert await connection.fetchval(f"SHOW {SETTING}")
+        await connection.close()
 
 
 def a_manifest(moment: datetime, segment: int, *files: object) -> Manifest:
