@@ -183,6 +183,31 @@ def test_prometheus_asks_who_is_there() -> None:
     assert named <= set(CONTAINERS), named - set(CONTAINERS)
 
 
+def test_what_containers_say_is_sent_to_where_it_is_kept_and_shown() -> None:
+    shipper = yaml.safe_load((ROOT / "infra/log-shipper/fluent-bit.yaml").read_text("utf-8"))
+    (tail,), (out,) = shipper["pipeline"]["inputs"], shipper["pipeline"]["outputs"]
+    assert tail["parser"] in {parser["name"] for parser in shipper["parsers"]}
+    assert tail["path"].startswith("/containers/")
+    (only,) = shipper["pipeline"]["filters"]
+    assert only["match"] == out["match"] == tail["tag"]
+    # By the name that Docker writes beside each line, of this stack alone.
+    assert only["regex"] == "$attrs['tag'] ^${STACK}-"
+    assert "STACK" in CONTAINERS["log-shipper"]["environment"]
+    assert {c["logging"]["options"]["tag"] for c in CONTAINERS.values()} == {"{{.Name}}"}
+    loki = yaml.safe_load((ROOT / "infra/loki/loki.yml").read_text("utf-8"))
+    assert (out["host"], out["port"]) == ("loki", loki["server"]["http_listen_port"])
+    assert loki["compactor"]["retention_enabled"] is True
+    sources = (ROOT / "infra/grafana/provisioning/datasources/postbus.yml").read_text("utf-8")
+    urls = {source["name"]: source["url"] for source in yaml.safe_load(sources)["datasources"]}
+    assert urls == {"Prometheus": "http://prometheus:9090", "Loki": "http://loki:3100"}
+    written = {f"{mount.split(':')[1]}/" for mount in CONTAINERS["loki"]["volumes"][1:]}
+    for place in (loki["common"]["path_prefix"], loki["storage_config"]["filesystem"]["directory"]):
+        assert any(f"{place}/".startswith(there) for there in written), place
+    state = {mount.partition(":")[2] for mount in CONTAINERS["log-shipper"]["volumes"]}
+    assert "/state" in state
+    assert tail["db"].startswith("/state/")
+
+
 def test_only_the_door_and_the_mail_servers_are_published() -> None:
     published = {
         name: [port.rpartition(":")[2] for port in container["ports"]]
