@@ -1,26 +1,25 @@
 """What an operator may say about the api. Read from the environment, prefix API_."""
 
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 from uuid import UUID
 
-import msgspec
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.api.smtp.submitting import SystemServer
 from services.api.store.quotas import Quotas
 from shared.bus import BusSettings
 from shared.contracts.ids import Kind, read
-from shared.contracts.oauth import Provider, installed
 from shared.db import DatabaseSettings
-from shared.dial import DialSettings, ProviderSettings
+from shared.dial import DialSettings, OAuthSettings, ProviderSettings
 from shared.telemetry import TelemetrySettings
 
 
-class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, TelemetrySettings):
+class Settings(
+    DatabaseSettings, BusSettings, DialSettings, OAuthSettings, ProviderSettings, TelemetrySettings
+):
     """The api's settings."""
 
     model_config = SettingsConfigDict(
@@ -216,29 +215,6 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
     event_log_days: float = Field(
         default=30.0, gt=0, description="How long events stay in the log."
     )
-    oauth_google_client_id: str | None = Field(
-        default=None,
-        validation_alias=AliasChoices("OAUTH_GOOGLE_CLIENT_ID"),
-        description="Client of this installation at Google (docs/oauth.md).",
-    )
-    oauth_microsoft_client_id: str | None = Field(
-        default=None,
-        validation_alias=AliasChoices("OAUTH_MICROSOFT_CLIENT_ID"),
-        description="Client of this installation at Microsoft (docs/oauth.md).",
-    )
-    oauth_microsoft_directory: str = Field(
-        default="common",
-        pattern=r"^[A-Za-z0-9.-]+$",
-        validation_alias=AliasChoices("OAUTH_MICROSOFT_DIRECTORY"),
-        description="Whose accounts Microsoft lets in: common, organizations, consumers, or the id"
-        " of a directory.",
-    )
-    oauth_providers: SecretStr | None = Field(
-        default=None,
-        validation_alias=AliasChoices("OAUTH_PROVIDERS"),
-        description="More providers, as JSON (docs/oauth.md); best in a file"
-        " (OAUTH_PROVIDERS_FILE).",
-    )
     webhook_allow_http: bool = Field(
         default=False, description="Allow webhooks whose events travel without TLS (http)."
     )
@@ -314,26 +290,6 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
     @property
     def default_tenant_id(self) -> UUID | None:
         return read(Kind.TENANT, self.default_tenant) if self.default_tenant else None
-
-    @model_validator(mode="after")
-    def _providers_can_be_read(self) -> Self:
-        _ = self.oauth_installed
-        return self
-
-    @cached_property
-    def oauth_installed(self) -> dict[str, Provider]:
-        """The OAuth2 providers of this installation by name; raises ValueError."""
-        listed = self.oauth_providers.get_secret_value() if self.oauth_providers else "[]"
-        try:
-            return installed(
-                google=self.oauth_google_client_id,
-                microsoft=self.oauth_microsoft_client_id,
-                directory=self.oauth_microsoft_directory,
-                listed=listed.encode(),
-            )
-        except msgspec.MsgspecError as error:
-            # What it quotes is where in the list, never what stands there.
-            raise ValueError(f"OAUTH_PROVIDERS: {error}") from None
 
     @property
     def access_lives(self) -> timedelta:

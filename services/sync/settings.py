@@ -12,9 +12,9 @@ from pydantic_settings import SettingsConfigDict
 
 from services.sync.web.token_endpoint import Client
 from shared.bus import BusSettings
-from shared.contracts.oauth import GOOGLE, MICROSOFT, ProviderSecret, installed
+from shared.contracts.oauth import GOOGLE, MICROSOFT, ProviderSecret
 from shared.db import DatabaseSettings
-from shared.dial import DialSettings, ProviderSettings
+from shared.dial import DialSettings, OAuthSettings, ProviderSettings
 from shared.telemetry import TelemetrySettings
 
 
@@ -33,7 +33,9 @@ class Role(StrEnum):
     ANSWER = "answer"  # hands out what was kept
 
 
-class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, TelemetrySettings):
+class Settings(
+    DatabaseSettings, BusSettings, DialSettings, OAuthSettings, ProviderSettings, TelemetrySettings
+):
     """Settings of a process of sync, from the environment (`SYNC_…`)."""
 
     model_config = SettingsConfigDict(
@@ -120,38 +122,15 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
     oauth_seconds: float = Field(
         default=10.0, gt=0, le=20, description="A provider that gives no token for so long is away."
     )
-    oauth_google_client_id: str | None = Field(
-        default=None,
-        validation_alias=AliasChoices("OAUTH_GOOGLE_CLIENT_ID"),
-        description="Client of this installation at Google (docs/oauth.md).",
-    )
     oauth_google_client_secret: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("OAUTH_GOOGLE_CLIENT_SECRET"),
         description="Its secret.",
     )
-    oauth_microsoft_client_id: str | None = Field(
-        default=None,
-        validation_alias=AliasChoices("OAUTH_MICROSOFT_CLIENT_ID"),
-        description="Client of this installation at Microsoft (docs/oauth.md).",
-    )
     oauth_microsoft_client_secret: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("OAUTH_MICROSOFT_CLIENT_SECRET"),
         description="Its secret.",
-    )
-    oauth_microsoft_directory: str = Field(
-        default="common",
-        pattern=r"^[A-Za-z0-9.-]+$",
-        validation_alias=AliasChoices("OAUTH_MICROSOFT_DIRECTORY"),
-        description="Whose accounts Microsoft lets in: common, organizations, consumers, or the id"
-        " of a directory.",
-    )
-    oauth_providers: SecretStr | None = Field(
-        default=None,
-        validation_alias=AliasChoices("OAUTH_PROVIDERS"),
-        description="More providers, as JSON (docs/oauth.md); best in a file"
-        " (OAUTH_PROVIDERS_FILE).",
     )
     heartbeat_seconds: float = Field(
         default=3.0, gt=0, description="How often a process says that it lives."
@@ -168,38 +147,29 @@ class Settings(DatabaseSettings, BusSettings, DialSettings, ProviderSettings, Te
 
     @model_validator(mode="after")
     def _clients_can_be_read(self) -> Self:
-        """Better no start than accounts that lose their consents one by one."""
         _ = self.oauth_clients
         return self
 
     @cached_property
     def oauth_clients(self) -> dict[str, Client]:
-        """The clients of this installation by provider; raises ValueError."""
-        listed = (_plain(self.oauth_providers) or "[]").encode()
+        """The clients of this installation by provider, with secrets; raises ValueError."""
         secrets = {
-            GOOGLE: self.oauth_google_client_secret,
-            MICROSOFT: self.oauth_microsoft_client_secret,
+            GOOGLE: _plain(self.oauth_google_client_secret),
+            MICROSOFT: _plain(self.oauth_microsoft_client_secret),
         }
         try:
-            known = installed(
-                google=self.oauth_google_client_id,
-                microsoft=self.oauth_microsoft_client_id,
-                directory=self.oauth_microsoft_directory,
-                listed=listed,
-            )
-            for one in msgspec.json.decode(listed, type=list[ProviderSecret]):
-                secrets[one.name] = SecretStr(one.client_secret) if one.client_secret else None
+            listed = msgspec.json.decode(self.oauth_listed, type=list[ProviderSecret])
         except msgspec.MsgspecError as error:
-            # What it quotes is where in the list, never what stands there.
             raise ValueError(f"OAUTH_PROVIDERS: {error}") from None
+        secrets |= {one.name: one.client_secret or None for one in listed}
         return {
             provider.name: Client(
                 client_id=provider.client_id,
                 token_endpoint=provider.token_endpoint,
-                secret=_plain(secrets.get(provider.name)),
+                secret=secrets.get(provider.name),
                 authentication=provider.client_authentication,
             )
-            for provider in known.values()
+            for provider in self.oauth_installed.values()
         }
 
 

@@ -16,6 +16,7 @@ from shared.dial.errors import (
     NameNotFound,
     Unreachable,
 )
+from shared.dial.oauth import OAuthSettings
 from shared.dial.policy import Policy
 from shared.dial.settings import DialSettings, ProviderSettings
 from shared.dial.tls import tls_context
@@ -28,6 +29,7 @@ __all__ = [
     "DialSettings",
     "NameLookupFailed",
     "NameNotFound",
+    "OAuthSettings",
     "Policy",
     "ProviderSettings",
     "Unreachable",

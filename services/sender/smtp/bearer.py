@@ -1,11 +1,9 @@
 """Signing in by an access token (OAUTHBEARER, RFC 7628; XOAUTH2, as Google wrote it down)."""
 
-import base64
 from dataclasses import dataclass, field
 
 from aiosmtplib import SMTP
 
-from services.sender.domain.challenge import in_words
 from services.sender.domain.reply import Reply, reply_of
 from services.sender.smtp.errors import (
     AuthNotOffered,
@@ -15,10 +13,8 @@ from services.sender.smtp.errors import (
     TokenRefused,
     speaking,
 )
+from shared.dial.bearer import in_words, mechanism_among
 
-#: By the mechanism: what is said to a challenge that holds an error, so that the server may end the
-#: exchange (RFC 7628 §3.2.3: one control-A; XOAUTH2: nothing).
-_AFTER_ERROR = {"oauthbearer": base64.b64encode(b"\x01"), "xoauth2": b""}
 _COMMAND_BYTES = 510  # RFC 5321 §4.5.3.1.4, without the line's end
 
 
@@ -33,15 +29,13 @@ async def sign_in_with_token(
     connection: SMTP, username: str, token: Token, *, host: str, port: int
 ) -> None:
     """AUTH with an access token, once; raises a SubmitError."""
-    mechanism = next(
-        (name for name in _AFTER_ERROR if name in connection.server_auth_methods), None
-    )
+    mechanism = mechanism_among({name.upper() for name in connection.server_auth_methods})
     if mechanism is None:
         raise AuthNotOffered(
             Phase.AUTH, message="The server takes no access tokens (OAUTHBEARER, XOAUTH2)."
         )
-    said = _response(mechanism, username, token.value, host, port)
-    name = mechanism.upper().encode()
+    said = mechanism.response(username, token.value, host=host, port=port)
+    name = mechanism.encode()
     if len(said) + len(name) + 6 <= _COMMAND_BYTES:
         reply = await _say(connection, b"AUTH", name, said)
     else:  # RFC 4954 §4: what makes the command too long waits to be asked for
@@ -51,7 +45,7 @@ async def sign_in_with_token(
     words = ""
     if reply.code == 334:
         words = in_words(reply.text)
-        reply = await _say(connection, _AFTER_ERROR[mechanism])
+        reply = await _say(connection, mechanism.after_error)
         if reply.code == 334:
             reply = await _say(connection, b"*")  # RFC 4954 §4
     match reply.code:
@@ -70,13 +64,3 @@ async def _say(connection: SMTP, *words: bytes) -> Reply:
     with speaking(Phase.AUTH):
         answer = await connection.execute_command(*words)
     return reply_of(answer.code, answer.message)
-
-
-def _response(mechanism: str, username: str, token: str, host: str, port: int) -> bytes:
-    if mechanism == "xoauth2":
-        said = f"user={username}\x01auth=Bearer {token}\x01\x01"
-    else:
-        # RFC 7628 §3.1, RFC 5801 §4: `,` and `=` of a name are written out.
-        name = username.replace("=", "=3D").replace(",", "=2C")
-        said = f"n,a={name},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01"
-    return base64.b64encode(said.encode())

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-
 from aioimaplib.aioimaplib import AUTH, NONAUTH
 
-from services.sync.domain.challenge import in_words
 from services.sync.imap.capability import ask_capabilities
 from services.sync.imap.errors import AuthFailed, Refused, TokenRefused, Unavailable
 from services.sync.imap.parser import Continue, Status
 from services.sync.imap.wire import Wire
-
-#: By the mechanism: what is said to a challenge that holds an error, so that the server may end the
-#: exchange with a NO (RFC 7628 §3.2.3: one control-A; XOAUTH2: nothing).
-_AFTER_ERROR = {"OAUTHBEARER": base64.b64encode(b"\x01"), "XOAUTH2": b""}
+from shared.dial.bearer import in_words, mechanism_among
 
 
 async def authenticate(wire: Wire, username: str, token: str, *, host: str, port: int) -> None:
@@ -24,10 +18,12 @@ async def authenticate(wire: Wire, username: str, token: str, *, host: str, port
     if any(c < " " or c == "\x7f" for c in username + token):
         raise AuthFailed("A user name or token cannot contain control characters.")
     before = wire.offers
-    mechanism = next((name for name in _AFTER_ERROR if f"AUTH={name}" in before), None)
+    mechanism = mechanism_among(
+        {offer.removeprefix("AUTH=") for offer in before if offer.startswith("AUTH=")}
+    )
     if mechanism is None:
         raise AuthFailed("The server takes no access tokens (OAUTHBEARER, XOAUTH2).", "NOTOKENS")
-    said = _response(mechanism, username, token, host, port)
+    said = mechanism.response(username, token, host=host, port=port)
     challenge = b""
     try:
         async with wire.exchange() as exchange:
@@ -41,7 +37,7 @@ async def authenticate(wire: Wire, username: str, token: str, *, host: str, port
                 match answer := await exchange.next():
                     case Continue(text) if not challenge:
                         challenge = text or b"="
-                        await exchange.send_line(_AFTER_ERROR[mechanism])
+                        await exchange.send_line(mechanism.after_error)
                     case Continue():
                         await exchange.send_line(b"*")
                     case Status(tag=str(), status="NO" | "BAD"):
@@ -56,13 +52,3 @@ async def authenticate(wire: Wire, username: str, token: str, *, host: str, port
     wire.state = AUTH
     if wire.offers is before:  # a server may offer more to those it knows
         await ask_capabilities(wire)
-
-
-def _response(mechanism: str, username: str, token: str, host: str, port: int) -> bytes:
-    if mechanism == "XOAUTH2":
-        said = f"user={username}\x01auth=Bearer {token}\x01\x01"
-    else:
-        # RFC 7628 §3.1, RFC 5801 §4: `,` and `=` of a name are written out.
-        name = username.replace("=", "=3D").replace(",", "=2C")
-        said = f"n,a={name},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01"
-    return base64.b64encode(said.encode())
