@@ -20,11 +20,14 @@ Everybody else's servers are found by what their domain publishes, or entered by
 
 Limits are what a provider publishes, or was seen to allow, for one account and day. Reading stays
 below them: a first copy stops at four fifths of a day's bytes and goes on the next day, while new
-mail comes as ever. `GET /api/v1/accounts/{id}/budget` shows what was used, what is allowed, and
-whose word that is.
+mail comes as ever. What is sent beyond a day's messages waits for the next (UTC), and says so:
+`deferred`, with the reason `daily_limit`. `GET /api/v1/accounts/{id}/budget` shows what was used,
+what is allowed, and whose word that is.
 
 An operator who knows better says so in a file of the same form (`API_MAIL_PROVIDERS_FILE`,
-`SYNC_MAIL_PROVIDERS_FILE`): a provider of the same name takes the place of the one below.
+`SYNC_MAIL_PROVIDERS_FILE`, `SENDER_MAIL_PROVIDERS_FILE`): a provider of the same name takes the
+place of the one below. Of one account, `PUT /api/v1/accounts/{id}/profile` says whose servers these
+are, and what they allow and do.
 
 """
 _WAYS = {

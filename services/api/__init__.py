@@ -6,7 +6,8 @@ Hears:    AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mail
           SendingChanged
 Commands: ConnectSync, RemoveSync, PauseSync, ResumeSync, CheckSync, RetellAccount, AuditMailbox,
           CarryIntent, ConnectSender, RemoveSender, HoldSender, SendMessage, SendMessages,
-          ChangeSubmission, KeepDraft, ChangeSuppression, ConfigureClient
+          ChangeSubmission, KeepDraft, ChangeSuppression, ConfigureClient, SetSyncProfile,
+          SetSenderProfile
 Asks:     CountSyncRemains, CountSenderRemains, CountIndexerRemains, SearchMessages,
           ExplainSearch, SuggestPeople, CountSearchable, ReadContent, FetchPart, ReadProofs,
           ReadStanding, ListQuarantine, PreviewSubmission, TryImap, TrySmtp,

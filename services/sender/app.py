@@ -16,6 +16,7 @@ from services.sender.workers import work
 from services.sender.world import World
 from shared.bus import Relay, open_bus
 from shared.db import Pool, open_pool, settle_restoration
+from shared.dial.providers import know_providers
 from shared.seal import KeysUnusable, OpeningKeys, Tampered, key_id_of, missing_keys
 from shared.telemetry import Check, configure, serve_probes
 
@@ -24,6 +25,7 @@ async def main(stop: asyncio.Event) -> None:
     """Run sender until told to stop."""
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     configure("sender", settings.log_level, settings.log_format)
+    know_providers(settings.mail_providers_file)
     async with (
         open_world(settings) as world,
         serve_probes(settings.probe_host, settings.probe_port, _checks(world)),

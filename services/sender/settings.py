@@ -9,11 +9,11 @@ from services.sender.domain.pace import Limits
 from services.sender.smtp import Patience
 from shared.bus import BusSettings
 from shared.db import DatabaseSettings
-from shared.dial import DialSettings
+from shared.dial import DialSettings, ProviderSettings
 from shared.telemetry import TelemetrySettings
 
 
-class Settings(BusSettings, DatabaseSettings, DialSettings, TelemetrySettings):
+class Settings(BusSettings, DatabaseSettings, DialSettings, ProviderSettings, TelemetrySettings):
     """Read from the environment, prefix SENDER_."""
 
     model_config = SettingsConfigDict(

@@ -15,12 +15,14 @@ from services.sender.actions.note_traces import note_traces
 from services.sender.actions.preview_message import preview_message
 from services.sender.actions.read_mime import read_mime
 from services.sender.actions.remove_account import remove_account
+from services.sender.actions.set_profile import set_profile
 from services.sender.actions.try_server import try_server
 from services.sender.domain.turns import Sender
 from services.sender.world import World
 from shared.bus import Ears, Retry
 from shared.contracts.account import ConnectSender, HoldSender, RemoveSender
 from shared.contracts.remains import CountSenderRemains, Remains
+from shared.contracts.standing import SetSenderProfile
 from shared.contracts.submission import (
     ChangeSubmission,
     ChangeSuppression,
@@ -65,6 +67,13 @@ async def obey_hold_sender(command: HoldSender, world: World) -> None:
     world.relay.wake()
     if not command.held:
         world.have_due([Sender(command.tenant_id, command.account_id)])
+
+
+@ears.obey(SetSenderProfile)
+async def obey_set_sender_profile(command: SetSenderProfile, world: World) -> None:
+    """Send as much for this account as was said of its server."""
+    await set_profile(command, world.pool)
+    world.have_due([Sender(command.tenant_id, command.account_id)])
 
 
 @ears.obey(SendMessage, at_once=64)

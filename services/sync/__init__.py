@@ -1,8 +1,8 @@
 """sync, the ear: keeps our copy of each mailbox equal to the server's.
 
 Obeys:   ConnectSync, RemoveSync, RetellAccount, AuditMailbox, PauseSync, ResumeSync,
-         CheckSync, CarryIntent, FileSentCopy, FileSentCopies, KeepDraft, SeekMessage,
-         ConfigureClient
+         CheckSync, SetSyncProfile, CarryIntent, FileSentCopy, FileSentCopies, KeepDraft,
+         SeekMessage, ConfigureClient
 Tells:   AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, MailboxesSynced,
          MailboxRenumbered, MailboxAudited, MessagesSynced, MessagesFilled, MessagesRetold,
          MessagesChanged, MessagesVanished, IntentSettled, SentCopyFiled, ReportReceived,

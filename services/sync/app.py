@@ -115,7 +115,12 @@ async def _work(world: World, stop: asyncio.Event) -> None:
     shepherd = Shepherd(world)
     loops = [chores.retell(world), chores.tidy(world), chores.measure(world)]
     if world.settings.enabled:
-        loops += [chores.rethread(world), shepherd.run(), chores.file_copies(world, shepherd)]
+        loops += [
+            chores.rethread(world),
+            chores.revoke(world),
+            chores.file_copies(world, shepherd),
+            shepherd.run(),
+        ]
     await until_one_ends(stop.wait(), *loops)
 
 

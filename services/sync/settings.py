@@ -168,6 +168,7 @@ class Settings(
                 token_endpoint=provider.token_endpoint,
                 secret=secrets.get(provider.name),
                 authentication=provider.client_authentication,
+                revocation_endpoint=provider.revocation_endpoint,
             )
             for provider in self.oauth_installed.values()
         }

@@ -20,6 +20,7 @@ from services.sync.actions.read_standing import read_standing
 from services.sync.actions.redeem_code import redeem_code
 from services.sync.actions.remove_account import remove_account
 from services.sync.actions.seek_message import seek_message
+from services.sync.actions.set_profile import set_profile
 from services.sync.actions.switch_account import switch_account
 from services.sync.actions.take_intent import take_intent
 from services.sync.actions.try_server import try_server
@@ -50,6 +51,7 @@ from shared.contracts.standing import (
     QuarantineAnswer,
     ReadStanding,
     ResumeSync,
+    SetSyncProfile,
     StandingAnswer,
 )
 from shared.contracts.submission import FileSentCopies, FileSentCopy, SeekMessage
@@ -71,6 +73,7 @@ async def obey_remove_sync(command: RemoveSync, world: World) -> None:
     """Keep nothing of this account."""
     await remove_account(command, world.pool)
     world.removed.set()
+    world.consents_left.set()
     world.relay.wake()
     world.accounts_changed.set()
     try:
@@ -99,6 +102,13 @@ async def obey_resume_sync(command: ResumeSync, world: World) -> None:
     await switch_account(command, world.pool)
     world.relay.wake()
     await _asked(command.account_id, world)
+
+
+@ears.obey(SetSyncProfile)
+async def obey_set_sync_profile(command: SetSyncProfile, world: World) -> None:
+    """Use this account's server by what was said of it."""
+    if await set_profile(command, world.pool):
+        await _asked(command.account_id, world)
 
 
 @ears.obey(CheckSync)

@@ -61,3 +61,4 @@ class World:
     retelling_asked: asyncio.Event = field(default_factory=asyncio.Event)
     copy_asked: asyncio.Event = field(default_factory=asyncio.Event)
     removed: asyncio.Event = field(default_factory=asyncio.Event)
+    consents_left: asyncio.Event = field(default_factory=asyncio.Event)

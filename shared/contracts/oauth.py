@@ -42,6 +42,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     smtp: MailServer
     parameters: dict[str, str] = {}  # more that its authorization endpoint wants
     client_authentication: Literal["post", "basic"] = "post"  # RFC 6749 §2.3.1
+    revocation_endpoint: str | None = None  # RFC 7009; None: consents are withdrawn there only
 
 
 class ProviderSecret(Struct, frozen=True, kw_only=True):
@@ -80,6 +81,7 @@ class ConfigureClient(Command, frozen=True, kw_only=True):
     client_id: str = ""
     client_authentication: Literal["post", "basic"] = "post"
     sealed_secret: bytes | None = None  # HPKE for sync; None: as it was, or none
+    revocation_endpoint: str | None = None
     removed: bool = False
 
 
@@ -142,6 +144,7 @@ def installed(
             client_id=google,
             authorization_endpoint="https://accounts.google.com/o/oauth2/v2/auth",
             token_endpoint="https://oauth2.googleapis.com/token",  # noqa: S106 - an address
+            revocation_endpoint="https://oauth2.googleapis.com/revoke",
             scopes=("https://mail.google.com/", "openid", "email"),
             imap=MailServer(host="imap.gmail.com", port=993),
             smtp=MailServer(host="smtp.gmail.com", port=465),

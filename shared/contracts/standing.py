@@ -39,6 +39,41 @@ class CheckSync(Command, frozen=True, kw_only=True):
     account_id: UUID
 
 
+class OwnProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody says of an account's servers. None: what is known of its provider counts.
+
+    Of a day's limits, 0 is none at all.
+    """
+
+    provider: str | None = None  # whose servers these are, as shared/dial/providers.toml names it
+    connections: int | None = None
+    bytes_per_day: int | None = None
+    commands_per_day: int | None = None
+    messages_per_day: int | None = None
+    idle_seconds: int | None = None
+    files_sent: bool | None = None
+
+
+class SetSyncProfile(Command, frozen=True, kw_only=True):
+    """Read this account's mail by this profile from now on. The newest `version` counts."""
+
+    channel: ClassVar[str] = "sync.profile.set"
+
+    account_id: UUID
+    version: int
+    own: OwnProfile
+
+
+class SetSenderProfile(Command, frozen=True, kw_only=True):
+    """Send for this account by this profile from now on. The newest `version` counts."""
+
+    channel: ClassVar[str] = "sender.profile.set"
+
+    account_id: UUID
+    version: int
+    own: OwnProfile
+
+
 class AccountAsked(Hint, frozen=True, kw_only=True):
     """Somebody wants something of this account: whoever keeps it looks now."""
 
@@ -60,7 +95,7 @@ class AppliedProfile(Struct, frozen=True, kw_only=True):
 
     provider: str | None = None  # as shared/dial/providers.toml names it
     title: str | None = None
-    chosen_by: str | None = None  # host, server_id, capability
+    chosen_by: str | None = None  # host, server_id, capability, account
     server_name: str | None = None  # by its answer to ID (RFC 2971)
     connections: int | None = None
     bytes_per_day: int | None = None
@@ -70,6 +105,7 @@ class AppliedProfile(Struct, frozen=True, kw_only=True):
     files_sent: bool | None = None  # what is sent comes to Sent by itself
     files_sent_is_learnt: bool = False  # by looking, whatever is known of the provider
     quirks: tuple[str, ...] = ()
+    own: OwnProfile = OwnProfile()  # what of this somebody said
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -92,7 +128,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     filling_rests_until: datetime | None  # the first copy; new mail comes as ever
     renews_at: datetime  # when the next day's budget begins
     quarantined: int
-    connections_by: str | None = None  # whose word it is: operator, provider, server
+    connections_by: str | None = None  # whose word it is: operator, account, provider, server
     bytes_by: str | None = None
     commands_allowed: int | None = None
     commands_by: str | None = None

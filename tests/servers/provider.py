@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import grants
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import Flask, Response, jsonify, request
 from joserfc import jwt
@@ -154,6 +155,10 @@ class Provider:
         return f"{self.url}/token"
 
     @property
+    def revocation_endpoint(self) -> str:
+        return f"{self.url}/revoke"
+
+    @property
     def introspection(self) -> str:
         return f"{self.url}/introspect"
 
@@ -191,6 +196,10 @@ class Provider:
             for consent in self._refresh.values():
                 if consent.username == username:
                     consent.withdrawn = True
+
+    def is_consented(self, username: str) -> bool:
+        """Whether some consent of this person is still good."""
+        return any(one.username == username and not one.withdrawn for one in self._refresh.values())
 
     def expire(self, username: str) -> None:
         """The access tokens of now end early; the consent stays."""
@@ -343,6 +352,22 @@ class Provider:
             if given.get("include_refresh_token"):
                 made["refresh_token"] = secrets.token_urlsafe(32)
             return made
+
+        class Revocation(RevocationEndpoint):
+            CLIENT_AUTH_METHODS: ClassVar = ["client_secret_basic", "client_secret_post"]
+
+            def query_token(self, token_string: str, token_type_hint: str) -> _Refresh | None:
+                consent = provider._refresh.get(token_string)
+                return _Refresh(token_string, consent) if consent else None
+
+            def revoke_token(self, token: _Refresh, request: Any) -> None:
+                token.consent.withdrawn = True
+
+        server.register_endpoint(Revocation)
+
+        @app.post("/revoke")
+        def revoke() -> Any:
+            return server.create_endpoint_response("revocation")
 
         @app.post("/introspect")
         def introspect() -> Any:

@@ -68,6 +68,7 @@ async def configured(
             "client_secret": CLIENT_SECRET,
             "authorization_endpoint": provider.authorization_endpoint,
             "token_endpoint": provider.token_endpoint,
+            "revocation_endpoint": provider.revocation_endpoint,
             "scopes": list(SCOPES),
             "imap": {"host": "127.0.0.1", "port": dovecot.imap_port, "security": "none"},
             "smtp": {"host": "127.0.0.1", "port": postfix.submission_port, "security": "none"},

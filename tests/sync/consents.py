@@ -46,6 +46,7 @@ def listed(provider: Provider, *, imap: int = 1, smtp: int = 1) -> str:
                 "client_secret": CLIENT_SECRET,
                 "authorization_endpoint": provider.authorization_endpoint,
                 "token_endpoint": provider.token_endpoint,
+                "revocation_endpoint": provider.revocation_endpoint,
                 "scopes": list(SCOPES),
                 "imap": server(imap),
                 "smtp": server(smtp),

@@ -2,9 +2,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -17,6 +19,7 @@ from services.sync.actions.note_signed_in import note_signed_in
 from services.sync.actions.note_well import note_well
 from services.sync.actions.read_standing import read_standing
 from services.sync.actions.rest_account import rest_account
+from services.sync.actions.set_profile import set_profile
 from services.sync.actions.switch_account import switch_account
 from services.sync.actions.take_turn import Wait
 from services.sync.domain.budget import budget_of
@@ -35,9 +38,11 @@ from shared.contracts.envelope import Caller
 from shared.contracts.standing import (
     CheckSync,
     ListQuarantine,
+    OwnProfile,
     PauseSync,
     ReadStanding,
     ResumeSync,
+    SetSyncProfile,
     Standing,
 )
 from shared.db import tenant_transaction
@@ -486,7 +491,7 @@ async def test_what_is_used_is_counted_by_all_replicas_together_and_by_day(
     ground: Ground,
 ) -> None:
     account = await ground.account("imap.gmail.com")
-    budget = budget_of(choose("imap.gmail.com").profile, connections=4)
+    budget = budget_of(choose("imap.gmail.com"), connections=4)
     here, there = Meter(account, budget, ground.pool), Meter(account, budget, ground.pool)
     here.count(bytes=1_200_000_000, commands=10)
     assert await here.filling_rests_until() is None
@@ -507,9 +512,7 @@ async def test_what_is_used_is_counted_by_all_replicas_together_and_by_day(
 
 async def test_an_idle_account_writes_nothing_down(ground: Ground) -> None:
     account = await ground.account()
-    meter = Meter(
-        account, budget_of(choose("imap.example.org").profile, connections=4), ground.pool
-    )
+    meter = Meter(account, budget_of(choose("imap.example.org"), connections=4), ground.pool)
     meter.count(bytes=10)
     await meter.write(now=True)
     version = "SELECT xmin::text FROM sync.account_use"
@@ -641,9 +644,7 @@ async def test_nothing_of_how_it_stood_is_left_of_a_removed_account(ground: Grou
     await ground.slot(account, replica)
     await rest_account(account, THROTTLED, None, ground.settings, ground.pool)
     await quarantines(ground, account, Case(uid=1, reason="missing"))
-    meter = Meter(
-        account, budget_of(choose("imap.example.org").profile, connections=4), ground.pool
-    )
+    meter = Meter(account, budget_of(choose("imap.example.org"), connections=4), ground.pool)
     meter.count(bytes=1)
     await meter.write()
     async with ground.pool.acquire() as connection:
@@ -703,3 +704,72 @@ async def test_what_was_learnt_of_a_server_outweighs_its_profile_and_ends_with_i
     profile = (await stands(ground, moved)).profile
     assert profile is not None
     assert (profile.provider, profile.files_sent) == (None, None)
+
+
+async def says(ground: Ground, account: Account, version: int, **said: Any) -> bool:
+    command = SetSyncProfile(
+        tenant_id=account.tenant_id,
+        account_id=account.account_id,
+        version=version,
+        own=OwnProfile(**said),
+    )
+    return await set_profile(command, ground.pool)
+
+
+async def test_who_knows_a_server_better_is_believed(ground: Ground) -> None:
+    account = await ground.account("imap.gmail.com")
+    async with ground.pool.acquire() as connection:
+        await servers.note_filing(connection, account, files_sent=True)
+    assert await says(ground, account, 1, connections=2, bytes_per_day=7, files_sent=False)
+    shown = await stands(ground, account)
+    assert shown.profile is not None
+    assert (shown.connections_allowed, shown.connections_by) == (2, "account")
+    assert (shown.bytes_allowed, shown.bytes_by) == (7, "account")
+    assert (shown.profile.files_sent, shown.profile.files_sent_is_learnt) == (False, False)
+    assert shown.profile.own.bytes_per_day == 7
+    first, second = await ground.replica(), await ground.replica()
+    await ground.slot(account, first)
+    assert isinstance(await ground.turn(account, second), Wait), "one is kept for opening"
+    async with ground.pool.acquire() as connection:
+        server = await servers.learnt(connection, account.account_id, "imap.gmail.com", 1)
+    assert server.files_by_itself is False
+
+
+async def test_what_was_said_is_taken_back(ground: Ground) -> None:
+    account = await ground.account("mail.example.org")
+    await says(ground, account, 1, provider="google")
+    shown = await stands(ground, account)
+    assert shown.profile is not None
+    assert (shown.profile.provider, shown.profile.chosen_by) == ("google", "account")
+    assert shown.bytes_by == "provider"
+    assert await says(ground, account, 2)
+    shown = await stands(ground, account)
+    assert shown.profile is not None
+    assert (shown.profile.provider, shown.bytes_allowed) == (None, None)
+
+
+async def test_of_two_words_on_a_server_the_newer_counts(ground: Ground) -> None:
+    account = await ground.account("mail.example.org")
+    assert await says(ground, account, 2, connections=2)
+    assert not await says(ground, account, 1, connections=3)
+    assert (await stands(ground, account)).connections_allowed == 2
+
+
+async def test_a_word_on_a_server_that_is_not_known_yet_waits(ground: Ground) -> None:
+    account = await ground.account("mail.example.org")
+    unknown = msgspec.structs.replace(account, account_id=uuid4())
+    with pytest.raises(Retry):
+        await says(ground, unknown, 1, connections=2)
+
+
+async def test_who_keeps_an_account_begins_anew_with_what_was_said(ground: Ground) -> None:
+    account, replica = await ground.account("mail.example.org"), await ground.replica()
+    before = (await ground.leases_of(replica))[account.account_id]
+    await says(ground, account, 1, idle_seconds=60)
+    after = (await ground.leases_of(replica))[account.account_id]
+    assert after != before, "so the session of before ends"
+    assert after.fence == before.fence
+    chosen = await note_signed_in(
+        account, "1.0", ground.pool, chosen=choose("mail.example.org"), server_name=None
+    )
+    assert chosen.profile.idle_seconds == 60

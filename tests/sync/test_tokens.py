@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.sync.actions.refreshing import Issued, access_token
+from services.sync.actions.remove_account import remove_account
+from services.sync.actions.revoke_consents import revoke_consents
 from services.sync.domain.tokens import GrantEnded, ProviderAway
 from services.sync.settings import Settings
-from shared.contracts.account import ConnectSync
+from shared.contracts.account import ConnectSync, RemoveSync
 from shared.contracts.envelope import Caller
 from shared.contracts.oauth import IssueToken, TokenAnswer
 from shared.seal import Mismatch, OpeningKeys, new_key, open_sealed, publish
@@ -86,6 +88,10 @@ class Tokens:
             self.sync.database,
             refused=None if refused is None else sha256(refused.encode()).digest(),
         )
+
+    async def revokes(self) -> None:
+        """What a process of sync does from time to time."""
+        await revoke_consents(self.settings, self.keys, self.sync.database)
 
     async def set(self, assignments: str, grant_id: UUID | None = None) -> None:
         """Let time have gone by for this consent, or for all."""
@@ -382,6 +388,77 @@ async def _asked(
 
 def _fields(place: Destination) -> dict[str, object]:
     return {name: getattr(place, name) for name in Destination.__struct_fields__}
+
+
+async def test_the_consent_of_a_removed_account_ends_at_its_provider(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    async with tokens.running():
+        command = await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        await tokens.sync.until_state("live")
+        await tokens.sync.command(
+            RemoveSync(tenant_id=command.tenant_id, account_id=command.account_id)
+        )
+
+        async def forgotten() -> bool:
+            return await tokens.sync.database.fetchval("SELECT count(*) FROM oauth_grant") == 0
+
+        await until("the consent is forgotten", forgotten)
+    assert not tokens.provider.is_consented(user)
+
+
+async def remove(tokens: Tokens, grant: tuple[UUID, UUID]) -> None:
+    """The account of a consent is removed, while nobody is there to end it."""
+    tenant_id, grant_id = grant
+    account_id = await tokens.sync.database.fetchval(
+        "UPDATE oauth_grant SET adopted_at = now() WHERE grant_id = $1 RETURNING account_id",
+        grant_id,
+    )
+    await remove_account(
+        RemoveSync(tenant_id=tenant_id, account_id=account_id), tokens.sync.database
+    )
+
+
+async def test_a_provider_that_is_away_is_asked_again_to_end_a_consent(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    await remove(tokens, await tokens.grant(user, token_dovecot))
+    tokens.provider.down = 503
+    await tokens.revokes()
+    assert tokens.provider.is_consented(user)
+    tokens.provider.down = None
+    await tokens.revokes()
+    assert tokens.provider.is_consented(user), "not before its time"
+    await tokens.set("revoke_at = now()")
+    await tokens.revokes()
+    assert not tokens.provider.is_consented(user)
+    assert await tokens.sync.database.fetchval("SELECT count(*) FROM oauth_grant") == 0
+
+
+async def test_a_provider_that_stays_away_does_not_keep_a_consent_here(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    await remove(tokens, await tokens.grant(token_dovecot.new_user(), token_dovecot))
+    tokens.provider.down = 503
+    await tokens.set("revoke_at = now(), revoke_until = now()")
+    await tokens.revokes()
+    assert await tokens.sync.database.fetchval("SELECT count(*) FROM oauth_grant") == 0
+
+
+async def test_a_mailbox_that_another_account_reads_keeps_its_consent(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    """Some providers end all that a client has of a person with one of it."""
+    user = token_dovecot.new_user()
+    other = await tokens.grant(user, token_dovecot)
+    async with tokens.running():
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        await tokens.sync.until_state("live")
+        await remove(tokens, other)
+        await tokens.revokes()
+    assert tokens.provider.is_consented(user)
 
 
 async def test_nothing_of_a_consent_is_in_the_clear_in_the_database(

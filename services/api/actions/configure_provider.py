@@ -44,6 +44,7 @@ async def configure_provider(
                 token_endpoint=provider.token_endpoint,
                 client_id=provider.client_id,
                 client_authentication=provider.client_authentication,
+                revocation_endpoint=provider.revocation_endpoint,
                 sealed_secret=None
                 if secret is None
                 else seal_own(secret.encode(), sync_keys, what),

@@ -5,14 +5,17 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from services.api.actions.read_standing import read_standing
+from services.api.domain.refusals import NotFound
 from services.api.domain.rights import Scope
 from services.api.http.moments import Moment
+from services.api.http.profile import ShownProfile, shown_profile
 from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
-from services.api.store import submissions
+from services.api.store import accounts, submissions
 from shared.contracts.ids import Kind
-from shared.contracts.standing import AppliedProfile, Standing
+from shared.contracts.standing import AppliedProfile, OwnProfile, Standing
 from shared.db import tenant_transaction
+from shared.dial.own_profile import submission_profile
 
 
 class Allowance(Struct, frozen=True, kw_only=True):
@@ -20,7 +23,7 @@ class Allowance(Struct, frozen=True, kw_only=True):
 
     used: int
     allowed: int | None  # null: nobody limits it
-    decided_by: str | None  # whose word it is: operator, provider, server (which refused more)
+    decided_by: str | None  # operator, account, provider, or server (which refused more)
 
 
 class MailProfile(Struct, frozen=True, kw_only=True):
@@ -28,7 +31,7 @@ class MailProfile(Struct, frozen=True, kw_only=True):
 
     provider: str | None
     title: str | None
-    chosen_by: str | None  # by what it is known: host, server_id, capability
+    chosen_by: str | None  # by what it is known: host, server_id, capability; account: you said so
     server_name: str | None  # as the server calls itself
     connections: int | None
     bytes_per_day: int | None
@@ -47,10 +50,11 @@ class AccountBudget(Struct, frozen=True, kw_only=True):
     connections: Allowance
     bytes: Allowance  # fetched; a first copy leaves a fifth of it for new mail
     commands: Allowance
-    messages: Allowance  # given to be sent; the provider's number, which is not enforced here
+    messages: Allowance  # given to be sent; what is more waits for the next day
     renews_at: Moment
     first_copy_rests_until: Moment | None
     profile: MailProfile
+    said: ShownProfile  # by you, at `/accounts/{account_id}/profile`
 
 
 @get(
@@ -63,17 +67,30 @@ async def budget(request: Asking, account_id: FromPath[str]) -> AccountBudget:
     key = id_of(Kind.ACCOUNT, account_id)
     standing = await read_standing(world.request_pool, world.bus, caller, key)
     async with tenant_transaction(world.request_pool, caller) as connection:
+        account = await accounts.by_id(connection, caller.tenant_id, key)
+        own = await accounts.profile_of(connection, caller.tenant_id, key)
         sent = await submissions.count_today(connection, caller.tenant_id, key)
-    return _budget(account_id, standing, sent)
+    if account is None or own is None:
+        raise NotFound
+    per_day = submission_profile(account.smtp.host, own).messages_per_day
+    messages = Allowance(used=sent, allowed=per_day, decided_by=_whose(per_day, own))
+    return _budget(account_id, standing, messages, own)
 
 
 def router() -> Router:
     return Router("/accounts", route_handlers=[budget], tags=["accounts"])
 
 
-def _budget(account_id: str, found: Standing, sent: int) -> AccountBudget:
+def _whose(per_day: int | None, own: OwnProfile) -> str | None:
+    if own.messages_per_day is not None:
+        return "account"
+    return None if per_day is None else "provider"
+
+
+def _budget(
+    account_id: str, found: Standing, messages: Allowance, own: OwnProfile
+) -> AccountBudget:
     profile = found.profile or AppliedProfile()
-    per_day = profile.messages_per_day
     return AccountBudget(
         account_id=account_id,
         connections=Allowance(
@@ -89,9 +106,7 @@ def _budget(account_id: str, found: Standing, sent: int) -> AccountBudget:
             allowed=found.commands_allowed,
             decided_by=found.commands_by,
         ),
-        messages=Allowance(
-            used=sent, allowed=per_day, decided_by=None if per_day is None else "provider"
-        ),
+        messages=messages,
         renews_at=found.renews_at,
         first_copy_rests_until=found.filling_rests_until,
         profile=MailProfile(
@@ -108,4 +123,5 @@ def _budget(account_id: str, found: Standing, sent: int) -> AccountBudget:
             files_sent_is_learnt=profile.files_sent_is_learnt,
             quirks=list(profile.quirks),
         ),
+        said=shown_profile(own),
     )

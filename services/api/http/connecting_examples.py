@@ -7,7 +7,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.api.http.bodies import Body
-from services.api.http.connect_links import MadeConnectLink, NewConnectLink, ShownConnectLink
+from services.api.http.connect_links import (
+    MadeConnectLink,
+    NewConnectLink,
+    ShownConnectLink,
+)
 from services.api.http.oauth_providers import (
     NewOAuthProvider,
     OAuthProvider,
@@ -29,6 +33,7 @@ _PROVIDER = OAuthProvider(
     has_secret=True,
     authorization_endpoint="https://login.example.org/authorize",
     token_endpoint="https://login.example.org/token",  # noqa: S106 - an address
+    revocation_endpoint="https://login.example.org/revoke",
     scopes=_SCOPES,
     imap=ShownProviderServer(host="imap.example.org", port=993, security=Security.TLS),
     smtp=ShownProviderServer(host="smtp.example.org", port=465, security=Security.TLS),

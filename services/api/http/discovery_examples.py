@@ -19,6 +19,7 @@ from services.api.http.discovery import (
     KnownProvider,
     ServerCandidate,
 )
+from services.api.http.profile import ChosenProfile, ShownProfile
 from shared.contracts.account import Security
 from shared.contracts.ids import Kind, shown
 from shared.dial.providers import SignIn, StepKind
@@ -33,8 +34,21 @@ _STEP = FirstStep(
 )
 _WAYS = [SignIn.OAUTH2, SignIn.APP_PASSWORD]
 
-BODIES: dict[type[Body], dict[str, Any]] = {AddressToDiscover: {"email": "ada@example.org"}}
+_SAID: dict[str, Any] = {
+    "provider": "google",
+    "connections": 5,
+    "bytes_per_day": None,
+    "commands_per_day": None,
+    "messages_per_day": 500,
+    "idle_seconds": None,
+    "files_sent": None,
+}
+BODIES: dict[type[Body], dict[str, Any]] = {
+    AddressToDiscover: {"email": "ada@example.org"},
+    ChosenProfile: {"provider": "google", "connections": 5, "messages_per_day": 500},
+}
 ANSWERS: tuple[Struct, ...] = (
+    ShownProfile(**_SAID),
     Discovery(
         email="ada@example.org",
         provider=KnownProvider(
@@ -94,6 +108,15 @@ ANSWERS: tuple[Struct, ...] = (
             files_sent=True,
             files_sent_is_learnt=True,
             quirks=["fleet", "labels", "sender_is_login"],
+        ),
+        said=ShownProfile(
+            provider=None,
+            connections=None,
+            bytes_per_day=None,
+            commands_per_day=None,
+            messages_per_day=None,
+            idle_seconds=None,
+            files_sent=None,
         ),
     ),
 )

@@ -64,6 +64,10 @@ class NewOAuthProvider(Body):
         default_factory=dict, description="More that its authorization endpoint wants."
     )
     client_authentication: Literal["post", "basic"] = "post"
+    revocation_endpoint: WebUrl | None = Field(
+        default=None,
+        description="Where it ends a consent (RFC 7009) when an account is removed.",
+    )
 
 
 class ShownProviderServer(Struct, frozen=True, kw_only=True):
@@ -84,6 +88,7 @@ class OAuthProvider(Struct, frozen=True, kw_only=True):
     has_secret: bool | None  # null: the installation's affair
     authorization_endpoint: str
     token_endpoint: str
+    revocation_endpoint: str | None
     scopes: list[str]
     imap: ShownProviderServer
     smtp: ShownProviderServer
@@ -143,6 +148,7 @@ async def configure(
             smtp=_server(data.smtp),
             parameters=dict(data.parameters),
             client_authentication=data.client_authentication,
+            revocation_endpoint=data.revocation_endpoint,
         ),
         data.client_secret.get_secret_value() if data.client_secret else None,
         datetime.now(UTC),
@@ -191,6 +197,7 @@ def _shown(provider: Provider, own: OwnProvider | None) -> OAuthProvider:
         has_secret=own.has_secret if own else None,
         authorization_endpoint=provider.authorization_endpoint,
         token_endpoint=provider.token_endpoint,
+        revocation_endpoint=provider.revocation_endpoint,
         scopes=list(provider.scopes),
         imap=_shown_server(provider.imap),
         smtp=_shown_server(provider.smtp),

@@ -127,6 +127,8 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("delete", "/connect-links/{link_id}"): ("not_found",),
     ("post", "/accounts/{account_id}:test"): ("not_found", "test_unavailable"),
     ("get", "/accounts/{account_id}/standing"): ("not_found", "sync_unavailable"),
+    ("get", "/accounts/{account_id}/profile"): ("not_found",),
+    ("put", "/accounts/{account_id}/profile"): ("not_found",),
     ("get", "/accounts/{account_id}/budget"): ("not_found", "sync_unavailable"),
     ("get", "/accounts/{account_id}/quarantine"): (
         "not_found",

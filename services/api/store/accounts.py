@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 
 from services.api.domain.told import storable
@@ -16,6 +17,7 @@ from shared.contracts.account import (
     Security,
     SendingChanged,
 )
+from shared.contracts.standing import OwnProfile
 from shared.contracts.submission import InDoubt
 from shared.db import Connection
 
@@ -149,6 +151,37 @@ async def change(connection: Connection, tenant_id: UUID, account: Account) -> N
         account.oauth_provider,
         account.in_doubt,
     )
+
+
+async def say_profile(
+    connection: Connection, tenant_id: UUID, account_id: UUID, own: OwnProfile
+) -> int | None:
+    """Say this of an account's servers; the version of that word, or None when it is not there."""
+    return await connection.fetchval(
+        """
+        UPDATE account SET own_profile = $3, own_profile_version = own_profile_version + 1
+         WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL
+        RETURNING own_profile_version
+        """,
+        tenant_id,
+        account_id,
+        msgspec.json.encode(own).decode(),
+    )
+
+
+async def profile_of(
+    connection: Connection, tenant_id: UUID, account_id: UUID
+) -> OwnProfile | None:
+    """What was said of an account's servers; None when it is not there."""
+    said = await connection.fetchval(
+        """
+        SELECT own_profile FROM account
+         WHERE tenant_id = $1 AND account_id = $2 AND deleted_at IS NULL
+        """,
+        tenant_id,
+        account_id,
+    )
+    return None if said is None else msgspec.json.decode(said, type=OwnProfile)
 
 
 async def switch(

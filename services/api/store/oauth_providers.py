@@ -25,7 +25,8 @@ class _Servers(Struct, frozen=True):
 
 
 _COLUMNS = """name, label, client_id, authorization_endpoint, token_endpoint, scopes, servers::text,
-              parameters::text, client_authentication, has_secret, updated_at"""
+              parameters::text, client_authentication, has_secret, updated_at,
+              revocation_endpoint"""
 
 
 async def all_of(connection: Connection, tenant_id: UUID) -> dict[str, OwnProvider]:
@@ -42,15 +43,16 @@ async def put(connection: Connection, tenant_id: UUID, own: OwnProvider) -> None
         """
         INSERT INTO oauth_provider (tenant_id, name, label, client_id, authorization_endpoint,
                token_endpoint, scopes, servers, parameters, client_authentication, has_secret,
-               updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::json, $9::text::json, $10, $11, $12)
+               updated_at, revocation_endpoint)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::json, $9::text::json, $10, $11, $12, $13)
         ON CONFLICT (tenant_id, name) DO UPDATE
            SET label = excluded.label, client_id = excluded.client_id,
                authorization_endpoint = excluded.authorization_endpoint,
                token_endpoint = excluded.token_endpoint, scopes = excluded.scopes,
                servers = excluded.servers, parameters = excluded.parameters,
                client_authentication = excluded.client_authentication,
-               has_secret = excluded.has_secret, updated_at = excluded.updated_at
+               has_secret = excluded.has_secret, updated_at = excluded.updated_at,
+               revocation_endpoint = excluded.revocation_endpoint
         """,
         tenant_id,
         provider.name,
@@ -64,6 +66,7 @@ async def put(connection: Connection, tenant_id: UUID, own: OwnProvider) -> None
         provider.client_authentication,
         own.has_secret,
         own.updated_at,
+        provider.revocation_endpoint,
     )
 
 
@@ -90,6 +93,7 @@ def _own(row: asyncpg.Record) -> OwnProvider:
             smtp=servers.smtp,
             parameters=msgspec.json.decode(row["parameters"], type=dict[str, str]),
             client_authentication=row["client_authentication"],
+            revocation_endpoint=row["revocation_endpoint"],
         ),
         has_secret=row["has_secret"],
         updated_at=row["updated_at"],

@@ -1,12 +1,13 @@
 """Take in hand what is due, as much of each account as it is its turn."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.sender import store
-from services.sender.domain import pace
+from services.sender.domain import day, pace
 from services.sender.domain.pace import Limits
 from services.sender.domain.submission import (
     Submission,
@@ -61,9 +62,10 @@ async def claim_due(
         going = await _without_suppressed(
             connection, [one for one in claimed if one.submission_id not in too_soon]
         )
+        accounts = await store.accounts(connection, {one.account_id for one in going})
+        going = await _today(connection, going, accounts, now)
         begun = [after_claim(one, now=now) for one in going]
         await store.begin(connection, begun)
-        accounts = await store.accounts(connection, {one.account_id for one in begun})
         mimes = await store.short_mimes(connection, begun)
         await tell(connection, *pages_of(one.told() for one in begun))
         return Claimed(
@@ -103,6 +105,49 @@ async def _without_suppressed(
     await store.put_states(connection, ended)
     await tell(connection, *pages_of(one.told() for one in ended))
     return going
+
+
+async def _today(
+    connection: Connection,
+    claimed: Sequence[Submission],
+    accounts: Mapping[Sender, store.Account],
+    now: datetime,
+) -> list[Submission]:
+    """Those that may go today. The others are given a day to come, and it is told.
+
+    A place is taken once in a day, however often a message is tried on it.
+    """
+    today = now.date()
+    of_account: defaultdict[Sender, list[Submission]] = defaultdict(list)
+    for one in claimed:
+        of_account[Sender(one.tenant_id, one.account_id)].append(one)
+    # Held, so that who raises a limit meanwhile finds whoever is given a day by the one of before.
+    held = await store.hold_accounts(
+        connection, [one.account_id for one in accounts.values() if one.messages_per_day]
+    )
+    limited = {
+        sender: account.messages_per_day
+        for sender, account in held.items()
+        if account.messages_per_day
+    }
+    given: dict[UUID, Submission] = {}
+    for sender, per_day in sorted(limited.items(), key=lambda each: each[0].account_id):
+        want = day.without_place(of_account[sender], today)
+        days = await store.take_days(connection, sender, len(want), per_day=per_day, today=today)
+        given |= {
+            one.submission_id: day.placed(one, on) for one, on in zip(want, days, strict=True)
+        }
+    await store.put_days(connection, given.values())
+    after = [given.get(one.submission_id, one) for one in claimed]
+    put_off = [
+        day.after_spent_day(one)
+        for one in after
+        if Sender(one.tenant_id, one.account_id) in limited and day.waits(one, now)
+    ]
+    await store.put_states(connection, put_off)
+    await tell(connection, *pages_of(one.told() for one in put_off))
+    waiting = {one.submission_id for one in put_off}
+    return [one for one in after if one.submission_id not in waiting]
 
 
 async def _too_soon(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from services.sender.domain.compose import Composed
@@ -76,6 +76,7 @@ class Submission:
     fence: int
     created_at: datetime
     slot_at: datetime | None = None  # when it may go where only so many a minute may
+    day: date | None = None  # on which it has a place where only so many a day may go (UTC)
     recipients: tuple[Addressee, ...]
     expires_at: datetime | None = None
 

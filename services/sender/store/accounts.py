@@ -1,15 +1,18 @@
 """Accounts we may send for."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from services.sender.domain.turns import Sender
 from shared.contracts.account import ConnectSender, Endpoint, HoldSender, Security
+from shared.contracts.standing import OwnProfile
 from shared.db import Connection
+from shared.dial.own_profile import submission_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,12 @@ class Account:
     sealed: bytes  # empty where tokens are asked for
     trouble: str | None  # why it could not send when it was tried last
     by_token: bool = False
+    own: OwnProfile = field(default_factory=OwnProfile)  # what somebody said of its servers
+
+    @property
+    def messages_per_day(self) -> int | None:
+        """How many messages it may send in a day; None: as many as the server takes."""
+        return submission_profile(self.endpoint.host, self.own).messages_per_day
 
     @property
     def sender(self) -> Sender:
@@ -112,6 +121,25 @@ async def put_hold(connection: Connection, command: HoldSender) -> Hold | None:
     return Hold(row["revision"], row["trouble"], row["trouble_said"], row["rests_until"])
 
 
+async def say_profile(
+    connection: Connection, tenant_id: UUID, account_id: UUID, version: int, own: OwnProfile
+) -> bool:
+    """Go by this from now on; False when a newer word came before, or the account is not there."""
+    said = await connection.fetchval(
+        """
+        UPDATE account SET own_profile = $4, own_profile_version = $3
+         WHERE tenant_id = $1 AND account_id = $2 AND own_profile_version < $3
+           AND removed_at IS NULL
+        RETURNING true
+        """,
+        tenant_id,
+        account_id,
+        version,
+        msgspec.json.encode(own).decode(),
+    )
+    return bool(said)
+
+
 async def bury_account(connection: Connection, tenant_id: UUID, account_id: UUID) -> None:
     """Leave a tombstone: the secret goes, and no older command brings the account back."""
     await connection.execute(
@@ -132,9 +160,12 @@ async def bury_account(connection: Connection, tenant_id: UUID, account_id: UUID
 async def forget_what_is_no_messages(
     connection: Connection, tenant_id: UUID, account_id: UUID
 ) -> None:
-    """How fast a removed account might send; and whom its tenant shuns, when it sends no more."""
+    """How much a removed account might send; and whom its tenant shuns, when it sends no more."""
     await connection.execute(
         "DELETE FROM pace WHERE tenant_id = $1 AND account_id = $2", tenant_id, account_id
+    )
+    await connection.execute(
+        "DELETE FROM day_use WHERE tenant_id = $1 AND account_id = $2", tenant_id, account_id
     )
     await connection.execute(
         """
@@ -176,16 +207,25 @@ async def accounts_removed(
     return {Sender(row["tenant_id"], row["account_id"]): row["removed"] for row in rows}
 
 
+_ACCOUNTS = """
+    SELECT account_id, tenant_id, version, host, port, security, username, verify_certificate,
+           sealed, trouble, by_token, own_profile
+      FROM account WHERE account_id = ANY($1) AND removed_at IS NULL
+"""
+
+
 async def accounts(connection: Connection, account_ids: Collection[UUID]) -> dict[Sender, Account]:
     """How to reach those of these accounts that were not removed."""
-    rows = await connection.fetch(
-        """
-        SELECT account_id, tenant_id, version, host, port, security, username, verify_certificate,
-               sealed, trouble, by_token
-          FROM account WHERE account_id = ANY($1) AND removed_at IS NULL
-        """,
-        list(account_ids),
-    )
+    rows = await connection.fetch(_ACCOUNTS, list(account_ids))
+    found = [_account(row) for row in rows]
+    return {account.sender: account for account in found}
+
+
+async def hold_accounts(
+    connection: Connection, account_ids: Collection[UUID]
+) -> dict[Sender, Account]:
+    """The same, as they are until the transaction ends."""
+    rows = await connection.fetch(f"{_ACCOUNTS} ORDER BY account_id FOR SHARE", list(account_ids))
     found = [_account(row) for row in rows]
     return {account.sender: account for account in found}
 
@@ -205,6 +245,7 @@ def _account(row: asyncpg.Record) -> Account:
         sealed=row["sealed"],
         trouble=row["trouble"],
         by_token=row["by_token"],
+        own=msgspec.json.decode(row["own_profile"], type=OwnProfile),
     )
 
 

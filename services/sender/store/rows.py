@@ -17,7 +17,7 @@ async def read(connection: Connection, found: Sequence[asyncpg.Record]) -> list[
         SELECT submission_id, submission.tenant_id, submission.account_id, state, revision,
                message_id_header, sender_email, size_bytes, needs_smtputf8, attempts,
                first_attempt_at, due_at, reason, submission.server_said, filed, fence, created_at,
-               expires_at, slot_at, number, email, fate, code, enhanced_code, handed_over,
+               expires_at, slot_at, day, number, email, fate, code, enhanced_code, handed_over,
                recipient.server_said AS recipient_server_said
           FROM submission LEFT JOIN recipient USING (submission_id)
          WHERE submission_id = ANY($1) ORDER BY submission_id, number
@@ -51,6 +51,7 @@ def _submission(rows: list[asyncpg.Record]) -> Submission:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         slot_at=row["slot_at"],
+        day=row["day"],
         recipients=tuple(_addressee(each) for each in rows if each["number"] is not None),
     )
 

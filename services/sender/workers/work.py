@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -114,6 +114,7 @@ async def _tidy(world: World) -> None:
     settings = world.settings
     async with world.pool.acquire() as connection:
         await store.forget_paces(connection)
+        await store.forget_days(connection, before=datetime.now(UTC).date())
     await sweep_removed_accounts(world.pool)
     await purge_mime(
         world.pool,

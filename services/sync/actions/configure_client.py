@@ -20,5 +20,6 @@ async def configure_client(command: ConfigureClient, pool: Pool) -> None:
             client_authentication=command.client_authentication,
             sealed_secret=sealed,
             seal_key_id=None if sealed is None else key_id_of(sealed),
+            revocation_endpoint=command.revocation_endpoint,
             removed=command.removed,
         )

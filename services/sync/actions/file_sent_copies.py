@@ -31,9 +31,7 @@ async def file_sent_copies(
         server = await servers.learnt(
             connection, account.account_id, account.endpoint.host, account.version
         )
-    is_awaited = server.chosen.profile.files_sent
-    if server.files_sent is not None:
-        is_awaited = server.files_sent
+    is_awaited = server.files_by_itself
     await session.select(sent.raw_name, readonly=True)
     for copy in copies:
         appended = False

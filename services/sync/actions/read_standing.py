@@ -28,7 +28,7 @@ async def read_standing(
         quarantined = await quarantine.totals(connection, tenant_id, account_id)
     now = datetime.now(UTC)
     budget = budget_of(
-        server.chosen.profile,
+        server.chosen,
         connections=settings.connections_per_account,
         bytes_per_day=settings.account_bytes_per_day,
         commands_per_day=settings.account_commands_per_day,
@@ -67,7 +67,8 @@ async def read_standing(
 
 def _applied(server: Learnt) -> AppliedProfile:
     provider, profile = server.chosen.provider, server.chosen.profile
-    is_learnt = server.files_sent is not None
+    own = server.chosen.own
+    is_learnt = own.files_sent is None and server.files_sent is not None
     return AppliedProfile(
         provider=None if provider is None else provider.name,
         title=None if provider is None else provider.title,
@@ -81,4 +82,5 @@ def _applied(server: Learnt) -> AppliedProfile:
         files_sent=server.files_sent if is_learnt else profile.files_sent,
         files_sent_is_learnt=is_learnt,
         quirks=tuple(sorted(profile.quirks)),
+        own=own,
     )

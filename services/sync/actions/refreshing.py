@@ -122,6 +122,7 @@ async def client_of(
         token_endpoint=own.token_endpoint,
         secret=secret,
         authentication=own.client_authentication,
+        revocation_endpoint=own.revocation_endpoint,
     )
 
 
@@ -136,11 +137,12 @@ def _of_now(kept: KeptGrant, keys: OpeningKeys, refused: bytes | None) -> Issued
     if refused is not None and sha256(token.encode()).digest() == refused:
         return None
     return Issued(
-        token=token, seconds_left=kept.seconds_left, minted=False, grant=_opened(kept, keys)
+        token=token, seconds_left=kept.seconds_left, minted=False, grant=opened(kept, keys)
     )
 
 
-def _opened(kept: KeptGrant, keys: OpeningKeys) -> Grant:
+def opened(kept: KeptGrant, keys: OpeningKeys) -> Grant:
+    """What a kept consent is; raises SealError."""
     plain = open_own(kept.sealed, keys, _belongs_to("grant", kept.grant_id))
     return msgspec.json.decode(plain, type=Grant)
 
@@ -155,7 +157,7 @@ async def _shielded(kept: KeptGrant, settings: Settings, keys: OpeningKeys, pool
 
 async def _refresh(kept: KeptGrant, settings: Settings, keys: OpeningKeys, pool: Pool) -> Issued:
     try:
-        grant = _opened(kept, keys)
+        grant = opened(kept, keys)
         client = await client_of(kept.tenant_id, kept.provider, settings, keys, pool)
         if client is None:
             raise ClientRefused(f"There is no provider named {kept.provider} here any more.")

@@ -48,7 +48,7 @@ async def take_turn(
             connection, account.account_id, account.endpoint.host, account.version
         )
         budget = budget_of(
-            server.chosen.profile,
+            server.chosen,
             connections=settings.connections_per_account,
             learnt=rest.connections_learnt,
         )

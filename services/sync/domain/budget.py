@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from shared.dial.providers import Profile
+from services.sync.domain.profile import Chosen
 
 #: Of a day's bytes a first copy may use this much; the rest is for new mail, for messages that
 #: are opened, and for the owner's other devices, which the provider counts with ours.
@@ -20,6 +20,7 @@ class Decider(StrEnum):
     """Whose word a limit is."""
 
     OPERATOR = "operator"
+    ACCOUNT = "account"  # as somebody said of this account
     PROVIDER = "provider"  # as is known of it
     SERVER = "server"  # which refused more
 
@@ -45,30 +46,32 @@ class Used:
 
 
 def budget_of(
-    profile: Profile,
+    chosen: Chosen,
     *,
     connections: int,
     bytes_per_day: int | None = None,
     commands_per_day: int | None = None,
     learnt: int | None = None,
 ) -> Budget:
-    """What an account on a server of this profile may use.
+    """What an account on a server that was chosen so may use.
 
     `connections`, `bytes_per_day` and `commands_per_day` are the operator's word: of connections
     the fewest that anybody allows count, with `learnt`, what the server itself was found to
-    allow; of the others the operator's word replaces the provider's, and 0 is no limit.
+    allow; of the others the operator's word replaces the provider's, and 0 is no limit. What is
+    said of the account replaces the provider's word too, and does not go beyond the operator's.
     """
+    own, profile = chosen.own, chosen.profile
     most, by = min(
         (most, by)
         for most, by in (
             (connections, Decider.OPERATOR),
-            (profile.connections, Decider.PROVIDER),
+            (profile.connections, _whose(own.connections)),
             (learnt, Decider.SERVER),
         )
         if most is not None
     )
-    bytes_, bytes_by = _said(bytes_per_day, profile.bytes_per_day)
-    commands, commands_by = _said(commands_per_day, profile.commands_per_day)
+    bytes_, bytes_by = _said(bytes_per_day, own.bytes_per_day, profile.bytes_per_day)
+    commands, commands_by = _said(commands_per_day, own.commands_per_day, profile.commands_per_day)
     return Budget(
         connections=max(1, most),
         connections_by=by,
@@ -79,11 +82,21 @@ def budget_of(
     )
 
 
-def _said(operator: int | None, provider: int | None) -> tuple[int | None, Decider | None]:
-    """A day's limit, and whose word it is; none where the operator says 0, or nobody anything."""
-    if operator is not None:
+def _whose(own: int | None) -> Decider:
+    return Decider.PROVIDER if own is None else Decider.ACCOUNT
+
+
+def _said(
+    operator: int | None, own: int | None, profile: int | None
+) -> tuple[int | None, Decider | None]:
+    """A day's limit, and whose word it is; none where that word is 0, or nobody says anything."""
+    if operator and own:
+        return min((operator, Decider.OPERATOR), (own, Decider.ACCOUNT))
+    if operator or (operator is not None and own is None):
         return operator or None, Decider.OPERATOR
-    return provider, None if provider is None else Decider.PROVIDER
+    if own is not None:
+        return own or None, Decider.ACCOUNT
+    return profile, None if profile is None else Decider.PROVIDER
 
 
 def may_fill(used: Used, budget: Budget, now: datetime) -> datetime | None:

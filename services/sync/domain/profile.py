@@ -1,9 +1,11 @@
 """Whose server an account is on, and what that means for how it is used."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.contracts.standing import OwnProfile
+from shared.dial.own_profile import said_of
 from shared.dial.providers import (
     Profile,
     Provider,
@@ -19,6 +21,7 @@ class Why(StrEnum):
     HOST = "host"
     SERVER_ID = "server_id"  # by its answer to ID (RFC 2971), under whatever name it is reached
     CAPABILITY = "capability"
+    ACCOUNT = "account"  # somebody said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,24 @@ class Chosen:
 
     provider: Provider | None = None
     why: Why | None = None
+    own: OwnProfile = field(default_factory=OwnProfile)  # what somebody said
+
+    @property
+    def known(self) -> Profile:
+        """What is known of the provider."""
+        return Profile() if self.provider is None else self.provider.profile
 
     @property
     def profile(self) -> Profile:
-        return Profile() if self.provider is None else self.provider.profile
+        """What counts."""
+        return said_of(self.known, self.own)
+
+    def by(self, own: OwnProfile) -> "Chosen":
+        """The same, with what somebody says of the account."""
+        named = own.provider and provider_named(own.provider)
+        if named:
+            return Chosen(named, Why.ACCOUNT, own)
+        return Chosen(self.provider, self.why, own)
 
 
 def choose(host: str, server_name: str | None = None, capabilities: Collection[str] = ()) -> Chosen:

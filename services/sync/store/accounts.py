@@ -190,10 +190,12 @@ async def forget_some(connection: Connection, account_id: UUID, at_most: int) ->
     None left: it is marked as forgotten, once nobody works on it any more who could add some.
     """
     for table, key in _OF_AN_ACCOUNT:
+        # What is still to be ended at its provider goes when it is.
+        more = "AND revoke_at IS NULL" if table == "oauth_grant" else ""
         deleted = await connection.execute(
             f"""
             DELETE FROM {table} WHERE {key} = ANY (ARRAY(
-                SELECT {key} FROM {table} WHERE account_id = $1 LIMIT $2))
+                SELECT {key} FROM {table} WHERE account_id = $1 {more} LIMIT $2))
             """,  # noqa: S608 - names from the table above
             account_id,
             at_most,

@@ -37,6 +37,7 @@ class KeptClient(Struct, frozen=True, kw_only=True):
     token_endpoint: str
     client_authentication: str
     sealed_secret: bytes | None
+    revocation_endpoint: str | None
 
 
 _GRANT = """
@@ -199,6 +200,78 @@ async def end(connection: Connection, grant: KeptGrant, said: str) -> None:
     )
 
 
+async def give_back(connection: Connection, account_id: UUID, *, within_days: int) -> None:
+    """The account is removed: its consents are to be ended at their provider, and forgotten.
+
+    One that the provider has ended itself needs nothing.
+    """
+    await connection.execute(
+        """
+        UPDATE oauth_grant
+           SET revoke_at = now(), revoke_until = now() + make_interval(days => $2),
+               access_sealed = NULL, failures = 0
+         WHERE account_id = $1 AND ended_at IS NULL AND adopted_at IS NOT NULL
+        """,
+        account_id,
+        within_days,
+    )
+
+
+async def claim_to_revoke(
+    connection: Connection, most: int, seconds: float
+) -> list[tuple[KeptGrant, bool]]:
+    """Consents to be ended now, for so long nobody else's affair; and whether it is the last try.
+
+    Each try that comes to nothing doubles the pause before the next, up to an hour.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE oauth_grant
+           SET revoke_at = now() + make_interval(
+                   secs => $2 + least(3600, 5 * power(2, least(failures, 12)))),
+               failures = failures + 1
+         WHERE grant_id = ANY (ARRAY(
+               SELECT grant_id FROM oauth_grant WHERE revoke_at <= now()
+                ORDER BY revoke_at LIMIT $1 FOR UPDATE SKIP LOCKED))
+        RETURNING grant_id, tenant_id, account_id, provider, sealed, refreshes, access_sealed,
+                  failures, said, false AS ended, 0::float8 AS seconds_left, false AS due,
+                  false AS claimed, 0::float8 AS rests_seconds, revoke_until <= now() AS is_last
+        """,
+        most,
+        seconds,
+    )
+    found = [dict(row) for row in rows]
+    return [(convert(row, KeptGrant), is_last) for row in found for is_last in [row.pop("is_last")]]
+
+
+async def is_shared(
+    connection: Connection, grant: KeptGrant, username: str, client_id: str
+) -> bool:
+    """Whether another account signs in to the same mailbox by a consent of the same provider.
+
+    Where one consent ends, some providers end all that the client has of this person.
+    """
+    return await connection.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM account JOIN oauth_grant USING (grant_id)
+             WHERE account.account_id <> $1 AND account.removed_at IS NULL
+               AND oauth_grant.provider = $2 AND lower(account.username) = lower($3)
+               AND coalesce((SELECT client_id FROM oauth_client
+                              WHERE oauth_client.tenant_id = account.tenant_id
+                                AND oauth_client.name = $2 AND removed_at IS NULL), $4) = $4)
+        """,
+        grant.account_id,
+        grant.provider,
+        username,
+        client_id,
+    )
+
+
+async def forget(connection: Connection, grant: KeptGrant) -> None:
+    await connection.execute("DELETE FROM oauth_grant WHERE grant_id = $1", grant.grant_id)
+
+
 async def seal_keys_in_use(connection: Connection) -> list[str]:
     """The ids of the keys that consents, and tenants' clients, are sealed with."""
     rows = await connection.fetch(
@@ -235,6 +308,7 @@ async def put_client(
     client_authentication: str,
     sealed_secret: bytes | None,
     seal_key_id: str | None,
+    revocation_endpoint: str | None,
     removed: bool,
 ) -> None:
     """A tenant's client as it is from now on, unless newer settings came before.
@@ -244,13 +318,15 @@ async def put_client(
     await connection.execute(
         """
         INSERT INTO oauth_client AS known (tenant_id, name, version, client_id, token_endpoint,
-               client_authentication, sealed_secret, seal_key_id, removed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $9 THEN now() END)
+               client_authentication, sealed_secret, seal_key_id, removed_at,
+               revocation_endpoint)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $9 THEN now() END, $10)
         ON CONFLICT (tenant_id, name) DO UPDATE
            SET version = excluded.version, client_id = excluded.client_id,
                token_endpoint = excluded.token_endpoint,
                client_authentication = excluded.client_authentication,
                removed_at = excluded.removed_at,
+               revocation_endpoint = excluded.revocation_endpoint,
                sealed_secret = CASE
                    WHEN excluded.sealed_secret IS NOT NULL THEN excluded.sealed_secret
                    WHEN excluded.client_id = known.client_id
@@ -272,13 +348,16 @@ async def put_client(
         sealed_secret,
         seal_key_id,
         removed,
+        revocation_endpoint,
     )
 
 
 async def client(connection: Connection, tenant_id: UUID, name: str) -> KeptClient | None:
     row = await connection.fetchrow(
         """
-        SELECT client_id, token_endpoint, client_authentication, sealed_secret FROM oauth_client
+        SELECT client_id, token_endpoint, client_authentication, sealed_secret,
+               revocation_endpoint
+          FROM oauth_client
          WHERE tenant_id = $1 AND name = $2 AND removed_at IS NULL
         """,
         tenant_id,

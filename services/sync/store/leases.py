@@ -17,6 +17,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     replica_id: UUID
     fence: int
     version: int  # of the account's settings when it was taken
+    own_profile_version: int = 0  # the same of what is said of its servers
 
 
 class LeaseLost(Exception):
@@ -112,7 +113,7 @@ async def held(connection: Connection, replica_id: UUID) -> list[Lease]:
     """Every lease this replica holds and is to work on: not those of paused accounts."""
     rows = await connection.fetch(
         """
-        SELECT account_id, lease.tenant_id, fence, version FROM lease
+        SELECT account_id, lease.tenant_id, fence, version, own_profile_version FROM lease
           JOIN account USING (account_id)
          WHERE lease.replica_id = $1 AND account.removed_at IS NULL AND account.paused_at IS NULL
         """,
@@ -125,6 +126,7 @@ async def held(connection: Connection, replica_id: UUID) -> list[Lease]:
             replica_id=replica_id,
             fence=row["fence"],
             version=row["version"],
+            own_profile_version=row["own_profile_version"],
         )
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""One POST (RFC 9110 §9.3.3) to a provider's token endpoint (RFC 6749 §3.2).
+"""One POST (RFC 9110 §9.3.3) to a provider: for tokens (RFC 6749 §3.2), or to end them (RFC 7009).
 
 The name is resolved, checked and connected to by `dial`. A redirect is not followed: the question
 holds secrets that are for this endpoint alone.
@@ -7,7 +7,8 @@ holds secrets that are for this endpoint alone.
 import asyncio
 import base64
 import ssl
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -31,6 +32,7 @@ class Client:
     token_endpoint: str
     secret: str | None
     authentication: str = "post"
+    revocation_endpoint: str | None = None
 
     def __repr__(self) -> str:
         return f"Client({self.client_id}, secret hidden)"
@@ -40,18 +42,59 @@ async def ask_tokens(
     client: Client, form: Mapping[str, str], *, policy: Policy, seconds: float
 ) -> Tokens:
     """What the provider gives for this; raises TokenError."""
-    fields = {**form, "client_id": client.client_id}
-    headers: list[tuple[str, str]] = []
-    if client.secret is not None and client.authentication == "basic":
-        pair = f"{quote(client.client_id, safe='')}:{quote(client.secret, safe='')}"
-        headers.append(("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"))
-    elif client.secret is not None:
-        fields["client_secret"] = client.secret
-    try:
+    fields, headers = _of_client(client, form)
+    with _away():
         async with asyncio.timeout(seconds):
             said, body = await _post(
                 client.token_endpoint, urlencode(fields).encode(), headers, policy, seconds
             )
+    secrets = tuple(
+        value
+        for name, value in fields.items()
+        if name in ("refresh_token", "code", "code_verifier", "client_secret")
+    )
+    return understood(said.status_code, body, secrets=secrets, retry_after=_retry_after(said))
+
+
+async def revoke(client: Client, refresh_token: str, *, policy: Policy, seconds: float) -> None:
+    """Let a consent end at its provider; raises ProviderAway while it does not answer so.
+
+    A token that is not known there any more is as good as revoked (RFC 7009 §2.2), and what it
+    refuses for another reason, it would refuse again.
+    """
+    endpoint = client.revocation_endpoint
+    if endpoint is None:
+        return
+    form = {"token": refresh_token, "token_type_hint": "refresh_token"}
+    fields, headers = _of_client(client, form)
+    with _away():
+        async with asyncio.timeout(seconds):
+            said, _ = await _post(endpoint, urlencode(fields).encode(), headers, policy, seconds)
+    if said.status_code == 429 or said.status_code >= 500:  # RFC 7009 §2.2.1
+        raise ProviderAway(
+            f"The provider answered {said.status_code}.", retry_after=_retry_after(said)
+        )
+
+
+def _of_client(
+    client: Client, form: Mapping[str, str]
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """What is asked, and by whom: fields and headers (RFC 6749 §2.3.1)."""
+    fields = {**form, "client_id": client.client_id}
+    if client.secret is None:
+        return fields, []
+    if client.authentication == "basic":
+        pair = f"{quote(client.client_id, safe='')}:{quote(client.secret, safe='')}"
+        basic = base64.b64encode(pair.encode()).decode()
+        return fields, [("Authorization", f"Basic {basic}")]
+    return {**fields, "client_secret": client.secret}, []
+
+
+@contextmanager
+def _away() -> Generator[None]:
+    """Whatever hinders us on the way is the same to who asks: the provider is away."""
+    try:
+        yield
     except DialError as failure:
         raise ProviderAway(str(failure)) from failure
     except TimeoutError as late:
@@ -62,12 +105,6 @@ async def ask_tokens(
         ) from failure
     except (h11.ProtocolError, OSError, EOFError) as failure:  # ssl.SSLError is an OSError
         raise ProviderAway("The connection to the provider broke.") from failure
-    secrets = tuple(
-        value
-        for name, value in fields.items()
-        if name in ("refresh_token", "code", "code_verifier", "client_secret")
-    )
-    return understood(said.status_code, body, secrets=secrets, retry_after=_retry_after(said))
 
 
 async def _post(

@@ -10,6 +10,7 @@ import structlog
 
 from services.sync.actions.forget_account import forget_account
 from services.sync.actions.rethread_account import rethread_account
+from services.sync.actions.revoke_consents import revoke_consents
 from services.sync.actions.tell_again import tell_again
 from services.sync.metrics import ACCOUNT_STATES, OLDEST_PROOF_SECONDS, UNPROVEN
 from services.sync.store import (
@@ -105,6 +106,15 @@ async def tidy(world: World) -> None:
         return await forget_account(world.pool)
 
     await _for_ever("tidying", once, world.removed, _TIDY_SECONDS)
+
+
+async def revoke(world: World) -> None:
+    """End the consents of removed accounts at their providers."""
+
+    async def once() -> bool:
+        return await revoke_consents(world.settings, world.keys, world.pool)
+
+    await _for_ever("revoking", once, world.consents_left, _TIDY_SECONDS)
 
 
 async def measure(world: World) -> None:

@@ -264,7 +264,7 @@ class Couriers:
     async def _bring_all(self, desk: _Desk, account: Account, session: Session) -> None:
         """Bring what is wanted until nothing was for a while; raises ImapError."""
         budget = budget_of(
-            choose(account.endpoint.host).profile,
+            choose(account.endpoint.host),
             connections=self._settings.connections_per_account,
         )
         meter = Meter(account, budget, self._pool)

@@ -138,18 +138,18 @@ class Keeper:
 
     async def _keep(self, account: Account, slot: Slot) -> None:
         async with self._session(account) as session, AsyncExitStack() as others:
-            chosen = choose(account.endpoint.host, session.server.get("name"), session.capabilities)
-            await note_signed_in(
+            name = session.server.get("name")
+            chosen = await note_signed_in(
                 account,
                 self._world.release,
                 self._world.pool,
-                chosen=chosen,
-                server_name=session.server.get("name"),
+                chosen=choose(account.endpoint.host, name, session.capabilities),
+                server_name=name,
             )
             meter = Meter(
                 account,
                 budget_of(
-                    chosen.profile,
+                    chosen,
                     connections=self._world.settings.connections_per_account,
                     bytes_per_day=self._world.settings.account_bytes_per_day,
                     commands_per_day=self._world.settings.account_commands_per_day,

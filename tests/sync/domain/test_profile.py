@@ -1,6 +1,7 @@
 import pytest
 
 from services.sync.domain.profile import Chosen, Why, choose, chosen_before
+from shared.contracts.standing import OwnProfile
 
 
 def known(chosen: Chosen) -> tuple[str | None, Why | None]:
@@ -45,3 +46,19 @@ def test_of_an_unknown_server_nothing_is_assumed() -> None:
     assert profile.connections is None
     assert profile.files_sent is None
     assert not profile.quirks
+
+
+def test_what_is_said_of_an_account_counts_before_what_is_known() -> None:
+    said = choose("imap.gmail.com").by(
+        OwnProfile(messages_per_day=0, files_sent=False, idle_seconds=60)
+    )
+    assert known(said) == ("google", Why.HOST)
+    assert said.profile.messages_per_day is None
+    assert said.profile.files_sent is False
+    assert said.profile.idle_seconds == 60
+    assert said.profile.quirks == choose("imap.gmail.com").profile.quirks
+    named = choose("mail.example.org").by(OwnProfile(provider="google", connections=2))
+    assert known(named) == ("google", Why.ACCOUNT)
+    assert (named.profile.connections, named.profile.bytes_per_day) == (2, 2_500_000_000)
+    gone = choose("mail.example.org").by(OwnProfile(provider="no-such-provider"))
+    assert known(gone) == (None, None)
