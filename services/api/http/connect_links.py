@@ -18,6 +18,7 @@ from services.api.http.bodies import Body, EmailAddress, Line, Name
 from services.api.http.connecting import here, page_of
 from services.api.http.moments import Moment
 from services.api.http.oauth_providers import WebUrl
+from services.api.http.paging import Cursor, Limit, Page, after
 from services.api.http.repeating import UNKEPT
 from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
@@ -126,6 +127,25 @@ async def create(request: Asking, data: JSONBody[NewConnectLink]) -> Response[Ma
     return Response(made, status_code=201, headers=headers)
 
 
+class ConnectLinks(Page[ShownConnectLink], frozen=True, kw_only=True):
+    """Links that were made, the newest first; those that are over are forgotten after a while."""
+
+
+@get(
+    "",
+    summary="List the links that were made, and what became of them",
+    security=needs(Scope.ACCOUNT_ADMIN),
+)
+async def list_all(request: Asking, limit: Limit = 50, cursor: Cursor = None) -> ConnectLinks:
+    caller = request.user.caller
+    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
+        found, last = await connect_links.page(connection, caller.tenant_id, after(cursor), limit)
+    return ConnectLinks(
+        items=[ShownConnectLink(**_fields(link)) for link in found],
+        next_cursor=last and last.shown(),
+    )
+
+
 @get("/{link_id:str}", summary="What became of a link", security=needs(Scope.ACCOUNT_ADMIN))
 async def get_one(request: Asking, link_id: FromPath[str]) -> ShownConnectLink:
     caller = request.user.caller
@@ -154,7 +174,9 @@ async def remove(request: Asking, link_id: FromPath[str]) -> None:
 
 
 def router() -> Router:
-    return Router("/connect-links", route_handlers=[create, get_one, remove], tags=["accounts"])
+    return Router(
+        "/connect-links", route_handlers=[create, list_all, get_one, remove], tags=["accounts"]
+    )
 
 
 def _fields(link: ConnectLink) -> dict[str, Any]:

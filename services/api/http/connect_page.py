@@ -8,6 +8,7 @@ from html import escape
 from services.api.domain.consents import origin_of
 from shared.contracts.account import Security
 from shared.contracts.oauth import Provider
+from shared.dial.providers import Step
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -29,6 +30,8 @@ summary { cursor: pointer; min-height: 44px; padding: .5rem 0; box-sizing: borde
 .wrong { border-left: 4px solid #b3261e; padding: .5rem 1rem; margin: 1rem 0 }
 .well { border-left: 4px solid #1e7b34; padding: .5rem 1rem; margin: 1rem 0 }
 .small { color: GrayText }
+.first { padding-left: 1.25rem }
+a { color: LinkText }
 """
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -42,6 +45,11 @@ _WRONG = {
     "provider_unavailable": "The provider does not answer at the moment. Please try again later.",
     "quota_reached": "Whoever sent you this link has all the mailboxes they may have.",
     "incomplete": "Please fill in all the fields.",
+    "servers_not_found": "The servers of this address could not be found. Whoever provides the"
+    " mailbox says what they are called.",
+    "no_programs": "This provider lets no other programs read and send mail.",
+    "to_confirm": "These servers belong to somebody else than the address, and were named in a way"
+    " that could be forged. Please compare them with what your provider says.",
 }
 _OTHERWISE = "That did not work. Please try again later."
 
@@ -65,12 +73,13 @@ def asking(
     repairs: bool,
     providers: Iterable[Provider],
     password_allowed: bool,
-    servers: Mapping[str, str],
+    servers: Mapping[str, str] | None,
+    first: Iterable[Step] = (),
     wrong: str | None = None,
     details: str | None = None,
     password_open: bool = False,
 ) -> str:
-    """Which mailbox, and how."""
+    """Which mailbox, and how. Without `servers` they are still to be found for an address."""
     what = "Connect your mailbox again" if repairs else "Connect your mailbox"
     hidden = f'<input type="hidden" name="link" value="{escape(token)}">'
     buttons = "".join(
@@ -92,19 +101,8 @@ def asking(
             '<p class="small">You sign in at your provider. Your password is not seen here.</p>'
         )
     if password_allowed:
-        form = (
-            f'<form method="post" action="/connections/password">{hidden}'
-            + _field("email", "Your e-mail address", email, kind="email", complete="email")
-            + _field(
-                "password",
-                "Password, or app password",
-                "",
-                kind="password",
-                complete="current-password",
-            )
-            + _servers("imap", "Incoming mail (IMAP)", servers)
-            + _servers("smtp", "Outgoing mail (SMTP)", servers)
-            + '<button class="second">Connect</button></form>'
+        form = _first(first) + (
+            _finding(hidden, email) if servers is None else _signing_in(hidden, email, servers)
         )
         if buttons:
             is_open = " open" if password_open else ""
@@ -113,6 +111,46 @@ def asking(
     if not buttons and not password_allowed:
         parts.append("<p>There is no way to sign in that this link allows.</p>")
     return _page(what, "".join(parts))
+
+
+def _finding(hidden: str, email: str) -> str:
+    return (
+        f'<form method="post" action="/connections/find">{hidden}'
+        + _field("email", "Your e-mail address", email, kind="email", complete="email")
+        + '<button class="second">Find my mail servers</button></form>'
+    )
+
+
+def _signing_in(hidden: str, email: str, servers: Mapping[str, str]) -> str:
+    return (
+        f'<form method="post" action="/connections/password">{hidden}'
+        + _field("email", "Your e-mail address", email, kind="email", complete="email")
+        + _field("username", "User name", servers.get("username") or email, complete="username")
+        + _field(
+            "password",
+            "Password, or app password",
+            "",
+            kind="password",
+            complete="current-password",
+        )
+        + _servers("imap", "Incoming mail (IMAP)", servers)
+        + _servers("smtp", "Outgoing mail (SMTP)", servers)
+        + '<button class="second">Connect</button>'
+        # Who mistyped the address begins with another; what else stands here need not be whole.
+        + '<button class="second" formaction="/connections/find" formnovalidate>Find the servers'
+        " of this address</button></form>"
+    )
+
+
+def _first(steps: Iterable[Step]) -> str:
+    """What has to be done before a password is of use."""
+    shown = "".join(
+        f"<li>{escape(step.text)}"
+        + (f' <a href="{escape(step.link)}" rel="noreferrer">How</a>' if step.link else "")
+        + "</li>"
+        for step in steps
+    )
+    return f'<h2>Do this first</h2><ol class="first">{shown}</ol>' if shown else ""
 
 
 def done(*, tenant: str, email: str) -> str:

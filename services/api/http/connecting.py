@@ -15,6 +15,7 @@ from services.api.actions.begin_consent import begin_consent, random_secret
 from services.api.actions.by_link import Opened, open_link
 from services.api.actions.completing import Connected, led_back
 from services.api.actions.connect_by_password import connect_by_password
+from services.api.actions.discover_servers import discover_servers
 from services.api.actions.finish_consent import ConsentRefused, finish_consent, take_answer
 from services.api.actions.try_servers import try_logins
 from services.api.domain.consents import CALLBACK, with_parameters
@@ -25,11 +26,12 @@ from services.api.domain.refusals import (
 )
 from services.api.http import connect_page
 from services.api.http.accounts import NewAccount, login_of, refuse_plaintext, smtp_login_of
+from services.api.http.connect_servers import Servers, known_servers, servers_in
+from services.api.http.discovery import AddressToDiscover
 from services.api.http.limits import spend_as_client
 from services.api.http.problems import Invalid
 from services.api.http.signed_in import is_loopback, world_of
 from shared.contracts.trying import Tried
-from shared.dial.providers import provider_of_domain
 
 Asked = Request[Any, Any, Any]
 PAGE = "/connections/new"
@@ -123,6 +125,26 @@ async def back(request: Asked) -> Response[Any]:
     return await _done(request, opened, connected)
 
 
+@post("/find", include_in_schema=False, status_code=200)
+async def find(request: Asked) -> Response[Any]:
+    """Where the servers of an address are, and what has to be done first."""
+    await spend_as_client(request, "connect")
+    form = await _form(request)
+    token, email = form.get("link", ""), form.get("email", "").strip()
+    try:
+        opened = await _opened(request, token)
+        if not opened.link.password_allowed:
+            raise LinkInvalid
+    except Refused as refused:
+        return _over(refused)
+    try:
+        address = AddressToDiscover.model_validate({"email": email}).email
+    except ValidationError:
+        return _asking(request, opened, token, email=email, wrong="incomplete", found=Servers())
+    found = servers_in(await discover_servers(address, request.app.state.discovery_means), email)
+    return _asking(request, opened, token, email=email, found=found, wrong=found.wrong)
+
+
 @post("/password", include_in_schema=False, status_code=200)
 async def by_password(request: Asked) -> Response[Any]:
     """Servers and a password: tried at once, and kept when they let us in."""
@@ -138,8 +160,8 @@ async def by_password(request: Asked) -> Response[Any]:
 
     def again(code: str, details: str | None = None) -> Response[Any]:
         return _asking(
-            request, opened, token, email=form.get("email", ""), form=form, wrong=code,
-            details=details,
+            request, opened, token, email=form.get("email", ""), found=Servers(fields=form),
+            wrong=code, details=details,
         )  # fmt: skip
 
     try:
@@ -171,7 +193,7 @@ async def by_password(request: Asked) -> Response[Any]:
 
 
 def router() -> Router:
-    return Router("/connections", route_handlers=[show, begin, back, by_password])
+    return Router("/connections", route_handlers=[show, begin, back, find, by_password])
 
 
 async def _opened(request: Asked, token: str) -> Opened:
@@ -206,11 +228,12 @@ def _asking(
     token: str,
     *,
     email: str | None = None,
-    form: dict[str, str] | None = None,
+    found: Servers | None = None,
     wrong: str | None = None,
     details: str | None = None,
 ) -> Response[Any]:
     address = email if email is not None else opened.link.email or ""
+    servers = known_servers(address) if found is None else found
     answer = _html(
         connect_page.asking(
             token=token,
@@ -219,10 +242,11 @@ def _asking(
             repairs=opened.link.account_id is not None,
             providers=opened.providers.values(),
             password_allowed=opened.link.password_allowed,
-            servers=form if form is not None else _servers_of(address),
+            servers=servers.fields,
+            first=servers.first,
             wrong=wrong,
             details=details,
-            password_open=form is not None,
+            password_open=found is not None,
         ),
         opened,
         status=422 if wrong else 200,
@@ -230,19 +254,6 @@ def _asking(
     if _browser(request) is None:
         answer.set_cookie(_cookie(request, random_secret()))
     return answer
-
-
-def _servers_of(address: str) -> dict[str, str]:
-    """What is known of the servers behind an address."""
-    domain = address.rpartition("@")[2]
-    found = provider_of_domain(domain) if domain else None
-    known: dict[str, str] = {"imap_port": "993", "smtp_port": "465"}
-    for protocol, servers in (("imap", found.imap), ("smtp", found.smtp)) if found else ():
-        if servers:
-            known[f"{protocol}_host"] = servers[0].host
-            known[f"{protocol}_port"] = str(servers[0].port)
-            known[f"{protocol}_security"] = servers[0].security.value
-    return known
 
 
 def _account(form: dict[str, str]) -> dict[str, Any]:
@@ -255,7 +266,7 @@ def _account(form: dict[str, str]) -> dict[str, Any]:
             "host": form.get(f"{protocol}_host", "").strip(),
             "port": int(port) if port.isascii() and port.isdigit() else 0,
             "security": form.get(f"{protocol}_security", "tls"),
-            "username": email,
+            "username": form.get("username", "").strip() or email,
             "password": form.get("password", ""),
         }
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from services.api.http.bodies import Body
 from services.api.http.connect_links import (
+    ConnectLinks,
     MadeConnectLink,
     NewConnectLink,
     ShownConnectLink,
@@ -79,6 +80,7 @@ ANSWERS: tuple[Struct, ...] = (
     OAuthProviders(items=[_PROVIDER]),
     ShownReturnUrls(urls=_URLS),
     ShownConnectLink(**_LINK),
+    ConnectLinks(items=[ShownConnectLink(**_LINK)], next_cursor=None),
     MadeConnectLink(
         **_LINK,
         url="https://mail.example.org/connections/new?link=pbc_the-link-is-shown-once",

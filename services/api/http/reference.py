@@ -123,6 +123,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
     ("put", "/oauth-providers/{name}"): ("not_found", "plaintext_password_refused"),
     ("delete", "/oauth-providers/{name}"): ("not_found",),
     ("post", "/connect-links"): ("not_found", "oauth_provider_unknown", "return_url_refused"),
+    ("get", "/connect-links"): ("cursor_invalid",),
     ("get", "/connect-links/{link_id}"): ("not_found",),
     ("delete", "/connect-links/{link_id}"): ("not_found",),
     ("post", "/accounts/{account_id}:test"): ("not_found", "test_unavailable"),

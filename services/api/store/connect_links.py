@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct, convert
 
+from services.api.domain.cursors import After
 from shared.db import Connection
 
 
@@ -70,6 +71,27 @@ async def by_id(connection: Connection, tenant_id: UUID, link_id: UUID) -> Conne
         link_id,
     )
     return row and convert(dict(row), ConnectLink)
+
+
+async def page(
+    connection: Connection, tenant_id: UUID, after: After | None, limit: int
+) -> tuple[list[ConnectLink], After | None]:
+    """The links of a tenant, the newest first; the second value says where to go on."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM connect_link
+         WHERE tenant_id = $1
+           AND ($2::timestamptz IS NULL OR (created_at, link_id) < ($2, $3))
+         ORDER BY created_at DESC, link_id DESC LIMIT $4 + 1
+        """,  # noqa: S608 - names from above
+        tenant_id,
+        after and after.at,
+        after and after.id,
+        limit,
+    )
+    links = [convert(dict(row), ConnectLink) for row in rows[:limit]]
+    more = len(rows) > limit
+    return links, After(links[-1].created_at, links[-1].link_id) if more else None
 
 
 async def remove(connection: Connection, tenant_id: UUID, link_id: UUID) -> bool:
