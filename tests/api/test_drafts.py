@@ -55,6 +55,12 @@ async def test_a_draft_is_saved_as_often_as_one_likes_and_copied_once(
     assert (answer.json()["version"], answer.headers["etag"]) == (4, '"4"')
     again = await ada.http.patch(place, json={"text": "Sha"})
     assert again.headers["etag"] == '"4"'
+    events = [one for one in await ada.events() if one["type"].startswith("draft.")]
+    assert [(one["type"], one["data"]["version"]) for one in events] == [
+        ("draft.created", 1),
+        *(("draft.updated", version) for version in (2, 3, 4)),
+    ]
+    assert {one["data"]["id"] for one in events} == {draft["id"]}
     whole = await ada.http.put(place, json={"to": ["grace@example.org"], "text": "Shall we?"})
     assert (whole.json()["subject"], whole.json()["text"]) == ("", "Shall we?")
     assert whole.json()["to"] == [{"name": "", "email": "grace@example.org"}]
@@ -119,6 +125,9 @@ async def test_a_draft_is_sent_and_then_is_no_draft(api: Api, ada: Person, groun
     assert [one.name for one in message.enclosures] == ["menu.txt"]
     [gone] = await told(api, KeepDraft)
     assert (gone.message, gone.version) == (None, 3)
+    created, deleted = (await ada.events())[-2:]
+    assert (created["type"], deleted["type"]) == ("submission.created", "draft.deleted")
+    assert deleted["data"]["submission_id"] == created["data"]["id"] == answer.json()["id"]
     assert (await ada.http.get(f"/uploads/{file}")).json()["used"]  # by the submission
 
 
@@ -181,6 +190,12 @@ async def test_a_draft_made_elsewhere_is_written_on_here(
         state=ground.state(ground.archive, "\\Draft"),
         attachments=(Attachment(number=1, name="a.txt", content_type="text/plain", size_bytes=1),),
     )
+    conversation = structs.replace(
+        elsewhere.content,
+        in_reply_to=("two@example.org",),
+        references=("one@example.org", "no id", "two@example.org"),
+    )
+    elsewhere = structs.replace(elsewhere, content=conversation)
     received = ground.message("Hello")
     await api.hears(ground.page(elsewhere, received))
     await api.fills_bucket(ground.account_id, elsewhere.message_id, 1, b"x")
@@ -202,8 +217,13 @@ async def test_a_draft_made_elsewhere_is_written_on_here(
     assert (await edit(elsewhere.message_id)).json()["id"] == draft["id"]
     assert (await edit(received.message_id)).status_code == 404
 
+    # Written on here, it still answers what it answered.
+    saved = await ada.http.put(f"/drafts/{draft['id']}", json={"text": "At one"})
+    assert saved.status_code == 200, saved.text
     [copy] = await copies(api)
     assert copy.message is not None
+    assert copy.message.in_reply_to == ("two@example.org",)
+    assert copy.message.references == ("one@example.org", "two@example.org")
     assert await api.admin.fetchval("SELECT replaces IS NULL FROM api.draft")
     [removal] = await told(api, CarryIntent)
     [step] = removal.steps

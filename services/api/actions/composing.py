@@ -33,8 +33,7 @@ async def message_of(
     raw = await _raw(connection, caller, person_id, written)
     if sum(one.size_bytes for one in enclosures) > LARGEST_MESSAGE_BYTES:
         raise TooLong(pointers=("/attachments",))
-    in_reply_to: tuple[str, ...] = ()
-    references: tuple[str, ...] = ()
+    in_reply_to, references = written.kept_in_reply_to, written.kept_references
     if written.in_reply_to is not None:
         original = await _original(connection, caller, written.in_reply_to, "/in_reply_to")
         references = references_to(original)
@@ -42,7 +41,7 @@ async def message_of(
     elif written.forward_of is not None:
         # Passed on, it belongs to the conversation, and answers nobody.
         original = await _original(connection, caller, written.forward_of, "/forward_of")
-        references = references_to(original)
+        in_reply_to, references = (), references_to(original)
     return SendMessage(
         tenant_id=caller.tenant_id,
         submission_id=submission_id,

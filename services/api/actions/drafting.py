@@ -1,7 +1,12 @@
 """Drafts as they are saved, sent and thrown away."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
+from services.api.domain import logbook
+from services.api.domain.logbook import Entry, EventType
 from services.api.domain.refusals import ChangedMeanwhile, NotFound
 from services.api.domain.writing import Written, draft_of_copy
 from services.api.store import drafts, reading, uploads
@@ -9,6 +14,7 @@ from services.api.store.drafts import Draft
 from shared.bus import tell
 from shared.contracts.draft import KeepDraft
 from shared.contracts.envelope import Caller
+from shared.contracts.ids import Kind, shown
 from shared.db import Connection, Pool, tenant_transaction
 
 #: A copy is made of what was written so long ago, not of each key pressed.
@@ -59,7 +65,22 @@ async def use_uploads(
     await uploads.release(connection, caller.tenant_id, draft_id, keeping=files)
 
 
-async def discard(connection: Connection, draft: Draft) -> None:
+def said(kind: EventType, draft: Draft) -> Entry:
+    """A draft as the log tells of it."""
+    return logbook.of_draft(
+        kind,
+        tenant_id=draft.tenant_id,
+        account_id=draft.account_id,
+        draft_id=draft.draft_id,
+        event_id=uuid7(),
+        occurred_at=draft.updated_at,
+        more={"version": draft.version, "subject": draft.written.subject[:300]},
+    )
+
+
+async def discard(
+    connection: Connection, draft: Draft, *, became: UUID | None = None
+) -> list[Entry]:
     """Nobody writes it any more: its copy goes, and its uploads are let go."""
     await drafts.remove(connection, draft.tenant_id, draft.draft_id)
     await uploads.release(connection, draft.tenant_id, draft.draft_id)
@@ -72,3 +93,14 @@ async def discard(connection: Connection, draft: Draft) -> None:
             version=draft.version + 1,
         ),
     )
+    return [
+        logbook.of_draft(
+            EventType.DRAFT_DELETED,
+            tenant_id=draft.tenant_id,
+            account_id=draft.account_id,
+            draft_id=draft.draft_id,
+            event_id=uuid7(),
+            occurred_at=datetime.now(UTC),
+            more={"submission_id": became and shown(Kind.SUBMISSION, became)},
+        )
+    ]

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.api.actions.drafting import COPY_AFTER_SECONDS, held, use_uploads
+from services.api.actions.drafting import COPY_AFTER_SECONDS, held, said, use_uploads
+from services.api.domain.logbook import EventType
 from services.api.domain.refusals import NotFound
 from services.api.domain.writing import Written
-from services.api.store import accounts, drafts
+from services.api.store import accounts, drafts, log
 from services.api.store.drafts import Draft
 from shared.contracts.envelope import Caller
 from shared.db import Pool, tenant_transaction
@@ -23,8 +24,11 @@ async def create_draft(
     written: Written,
     *,
     replaces: UUID | None = None,
-) -> Draft:
-    """A new draft, or the one in which the message is edited already; raises NotFound."""
+) -> tuple[Draft, dict[UUID, int]]:
+    """A new draft, or the one in which the message is edited already; raises NotFound.
+
+    And how far the log grew.
+    """
     now = datetime.now(UTC)
     new = Draft(
         tenant_id=caller.tenant_id,
@@ -45,9 +49,9 @@ async def create_draft(
             known = await drafts.of_message(connection, caller.tenant_id, replaces)
             if known is None:
                 raise NotFound
-            return known
+            return known, {}
         await use_uploads(connection, caller, person_id, new.draft_id, written)
-        return new
+        return new, await log.append(connection, [said(EventType.DRAFT_CREATED, new)])
 
 
 async def save_draft(
@@ -58,13 +62,16 @@ async def save_draft(
     changed: Callable[[Written], Written],
     *,
     versions: frozenset[int] | None,
-) -> Draft:
-    """Its next version, made of one of these versions; raises NotFound, ChangedMeanwhile."""
+) -> tuple[Draft, dict[UUID, int]]:
+    """Its next version, made of one of these versions; raises NotFound, ChangedMeanwhile.
+
+    And how far the log grew.
+    """
     async with tenant_transaction(pool, caller) as connection:
         before = await held(connection, caller, draft_id, versions)
         written = changed(before.written)
         if written == before.written:
-            return before
+            return before, {}
         await drafts.save(
             connection,
             caller.tenant_id,
@@ -76,4 +83,4 @@ async def save_draft(
         await use_uploads(connection, caller, person_id, draft_id, written)
         after = await drafts.by_id(connection, caller.tenant_id, draft_id)
         assert after is not None, "held"
-        return after
+        return after, await log.append(connection, [said(EventType.DRAFT_UPDATED, after)])

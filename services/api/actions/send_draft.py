@@ -33,5 +33,5 @@ async def send_draft(
         [made], entries = await submit(connection, caller, [outgoing(draft)], datetime.now(UTC))
         if isinstance(made, Refused):
             raise made
-        await discard(connection, draft)
+        entries += await discard(connection, draft, became=made.submission_id)
         return made, await log.append(connection, entries)

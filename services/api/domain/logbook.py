@@ -59,6 +59,9 @@ class EventType(StrEnum):
     JOB_UNDONE = "job.undone"
     EXPORT_READY = "export.ready"
     CONNECT_LINK_COMPLETED = "connect_link.completed"
+    DRAFT_CREATED = "draft.created"
+    DRAFT_UPDATED = "draft.updated"
+    DRAFT_DELETED = "draft.deleted"
     WEBHOOK_PAUSED = "webhook.paused"
     WEBHOOK_LOST = "webhook.lost"
     SUBMISSION_CREATED = "submission.created"
@@ -79,8 +82,11 @@ class EventType(StrEnum):
 
 
 def is_audited(kind: str) -> bool:
-    """Whether the audit tells of it where somebody did it; that mail was read, it does not."""
-    return kind != EventType.MESSAGE_UPDATED and not kind.startswith("job.")
+    """Whether the audit tells of it where somebody did it.
+
+    That mail was read, or is being written, it does not.
+    """
+    return kind != EventType.MESSAGE_UPDATED and not kind.startswith(("job.", "draft."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,6 +403,27 @@ def of_renumbering(event: MailboxRenumbered) -> Entry:
             _ids(Kind.MAILBOX, event.mailbox_id, event.account_id),
             {"matched": event.matched, "fetched": event.fetched, "vanished": event.vanished},
         ),
+    )
+
+
+def of_draft(
+    kind: EventType,
+    *,
+    tenant_id: UUID,
+    account_id: UUID,
+    draft_id: UUID,
+    event_id: UUID,
+    occurred_at: datetime,
+    more: Mapping[str, Any],
+) -> Entry:
+    """A message was begun, written on, or is no draft any more."""
+    return Entry(
+        tenant_id=tenant_id,
+        account_id=account_id,
+        event_id=event_id,
+        type=kind,
+        occurred_at=occurred_at,
+        body=body_of(_ids(Kind.DRAFT, draft_id, account_id), more),
     )
 
 

@@ -41,6 +41,9 @@ class Written(Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority: Priority | None = None
     read_receipt: bool = False
     raw: UUID | None = None  # an upload: the whole message, in place of all but the people
+    # What a draft made elsewhere said of its conversation, where it names no message of ours.
+    kept_in_reply_to: tuple[str, ...] = ()
+    kept_references: tuple[str, ...] = ()
 
     @property
     def everybody(self) -> tuple[Address, ...]:
@@ -75,8 +78,11 @@ def references_to(original: Original) -> tuple[str, ...]:
     before = original.references
     if not before and len(original.in_reply_to) == 1:
         before = original.in_reply_to
-    ids = (*before, *((original.message_id,) if original.message_id else ()))
-    # What can be no Message-ID would make the field unreadable.
+    return readable_ids((*before, *((original.message_id,) if original.message_id else ())))
+
+
+def readable_ids(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what can be no Message-ID: it would make the field unreadable."""
     return tuple(one for one in ids if one.isascii() and one.isprintable() and " " not in one)
 
 

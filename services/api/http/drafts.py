@@ -143,7 +143,7 @@ async def create(request: Asking, data: JSONBody[NewDraft]) -> Response[ShownDra
             Kind.ACCOUNT, data.account_id or "", lambda: NotFound(pointers=("/account_id",))
         )
         written = await written_of(request, account_id, data)
-    draft = await create_draft(
+    draft, grew = await create_draft(
         world.request_pool,
         request.user.caller,
         request.user.claims.person_id,
@@ -151,6 +151,7 @@ async def create(request: Asking, data: JSONBody[NewDraft]) -> Response[ShownDra
         written,
         replaces=replaces,
     )
+    await world.committed(grew)
     return _created(draft)
 
 
@@ -205,13 +206,13 @@ async def change(
 async def remove(request: Asking, draft_id: FromPath[str], if_match: IfMatch = None) -> None:
     """Its copy in the account's mailbox for drafts goes, too."""
     world = world_of(request)
-    await remove_draft(
+    grew = await remove_draft(
         world.request_pool,
         request.user.caller,
         id_of(Kind.DRAFT, draft_id),
         versions=_versions(if_match),
     )
-    world.relay.wake()
+    await world.committed(grew, told=True)
 
 
 @post(
@@ -260,14 +261,16 @@ async def _saved(
     def changed(before: Written) -> Written:
         return structs.replace(before, **given)
 
-    draft = await save_draft(
-        world_of(request).request_pool,
+    world = world_of(request)
+    draft, grew = await save_draft(
+        world.request_pool,
         request.user.caller,
         request.user.claims.person_id,
         id_of(Kind.DRAFT, draft_id),
         changed,
         versions=_versions(if_match),
     )
+    await world.committed(grew)
     return _answer(draft)
 
 

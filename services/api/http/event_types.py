@@ -20,6 +20,7 @@ _MESSAGE = shown(Kind.MESSAGE, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b520"))
 _THREAD = shown(Kind.THREAD, UUID("01936d31-05b8-7f42-8a6c-71e3d9c4b521"))
 _JOB = shown(Kind.JOB, UUID("01936d34-2c5d-7e6a-8f1b-3d9a0c7e5b24"))
 _SUBMISSION = shown(Kind.SUBMISSION, UUID("01936d33-4e90-7a15-b27d-c8f1e06a9345"))
+_DRAFT = shown(Kind.DRAFT, UUID("01936d33-1f08-7c62-9b4e-a7d2e5c81f06"))
 _WEBHOOK = shown(Kind.WEBHOOK, UUID("01936d36-3b1c-7d45-a8e2-6f0c9d8b7a13"))
 _EXPORT = shown(Kind.EXPORT, UUID("01936d38-1f4b-7a92-8c5d-3b7e9f2a6d14"))
 _CONNECT_LINK = shown(Kind.CONNECT_LINK, UUID("01936d37-5a2e-7c18-b3f4-9d6e1a0c8b57"))
@@ -151,6 +152,23 @@ class MailboxRenumberedData(Struct, frozen=True, kw_only=True):
     vanished: int | UnsetType = UNSET
 
 
+class DraftData(Struct, frozen=True, kw_only=True):
+    """A message that is being written."""
+
+    id: str
+    account_id: str
+    version: int | UnsetType = UNSET
+    subject: str | UnsetType = UNSET
+
+
+class DraftGoneData(Struct, frozen=True, kw_only=True):
+    """Which draft, and what it was sent as; null where it was thrown away."""
+
+    id: str
+    account_id: str
+    submission_id: str | UnsetType | None = UNSET
+
+
 class SubmissionCreatedData(Struct, frozen=True, kw_only=True):
     """What somebody handed in."""
 
@@ -234,6 +252,7 @@ _MAILBOX_DATA = MailboxData(
     role=None,
     subscribed=True,
 )
+_DRAFT_DATA = DraftData(id=_DRAFT, account_id=_ACCOUNT, version=3, subject="Lunch on Friday")
 
 
 def _job(state: str) -> JobEndedData:
@@ -289,6 +308,11 @@ _OTHERS: Mapping[EventType, Struct] = {
     ),
     EventType.JOB_PROGRESSED: JobProgressData(
         id=_JOB, account_id=_ACCOUNT, state="pending", total=5400, done=500, failed=0
+    ),
+    EventType.DRAFT_CREATED: _DRAFT_DATA,
+    EventType.DRAFT_UPDATED: _DRAFT_DATA,
+    EventType.DRAFT_DELETED: DraftGoneData(
+        id=_DRAFT, account_id=_ACCOUNT, submission_id=_SUBMISSION
     ),
     EventType.SUBMISSION_CREATED: SubmissionCreatedData(
         id=_SUBMISSION, account_id=_ACCOUNT, state="queued", subject="Lunch on Friday"

@@ -20,6 +20,7 @@ from services.api.domain.writing import (
     Written,
     answered,
     forward_subject,
+    readable_ids,
     reply_subject,
 )
 from services.api.http.bodies import Body, Line
@@ -250,6 +251,8 @@ async def edited_of(request: Asking, message_id: str) -> tuple[UUID, UUID, Writt
             html=content.html,
             attached=tuple(files),
             priority=details.priority if details.priority in _PRIORITIES else None,
+            kept_in_reply_to=readable_ids(details.in_reply_to),
+            kept_references=readable_ids(details.references),
         ),
     )
 
