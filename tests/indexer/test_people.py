@@ -30,6 +30,7 @@ async def test_people_are_suggested_by_how_one_writes_with_them(indexer):
     stranger = a_message("x", sender="Carl <c@c.example>", to=["Anton <anton@d.example>", ME])
     await indexer.hears(a_page(*to_anna, *from_andy, copied, stranger))
     assert await suggested(indexer, "an") == ["anna@a.example", "Andy@b.example", "z@c.example"]
+    assert await suggested(indexer, "a") == ["anna@a.example", "Andy@b.example", "z@c.example"]
     assert await suggested(indexer, "LE an") == ["anna@a.example"]
     assert await suggested(indexer, "zoe") == ["z@c.example"]
     assert await suggested(indexer, "anna@a.ex") == ["anna@a.example"]

@@ -29,9 +29,11 @@ async def test_a_message_is_found_by_words_of_its_subject_people_body_and_files(
     await indexer.hears(a_page(lunch, other))
 
     for query in ["lunch", "FRIDAY canteen", "zoe", "Zoë", "brand", "max@office.example",
-                  "office.example", "menu", "weekly-menu.pdf", "lunch max menu"]:  # fmt: skip
+                  "office.example", "menu", "weekly-menu.pdf", "lunch max menu",
+                  "from:zoe@kit*", "max@office.e*", "to:max@*"]:  # fmt: skip
         assert await indexer.finds(query) == [lunch.message_id], query
-    assert await indexer.finds("lunch else") == []
+    for query in ["lunch else", "from:max@office.e*", "oe@kit*", "max@kit*"]:
+        assert await indexer.finds(query) == [], query
 
 
 @pytest.mark.parametrize(
@@ -252,7 +254,14 @@ async def test_results_mixed_below_or_page_as_well(indexer):
 
 
 async def test_a_common_word_and_a_rare_one_give_the_same_answers_by_either_way(indexer):
-    messages = [a_message("common" + (" rare" if n < 3 else ""), minutes=n) for n in range(1500)]
+    messages = [
+        a_message(
+            "common" + (" rare" if n < 3 else ""),
+            keywords=["\\Seen"] if n > 400 else [],
+            minutes=n,
+        )
+        for n in range(1500)
+    ]
     for start in range(0, 1500, 500):
         await indexer.hears(a_page(*messages[start : start + 500]))
     await indexer.admin.execute("ANALYZE indexer.words_live")
@@ -260,6 +269,8 @@ async def test_a_common_word_and_a_rare_one_give_the_same_answers_by_either_way(
     assert await indexer.finds("common", limit=50) == newest[:50]
     assert await indexer.finds("rare") == newest[-3:]
     assert await indexer.finds("common -rare", limit=200) == newest[:200]
+    assert await indexer.finds("common is:unread", limit=30) == newest[-401:-371]
+    assert await indexer.finds("common is:starred", limit=30) == []
     before = (messages[10].content.received_at, messages[10].message_id)
     assert await indexer.finds("common", before=before) == newest[-10:]
 

@@ -13,7 +13,7 @@ from services.indexer.domain.meaning import meaning_of
 from services.indexer.domain.plan import Plan, plan_of
 from services.indexer.domain.said import QueryInvalid
 from services.indexer.domain.snippet import Snippet, pattern_of, snippet, words_shown
-from services.indexer.store.search import Candidate, expect, ranks, texts, visible_of
+from services.indexer.store.search import Candidate, bodies, expect, ranks, visible_of
 from shared.contracts.envelope import Caller, Problem
 from shared.contracts.search import (
     Found,
@@ -24,7 +24,7 @@ from shared.contracts.search import (
     TotalKind,
     Unit,
 )
-from shared.db import Connection, Pool, tenant_transaction
+from shared.db import Connection, Pool, tenant_reading
 
 MOST = 200
 MOST_WITHOUT_LINES = 2_000
@@ -62,7 +62,7 @@ async def search_messages(query: SearchMessages, pool: Pool, now: datetime) -> S
     try:
         async with (
             asyncio.timeout(query.deadline_seconds * _DEADLINE_SHARE),
-            tenant_transaction(pool, query.caller) as connection,
+            tenant_reading(pool, query.caller) as connection,
         ):
             if query.order is Order.RELEVANCE:
                 await _find_relevant(connection, query, plan, limit + 1, page)
@@ -221,13 +221,13 @@ async def _shown(
     connection: Connection, caller: Caller, plan: Plan, page: Sequence[Candidate]
 ) -> dict[UUID, _Shown]:
     """A line of each message of the page."""
-    kept = await texts(connection, caller, [one.message_id for one in page])
+    texts = await bodies(connection, caller, [one.message_id for one in page])
     pattern = pattern_of(words_shown(plan.tree))
 
     def lines() -> dict[UUID, _Shown]:
         return {
-            message_id: _Shown(snippet(text.body, pattern, text.preview), text.text_is_cut)
-            for message_id, text in kept.items()
+            message_id: _Shown(snippet(text.body, pattern, text.preview), text.is_cut)
+            for message_id, text in texts.items()
         }
 
     return await asyncio.to_thread(lines)

@@ -4,25 +4,27 @@ Nothing is kept for it: the newest mail to and from them is found by the words o
 search finds it, so that it is as fresh and as private.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from uuid import UUID
 
 from services.indexer.actions.matching import matches
-from services.indexer.domain.acquaintance import Letter, acquainted
+from services.indexer.domain.acquaintance import acquainted
 from services.indexer.domain.document import Field
 from services.indexer.domain.meaning import Reader, meaning_of
 from services.indexer.domain.plan import plan_of
-from services.indexer.domain.said import Every, Place, Said, Term
+from services.indexer.domain.said import Either, Every, Place, Said, Term
 from services.indexer.domain.tokenise import has_words
 from services.indexer.store.search import letters
 from shared.contracts.search import PeopleSuggested, SuggestedPerson, SuggestPeople
-from shared.db import Pool, tenant_transaction
+from shared.db import Pool, tenant_reading
 
 MOST = 50
 _LONGEST_PREFIX = 100
 _LOOKED_AT = 60  # messages of each direction: who is written with shows in these
+
+_ONE_LETTER = len("a*")
 
 _NOWHERE = Place()
 
@@ -31,17 +33,15 @@ async def suggest_people(query: SuggestPeople, pool: Pool) -> PeopleSuggested:
     """People by the beginning of a name or address, those most written with first."""
     prefix = query.prefix[:_LONGEST_PREFIX].replace("\0", " ")
     reader = Reader(now=datetime.now(UTC), accounts=query.accounts)
-    met: dict[UUID, Letter] = {}
-    async with tenant_transaction(pool, query.caller) as connection:
-        for said in _questions(prefix, has_own=bool(query.accounts)):
+    between: dict[UUID, None] = {}  # in the order in which they were found
+    async with tenant_reading(pool, query.caller) as connection:
+        for said, newest in _questions(prefix, has_own=bool(query.accounts)):
             plan = plan_of(meaning_of(said, reader))
-            async with aclosing(
-                matches(connection, query.caller, plan, at_once=_LOOKED_AT)
-            ) as batches:
+            async with aclosing(matches(connection, query.caller, plan, at_once=newest)) as batches:
                 async for batch in batches:
-                    ids = [one.message_id for one in batch]
-                    met |= await letters(connection, query.caller, ids)
+                    between |= dict.fromkeys(one.message_id for one in batch)
                     break
+        met = await letters(connection, query.caller, list(between))
     people = acquainted(met.values(), (one.email for one in query.accounts), prefix)
     return PeopleSuggested(
         people=tuple(
@@ -58,15 +58,24 @@ async def suggest_people(query: SuggestPeople, pool: Pool) -> PeopleSuggested:
     )
 
 
-def _questions(prefix: str, *, has_own: bool) -> Iterator[Said]:
-    """What finds the mail to them, and the mail from them."""
+def _questions(prefix: str, *, has_own: bool) -> Iterator[tuple[Said, int]]:
+    """What finds the mail to them, and the mail from them, and how much of it to look at."""
     mine = _term(Field.FROM, "me")
     words = [word + "*" for word in prefix.split() if has_words(word)]
-    if has_own:
-        for field in (Field.TO, Field.CC) if words else (None,):
-            yield Every((mine, *(_term(field, word) for word in words if field)))
+    if has_own and any(len(word) > _ONE_LETTER for word in words):
+        yield (
+            Every((mine, Either((_all_in(Field.TO, words), _all_in(Field.CC, words))))),
+            _LOOKED_AT,
+        )
+    elif has_own:
+        # One letter begins so many names that to look each up takes longer than to read some mail.
+        yield mine, _LOOKED_AT * 2 if words else _LOOKED_AT
     if words:
-        yield Every(tuple(_term(Field.FROM, word) for word in words))
+        yield _all_in(Field.FROM, words), _LOOKED_AT
+
+
+def _all_in(field: Field, words: Sequence[str]) -> Said:
+    return Every(tuple(_term(field, word) for word in words))
 
 
 def _term(field: Field, value: str) -> Term:

@@ -145,8 +145,8 @@ def adjacent(text: str, field: Field | None) -> Node:
     if not reading.words:
         return EVERYTHING
     begins = text.endswith("*")
-    if not begins and _is_address(reading):
-        return Words((Word(reading.wholes[0][1]),), field)
+    if _is_address(reading):
+        return Words((Word(reading.wholes[0][1], is_prefix=begins),), field)
     ways = [reading.words]
     joined = _joined(reading)
     if joined != reading.words:

@@ -34,7 +34,9 @@ def pattern_of(words: list[Word]) -> re.Pattern[str] | None:
         # A pair of an unspaced script stands in the midst of others.
         inside = not word.text.isascii()
         end = "" if inside or word.is_prefix else r"(?![^\W_])"
-        choices.add(("" if inside else r"(?<![^\W_])") + re.escape(word.text) + end)
+        said = re.escape(word.text)
+        # What stands before is looked at last: a pattern that begins with letters is found fast.
+        choices.add(said + end + ("" if inside else rf"(?<![^\W_]{said})"))
     return re.compile("|".join(sorted(choices, key=len, reverse=True))) if choices else None
 
 

@@ -174,6 +174,35 @@ async def visible_of(connection: Connection, caller: Caller, message_ids: list[U
     return [row["message_id"] for row in rows]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What a line of a message is taken from."""
+
+    body: str
+    preview: str
+    is_cut: bool
+
+
+async def bodies(
+    connection: Connection, caller: Caller, message_ids: list[UUID]
+) -> dict[UUID, Text]:
+    """What a page shows of these messages."""
+    rows = await connection.fetch(
+        """
+        SELECT message_id, body, preview, text_is_cut
+          FROM document_text
+         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+        """,
+        caller.tenant_id,
+        caller.account_ids,
+        message_ids,
+    )
+    return {
+        message_id: Text(body=body, preview=preview, is_cut=is_cut)
+        for message_id, body, preview, is_cut in rows
+    }
+
+
 async def letters(
     connection: Connection, caller: Caller, message_ids: list[UUID]
 ) -> dict[UUID, Letter]:
