@@ -12,13 +12,14 @@ from benchmarks.search_bench.corpus import ACCOUNT, PLANTED, TENANT, VOCABULARY,
 from benchmarks.sync_bench.words import unique_word
 from services.indexer.actions.matching import matches
 from services.indexer.actions.search_messages import search_messages
+from services.indexer.actions.suggest_people import suggest_people
 from services.indexer.domain.meaning import Reader, meaning_of
 from services.indexer.domain.plan import plan_of, tsquery_of
 from services.indexer.domain.query import parse
 from services.indexer.domain.tree import Words, leaves
 from shared.contracts.envelope import Caller
-from shared.contracts.search import SearchMessages
-from shared.db import Pool, tenant_transaction
+from shared.contracts.search import NamedAccount, SearchMessages, SuggestPeople
+from shared.db import Pool, tenant_reading, tenant_transaction
 
 CALLER = Caller(tenant_id=TENANT, account_ids=(ACCOUNT,))
 PAGE = 50
@@ -82,7 +83,7 @@ def questions(count: int, messages: int) -> list[str]:
 
 
 async def in_service(pool: Pool, text: str) -> int:
-    """The newest fifty, with their lines, as the service answers; how many there were."""
+    """The newest fifty, each with its line, as the service answers; how many there were."""
     query = SearchMessages(caller=CALLER, text=text, limit=PAGE)
     answer = await search_messages(query, pool, _NOW)
     # What is given up after its time counts with that time.
@@ -94,12 +95,34 @@ async def without_lines(pool: Pool, text: str) -> int:
     """Only which messages they are."""
     plan = plan_of(meaning_of(parse(text), Reader(now=_NOW)))
     found = 0
-    async with tenant_transaction(pool, CALLER) as connection:
+    async with tenant_reading(pool, CALLER) as connection:
         async for batch in matches(connection, CALLER, plan, at_once=PAGE + 1):
             found += len(batch)
             if found > PAGE:
                 break
     return found
+
+
+def prefixes(count: int) -> list[str]:
+    """What people type who look for somebody: the beginnings of names and addresses."""
+    dice = random.Random("prefixes")
+
+    def typed() -> str:
+        name, _, address = person(dice.randrange(2_000)).partition(" <")
+        return dice.choice((name, address[:-1]))[: dice.randrange(1, 12)].strip()
+
+    return [typed() for _ in range(count)]
+
+
+async def suggesting(pool: Pool, prefix: str) -> int:
+    """Whom somebody may mean; how many there were."""
+    mine = person(0).partition("<")[2][:-1]
+    query = SuggestPeople(
+        caller=CALLER,
+        prefix=prefix,
+        accounts=(NamedAccount(account_id=ACCOUNT, name="Work", email=mine),),
+    )
+    return len((await suggest_people(query, pool)).people)
 
 
 async def naively(pool: Pool, text: str) -> int:
@@ -138,14 +161,20 @@ async def one_client(
     return times
 
 
-async def clients(name: str, count: int, pool: Pool, asked: Sequence[str]) -> Times:
+async def clients(
+    name: str,
+    count: int,
+    pool: Pool,
+    asked: Sequence[str],
+    ask: Callable[[Pool, str], Awaitable[int]],
+) -> Times:
     """So many clients at once, each with its share of the questions."""
     values: list[float] = []
 
     async def client(mine: Sequence[str]) -> None:
         for text in mine:
             began = time.perf_counter()
-            await in_service(pool, text)
+            await ask(pool, text)
             values.append((time.perf_counter() - began) * 1000)
 
     await asyncio.gather(*(client(asked[number::count]) for number in range(count)))

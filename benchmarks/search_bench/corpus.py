@@ -5,8 +5,9 @@ share of all mail (`tenth`, `hundredth`, …), and one that only old mail is ful
 """
 
 import random
+from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -32,6 +33,7 @@ PLANTED = {"tenth": 10, "hundredth": 100, "thousandth": 1_000, "tenthousandth": 
 OLD_WORD = "bygone"  # in half of the oldest tenth, and nowhere else
 _PEOPLE = 2_000
 _STEP = 2_000
+_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,14 @@ async def fill(admin: asyncpg.Connection, *, first: int, end: int, count: int) -
     await admin.execute("DROP INDEX IF EXISTS indexer.words_live_by_words")
     steps = [(at, min(at + _STEP, end), count) for at in range(first, end, _STEP)]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as readers:
-        for rows in readers.map(_read, steps):
-            await _copy(admin, rows)
+        # Only so many ahead of what is copied: a million messages do not fit into memory.
+        ahead = deque[Future[list[_Row]]]()
+        for step in steps:
+            ahead.append(readers.submit(_read, step))
+            if len(ahead) > _AHEAD:
+                await _copy(admin, ahead.popleft().result())
+        for read in ahead:
+            await _copy(admin, read.result())
 
 
 async def put_in_order(admin: asyncpg.Connection) -> None:

@@ -24,6 +24,10 @@ tags=
 """
 
 
+class Refused(Exception):
+    """A program did not do what it was asked."""
+
+
 def peers(directory: Path, messages: int, words: Sequence[str]) -> dict[str, float]:
     """How fast each reads so many, and how fast it then finds words."""
     mail = directory / f"mail{messages}"
@@ -59,16 +63,20 @@ def peers(directory: Path, messages: int, words: Sequence[str]) -> dict[str, flo
         if shutil.which(name) is None:
             say(f"{name} is not installed: left out")
             continue
-        began = time.perf_counter()
-        for command in index:
-            _run(command)
-        rate = messages / (time.perf_counter() - began)
-        say(f"{name} of {messages:,}: {rate:,.0f} messages/s from disk")
-        values: list[float] = []
-        for word in words:
+        try:
             began = time.perf_counter()
-            _run((*find, word), found_nothing=(0, 2, 4))
-            values.append((time.perf_counter() - began) * 1000)
+            for command in index:
+                _run(command)
+            rate = messages / (time.perf_counter() - began)
+            say(f"{name} of {messages:,}: {rate:,.0f} messages/s from disk")
+            values: list[float] = []
+            for word in words:
+                began = time.perf_counter()
+                _run((*find, word), found_nothing=(0, 2, 4))
+                values.append((time.perf_counter() - began) * 1000)
+        except (Refused, subprocess.TimeoutExpired) as error:
+            say(f"{name} with {messages:,} messages: left out: {error}")
+            continue
         times = Times(f"{name}, {messages:,} messages", values)
         times.show()
         figures[f"{name}_{messages}_index_per_second"] = round(rate)
@@ -87,4 +95,4 @@ def _run(command: Sequence[str], found_nothing: Sequence[int] = (0,)) -> None:
         env=os.environ | {"LC_ALL": "C.UTF-8"},
     )
     if done.returncode not in found_nothing:
-        raise SystemExit(f"{command[0]}: {done.stderr[-1000:]}")
+        raise Refused(f"{command[0]}: {done.stderr[-1000:]}")
