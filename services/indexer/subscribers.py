@@ -5,8 +5,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import msgspec
+
 from services.indexer.actions.change_messages import change_messages
 from services.indexer.actions.compare_audits import compare_audits
+from services.indexer.actions.count_cut_texts import count_cut_texts
 from services.indexer.actions.count_remains import count_remains
 from services.indexer.actions.count_searchable import count_searchable
 from services.indexer.actions.end_retell import end_retell
@@ -126,9 +129,13 @@ async def answer_search_messages(query: SearchMessages, world: World) -> SearchA
 
 
 @ears.answer(ExplainSearch)
-async def answer_explain_search(query: ExplainSearch, _: World) -> Explanation:
-    """How a query is understood."""
-    return explain_search(query, datetime.now(UTC))
+async def answer_explain_search(query: ExplainSearch, world: World) -> Explanation:
+    """How a query is understood, and how much mail it does not see to its end."""
+    explanation = explain_search(query, datetime.now(UTC))
+    if explanation.problem is not None:
+        return explanation
+    cut_texts = await count_cut_texts(query.caller, world.request_pool)
+    return msgspec.structs.replace(explanation, cut_texts=cut_texts)
 
 
 @ears.answer(SuggestPeople)

@@ -142,6 +142,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     terms: tuple[ExplainedTerm, ...] = ()
     problem: Problem | None = None
+    # Of the asker's messages, those with more text than the 64 KiB that are searched; 1,000 means
+    # at least so many.
+    cut_texts: int = 0
 
 
 class SuggestPeople(Query, frozen=True, kw_only=True):

@@ -136,12 +136,14 @@ async def test_a_search_is_explained(api: Api, ada: Person, ground: Ground) -> N
     explanation = Explanation(
         condition=Condition(operator="from", value="me"),
         terms=(ExplainedTerm(operator="from", value="me", position=0, meaning="“a@b” in from"),),
+        cut_texts=2,
     )
     async with api.answering("indexer", ExplainSearch, explanation) as asked:
         answer = await ada.http.get("/search/explain", params={"q": "from:me"})
     assert answer.json() == {
         "query": {"operator": "from", "value": "me"},
         "terms": [{"operator": "from", "value": "me", "position": 0, "meaning": "“a@b” in from"}],
+        "cut_texts": 2,
     }
     assert asked[0].accounts
 

@@ -2,8 +2,12 @@
 
 from uuid import uuid4
 
-from shared.contracts.search import Order, TotalKind, Unit
-from tests.indexer.mail import a_message, a_page, gone
+import msgspec
+
+from services.indexer import subscribers
+from shared.contracts.envelope import Caller
+from shared.contracts.search import ExplainSearch, Order, TotalKind, Unit
+from tests.indexer.mail import ACCOUNT, TENANT, a_message, a_page, gone
 
 
 async def pages(indexer, text, limit, **more):
@@ -104,3 +108,12 @@ async def test_a_snippet_marks_what_was_found_in_any_script(indexer):
         (found,) = (await indexer.asks(query)).found
         assert [found.snippet[start:end] for start, end in found.marks] == marked, query
         assert found.text_is_cut
+
+
+async def test_who_has_a_search_explained_is_told_how_many_texts_are_cut(indexer):
+    whole = a_message("lunch", minutes=1)
+    await indexer.hears(a_page(whole, *(a_message("x", text_is_cut=True) for _ in range(3))))
+    query = ExplainSearch(caller=Caller(tenant_id=TENANT, account_ids=(ACCOUNT,)), text="lunch")
+    assert (await subscribers.answer_explain_search(query, indexer.world)).cut_texts == 3
+    nobody = msgspec.structs.replace(query, caller=Caller(tenant_id=TENANT, account_ids=()))
+    assert (await subscribers.answer_explain_search(nobody, indexer.world)).cut_texts == 0

@@ -508,6 +508,7 @@ ANSWERS: tuple[Struct, ...] = (
             UnderstoodTerm(operator="from", value="grace", position=0, meaning="“grace” in from"),
             UnderstoodTerm(operator=None, value="lunch", position=11, meaning="“lunch”"),
         ],
+        cut_texts=3,
     ),
     Thread(id=_THREAD, items=[LISTED], is_cut=False),
     SuppressionPage(

@@ -145,6 +145,8 @@ class UnderstoodSearch(Struct, frozen=True, kw_only=True):
 
     query: Condition
     terms: list[UnderstoodTerm]
+    # Messages with more text than the 64 KiB that are searched; 1,000 means at least so many.
+    cut_texts: int
 
 
 @get(
@@ -243,6 +245,7 @@ async def explain(request: Asking, q: Words, time_zone: Zone = "UTC") -> Underst
             )
             for term in said.terms
         ],
+        cut_texts=said.cut_texts,
     )
 
 

@@ -174,6 +174,22 @@ async def visible_of(connection: Connection, caller: Caller, message_ids: list[U
     return [row["message_id"] for row in rows]
 
 
+async def cut_texts(connection: Connection, caller: Caller, most: int) -> int:
+    """How many messages have more text than is searched; no more than `most` are counted."""
+    return await connection.fetchval(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM document_text
+             WHERE tenant_id = $1 AND account_id = ANY($2) AND text_is_cut
+             LIMIT $3
+        ) AS cut
+        """,
+        caller.tenant_id,
+        caller.account_ids,
+        most,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """What a line of a message is taken from."""
