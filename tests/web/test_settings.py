@@ -17,7 +17,9 @@ from tests.web.walk import accessible
 
 pytestmark = pytest.mark.story
 
-SECTIONS = "profile accounts identities notifications keyboard security tokens webhooks members"
+SECTIONS = (
+    "profile accounts identities notifications keyboard security tokens exports webhooks members"
+)
 
 
 async def sign_in(page: Page, email: str, password: str) -> None:
@@ -92,6 +94,41 @@ async def test_somebody_who_is_invited_joins_is_appointed_and_let_go(
         await expect(members.get_by_text("Grace")).to_have_count(0)
         await hers.goto("/settings/profile")
         await hers.get_by_role("heading", name="Sign in").wait_for()
+
+
+async def test_mail_is_taken_along_and_one_is_called_otherwise(page: Page, stack: Stack) -> None:
+    await sign_up(page)
+    await page.goto("/settings/exports")
+    await expect(page.get_by_text("There are none.")).to_be_visible()
+    await page.get_by_label("As").select_option("eml")
+    await page.get_by_role("button", name="Make an export").click()
+    rest = page.get_by_role("link", name="Everything but mail")
+    async with page.expect_download() as download:
+        await rest.click()
+    assert (await download.value).suggested_filename.endswith(".zip")
+    await accessible(page)
+    await page.get_by_role("button", name="End").click()
+    await expect(page.get_by_text("There are none.")).to_be_visible()
+
+    await page.goto("/settings/profile")
+    await page.get_by_label("Your name").fill("Ada King")
+    await page.get_by_role("button", name="Save").first.click()
+    await expect(page.locator("strong", has_text="Ada King")).to_be_visible()
+
+
+async def test_who_must_show_first_that_an_address_is_theirs_is_told_so(page: Page) -> None:
+    refused = {"code": "email_unverified", "status": 403, "title": "Forbidden", "detail": "First…"}
+    email = await sign_up(page)
+    await page.route("**/api/v1/accounts", lambda it: it.fulfill(status=403, json=refused))
+    await page.goto("/mail/inbox")
+    await expect(page.get_by_role("heading", name="Is this address yours?")).to_be_visible()
+    await expect(page.get_by_text(f"a link to {email}")).to_be_visible()
+    await accessible(page)
+    await page.get_by_role("button", name="Send it again").click()
+    await expect(page.get_by_role("status").first).to_contain_text("Sent again.")
+    await page.unroute("**/api/v1/accounts")
+    await page.get_by_role("button", name="I have opened it").click()
+    await page.get_by_role("heading", name="Connect a mail account").wait_for()
 
 
 async def test_what_one_gives_programs_is_made_and_taken_back(page: Page, stack: Stack) -> None:

@@ -13,15 +13,22 @@ import {
 import type { ReactNode } from "react";
 
 import type { Account } from "./api/client";
+import { isUnverified } from "./api/problem";
 import { MailPage } from "./mail/MailPage";
 import { accountsQuery } from "./session/session";
 import { useSay } from "./strings/use";
 import { Toasts } from "./ui/toasts";
 
+const UnverifiedPage = lazyRouteComponent(
+  () => import("./session/UnverifiedPage"),
+  "UnverifiedPage",
+);
+
 /** For who is signed in; who is not, signs in first. */
 function WithAccounts({ children }: { children: (accounts: Account[]) => ReactNode }) {
   const say = useSay();
   const { data, error, refetch } = useQuery(accountsQuery);
+  if (isUnverified(error)) return <UnverifiedPage />;
   if (error)
     return (
       <main className="page">

@@ -34,5 +34,9 @@ export class ApiProblem extends Error {
 /** The server was not reached at all. */
 export class Unreached extends Error {}
 
+/** Nothing is shown before an address is shown to be one's own. */
+export const isUnverified = (error: unknown): boolean =>
+  error instanceof ApiProblem && error.problem.code === "email_unverified";
+
 export const isSignedOut = (error: unknown): boolean =>
   error instanceof ApiProblem && error.problem.status === 401;

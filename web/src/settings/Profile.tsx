@@ -33,6 +33,7 @@ export function Profile() {
             <p className="soft">
               {say("profile.in", { tenant: me.tenant.name, role: say(`role.${me.tenant.role}`) })}
             </p>
+            <OwnName name={me.name} />
             {me.scopes.includes("tenant:admin") && <Tenant name={me.tenant.name} />}
           </>
         )}
@@ -40,6 +41,34 @@ export function Profile() {
       <Looks />
       <Writing />
     </>
+  );
+}
+
+function OwnName({ name }: { name: string }) {
+  const say = useSay();
+  const queries = useQueryClient();
+  const naming = useMutation({
+    mutationFn: async (given: string) => must(api.PATCH("/api/v1/me", { body: { name: given } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: meQuery.queryKey }),
+  });
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    naming.mutate(textOf(new FormData(event.currentTarget), "name"));
+  };
+  return (
+    <form onSubmit={submit}>
+      <Field
+        label={say("profile.name")}
+        name="name"
+        autoComplete="name"
+        defaultValue={name}
+        error={naming.error}
+      />
+      <Trouble of={naming.error} />
+      <button type="submit" className="button" disabled={naming.isPending}>
+        {say("app.save")}
+      </button>
+    </form>
   );
 }
 

@@ -1,10 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type SubmitEvent, useRef } from "react";
+import { type SubmitEvent, useRef, useState } from "react";
 
-import { api, must } from "../api/client";
+import { api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { useSay } from "../strings/use";
-import { Field, textOf, Trouble } from "../ui/Form";
+import { Field, textOf, Tick, Trouble } from "../ui/Form";
 
 /** One's password, and wherever one is signed in. */
 export function Security() {
@@ -19,8 +19,9 @@ export function Security() {
 function Password() {
   const say = useSay();
   const form = useRef<HTMLFormElement>(null);
+  const [endTokens, setEndTokens] = useState(false);
   const changing = useMutation({
-    mutationFn: async (body: { current_password: string; new_password: string }) =>
+    mutationFn: async (body: Schemas["ChangedPassword"]) =>
       must(api.POST("/api/v1/me/password", { body })),
     onSuccess: () => form.current?.reset(),
   });
@@ -30,6 +31,7 @@ function Password() {
     changing.mutate({
       current_password: textOf(given, "current_password"),
       new_password: textOf(given, "new_password"),
+      end_api_tokens: endTokens,
     });
   };
   return (
@@ -50,6 +52,12 @@ function Password() {
           autoComplete="new-password"
           hint={say("session.passwordHint")}
           error={changing.error}
+        />
+        <Tick
+          label={say("security.endTokens")}
+          hint={say("security.endTokensHint")}
+          checked={endTokens}
+          onChange={setEndTokens}
         />
         <Trouble of={changing.error} />
         {changing.isSuccess && (

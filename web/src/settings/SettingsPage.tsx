@@ -12,6 +12,7 @@ import type { StringId } from "../strings/en";
 import { useSay } from "../strings/use";
 import { KeyMap } from "../ui/KeyboardHelp";
 import { Accounts } from "./Accounts";
+import { Exports } from "./Exports";
 import { Identities } from "./Identities";
 import { Members } from "./Members";
 import { Notifications } from "./Notifications";
@@ -42,6 +43,7 @@ const SECTIONS: [string, StringId, ComponentType<SectionProps>][] = [
   ["keyboard", "keys.title", Keyboard],
   ["security", "settings.security", Security],
   ["tokens", "settings.tokens", Tokens],
+  ["exports", "settings.exports", Exports],
   ["webhooks", "settings.webhooks", Webhooks],
   ["members", "settings.members", Members],
 ];
