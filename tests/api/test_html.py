@@ -343,9 +343,13 @@ def test_of_all_pictures_that_are_shown_none_is_from_elsewhere(hostile: str) -> 
 # --- In a process of its own --------------------------------------------------------------------
 
 
+_PATIENT_SECONDS = 60
+_PATIENCE = f"\0{_PATIENT_SECONDS}".encode()  # how its processes are told from the gateway's
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def sanitiser() -> AsyncIterator[Sanitiser]:
-    async with open_sanitiser(at_once=2, seconds=2) as sanitiser:
+    async with open_sanitiser(at_once=2, seconds=_PATIENT_SECONDS) as sanitiser:
         yield sanitiser
 
 
@@ -361,16 +365,12 @@ def fonts(count: int) -> str:
 
 
 @pytest.mark.parametrize("tangle", [fonts(2_500), fonts(20_000), "<div>" * 200_000])
-async def test_html_that_would_take_all_time_or_memory_is_given_up(
-    sanitiser: Sanitiser, tangle: str
-) -> None:
-    loop = asyncio.get_running_loop()
-    before = loop.time()
-    given_up = asyncio.create_task(sanitiser.sanitised(tangle))
-    assert await text_of(sanitiser, "<p>Meanwhile</p>") == "<p>Meanwhile</p>"
-    assert await given_up is None
-    assert loop.time() - before < 10
-    assert await text_of(sanitiser, "<p>After</p>") == "<p>After</p>"
+async def test_html_that_would_take_all_time_or_memory_is_given_up(tangle: str) -> None:
+    async with open_sanitiser(at_once=2, seconds=1) as impatient:
+        given_up = asyncio.create_task(impatient.sanitised(tangle))
+        assert await text_of(impatient, "<p>Meanwhile</p>") == "<p>Meanwhile</p>"
+        assert await given_up is None
+        assert await text_of(impatient, "<p>After</p>") == "<p>After</p>"
 
 
 async def test_html_that_is_only_long_is_shown(sanitiser: Sanitiser) -> None:
@@ -421,7 +421,7 @@ def children_of(parent: int) -> list[int]:
             words = (entry / "cmdline").read_bytes()
         except OSError:
             continue  # it ended meanwhile
-        if int(name_end[1]) == parent and b"sanitising" in words and b"\x002" in words:
+        if int(name_end[1]) == parent and b"sanitising" in words and _PATIENCE in words:
             found.append(int(entry.name))
     return found
 

@@ -29,6 +29,8 @@ _ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
 _MEMORY_BYTES = 512 * 1024 * 1024
 _LONGEST_ANSWER = 24 * 1024 * 1024
 _LENGTH_BYTES = 4
+_READY = b"+"
+_START_SECONDS = 60.0
 
 
 class Sanitiser:
@@ -42,29 +44,34 @@ class Sanitiser:
     async def sanitised(self, html: str) -> SafeHtml | None:
         """The part of this HTML that is safe to show; None when it is too tangled to be shown."""
         async with self._slots:
-            child = await self._child()
-            answered = False
             try:
-                async with asyncio.timeout(self._seconds):
-                    answer = await _ask(child, html.encode("utf-8", "replace"))
-                answered = True
-                return msgspec.msgpack.decode(answer, type=SafeHtml)
+                child = await self._child()
+                return msgspec.msgpack.decode(await self._answer(child, html), type=SafeHtml)
             except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
                 log.warning("html is not shown", characters=len(html), error=repr(error))
                 return None
-            finally:
-                if answered:
-                    self._idle.append(child)
-                else:
-                    # Also when the request was cancelled: its answer must not be the next one's.
-                    await _end(child)
+
+    async def _answer(self, child: Process, html: str) -> bytes:
+        answered = False
+        try:
+            async with asyncio.timeout(self._seconds):
+                answer = await _ask(child, html.encode("utf-8", "replace"))
+            answered = True
+            return answer
+        finally:
+            if answered:
+                self._idle.append(child)
+            else:
+                # Also when the request was cancelled: its answer must not be the next one's.
+                await _end(child)
 
     async def _child(self) -> Process:
+        """One that is ready. How long it took to start is no fault of the HTML."""
         while self._idle:
             child = self._idle.pop()
             if child.returncode is None:
                 return child
-        return await asyncio.create_subprocess_exec(
+        child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", __name__, str(self._seconds)),
             stdin=PIPE,
             stdout=PIPE,
@@ -72,6 +79,16 @@ class Sanitiser:
             cwd=_HOME,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
         )
+        assert child.stdout is not None, "a pipe"
+        ready = False
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await child.stdout.readexactly(len(_READY))
+            ready = True
+            return child
+        finally:
+            if not ready:
+                await _end(child)
 
     async def close(self) -> None:
         for child in self._idle:
@@ -108,6 +125,8 @@ def serve(seconds: float) -> None:
     """In the child: a length and that much HTML comes in, a SafeHtml goes out, until the end."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    sys.stdout.buffer.write(_READY)
+    sys.stdout.buffer.flush()
     while head := sys.stdin.buffer.read(_LENGTH_BYTES):
         html = sys.stdin.buffer.read(int.from_bytes(head, "big")).decode()
         # Also when nobody is left to end us.
