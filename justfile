@@ -4,6 +4,8 @@ set positional-arguments := true
 
 uv := env("UV", "uv")
 python := ".venv/bin/python"
+# What was compiled is kept, whatever this machine says: compiling takes longer than starting.
+export PYTHONDONTWRITEBYTECODE := ""
 
 [private]
 default:
@@ -45,15 +47,18 @@ startup-check: install
 reset *ARGS: install
     @exec {{ python }} -m infra.dev reset "$@"
 
+# Three, though two processors are enough: much of a test is waiting for servers.
+side_by_side := "-n 3 --reruns 1 -raR"
+
 # Run every check and every test that takes seconds
 [group('check')]
 test *PYTEST: check servers
-    @exec {{ python }} -m pytest -n 2 --reruns 1 -raR -m "not long and not interop" "$@"
+    @exec {{ python }} -m pytest {{ side_by_side }} -m "not long and not interop" "$@"
 
 # Run the tests that take minutes, too
 [group('check')]
 test-all *PYTEST: check servers
-    @exec {{ python }} -m pytest -n 2 --reruns 1 -raR -m "not interop" "$@"
+    @exec {{ python }} -m pytest {{ side_by_side }} -m "not interop" "$@"
 
 # Run these tests, and again whenever code is saved: `./just test-watch tests/sync/test_moves.py`
 [group('check')]
@@ -77,15 +82,26 @@ fuzz *ARGS: install-test
     @VIRTUAL_ENV="$PWD/.venv" exec "{{ uv }}" run --quiet --no-project --active \
         --with-requirements tests/fuzz/requirements.txt python -m tests.fuzz "$@"
 
-# Check style, types, import rules, generated documents and the lock
+# Check style, types, import rules, generated documents, the lock and the webmail
 [group('check')]
-check: install-test
+[parallel]
+check: check-types check-rules check-web
+
+# One reads all of Python on one processor, and the others are done meanwhile.
+[private]
+check-types: install-test
+    {{ python }} -m pyright
+
+[private]
+check-rules: install-test
     {{ python }} -m ruff check
     {{ python }} -m ruff format --check
-    {{ python }} -m pyright
     {{ python }} -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
     {{ python }} -m infra.scripts.generate --check
     {{ python }} -m infra.dev.lock --check
+
+[private]
+check-web: install-test
     {{ python }} -m infra.dev web check
 
 # Format the code, and mend what can be mended
