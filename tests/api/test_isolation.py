@@ -80,6 +80,7 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             ("GET", f"/messages/{ids['message']}/attachments/1", {}),
             ("GET", f"/messages/{ids['message']}/attachments.zip", {}),
             ("GET", f"/messages/{ids['message']}/raw", {}),
+            ("POST", f"/messages/{ids['message']}:unsubscribe", {}),
             ("PATCH", f"/messages/{ids['message']}", {"json": _READ}),
             ("PATCH", f"/messages/{ids['message']}", {"json": {"destroy": True}}),
             ("GET", f"/threads/{ids['thread']}", {}),

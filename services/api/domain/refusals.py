@@ -48,6 +48,8 @@ Refused
 ├── ExportsFull         more exports than anybody fetches
 ├── ImageLinkInvalid    a link to an image that we did not write, or not lately
 ├── ImageUnavailable    nothing came from there that is an image
+├── NoOneClick          a message whose list cannot be left by one request
+├── ListNotLeft         a list did not say that it was left
 ├── ContentUnavailable  the message's words cannot be had now
 ├── AttachmentUnavailable  what is on the mail server cannot be had now
 ├── AttachmentUnreadable   what is on the mail server cannot be taken apart
@@ -383,6 +385,18 @@ class ImageUnavailable(Refused):
     """The image could not be fetched."""
 
     code = "image_unavailable"
+
+
+class NoOneClick(Refused):
+    """This message does not say how its list is left by one request; see `mailing_list`."""
+
+    code = "no_one_click"
+
+
+class ListNotLeft(Refused):
+    """The list did not confirm that it was left; try again, or leave it as it says itself."""
+
+    code = "list_not_left"
 
 
 class AttachmentUnavailable(Refused):

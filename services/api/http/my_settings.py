@@ -58,7 +58,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     mark_read_seconds: float = 0.0  # how long a message is open before it is read
     conversations: bool = True  # messages of a thread together
     notifications: bool = False
+    notification_sound: bool = False
     reply_to_all: bool = False
+    plain_text: bool = False  # what you write begins without formatting
 
 
 class ChangedSettings(Body):
@@ -82,7 +84,9 @@ class ChangedSettings(Body):
     mark_read_seconds: Annotated[float, Field(ge=0, le=60)] | None = None
     conversations: bool | None = None
     notifications: bool | None = None
+    notification_sound: bool | None = None
     reply_to_all: bool | None = None
+    plain_text: bool | None = None
 
 
 @get("/settings", security=needs(), summary="How you want the webmail to be")

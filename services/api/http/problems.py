@@ -65,6 +65,8 @@ STATUS = {
     "exports_full": 409,
     "image_link_invalid": 403,
     "image_unavailable": 502,
+    "no_one_click": 409,
+    "list_not_left": 502,
     "search_unavailable": 503,
     "attachment_unavailable": 503,
     "attachment_unreadable": 502,

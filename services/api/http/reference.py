@@ -193,6 +193,12 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "attachment_unavailable",
     ),
     ("get", "/messages/{message_id}/raw"): _OF_A_PART,
+    ("post", "/messages/{message_id}:unsubscribe"): (
+        "not_found",
+        "no_one_click",
+        "list_not_left",
+        "content_unavailable",
+    ),
     ("post", "/uploads"): (
         "quota_reached",
         "uploads_full",

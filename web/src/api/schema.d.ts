@@ -1131,6 +1131,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/messages/{message_id}:unsubscribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave the list that it came through
+         * @description By the one request that the list asks for (RFC 8058), where `mailing_list` has a `one_click`; the list is told nothing of who asks but what its own address says.
+         */
+        post: operations["ApiV1MessagesMessageIdUnsubscribeUnsubscribe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/messages:batch": {
         parameters: {
             query?: never;
@@ -3074,8 +3094,10 @@ export interface components {
             density?: components["schemas"]["Density"] | null;
             language?: string | null;
             mark_read_seconds?: number | null;
+            notification_sound?: boolean | null;
             notifications?: boolean | null;
             page_size?: number | null;
+            plain_text?: boolean | null;
             reply_to_all?: boolean | null;
             signature?: string | null;
             signature_html?: string | null;
@@ -4982,9 +5004,13 @@ export interface components {
             /** @default 0 */
             mark_read_seconds?: number;
             /** @default false */
+            notification_sound?: boolean;
+            /** @default false */
             notifications?: boolean;
             /** @default 50 */
             page_size?: number;
+            /** @default false */
+            plain_text?: boolean;
             /** @default false */
             reply_to_all?: boolean;
             /** @default  */
@@ -13523,8 +13549,10 @@ export interface operations {
                      *       "density": "comfortable",
                      *       "language": null,
                      *       "mark_read_seconds": 0,
+                     *       "notification_sound": false,
                      *       "notifications": false,
                      *       "page_size": 50,
+                     *       "plain_text": false,
                      *       "reply_to_all": false,
                      *       "signature": "Ada Lovelace\nLondon",
                      *       "signature_html": "",
@@ -13615,8 +13643,10 @@ export interface operations {
                      *       "density": "comfortable",
                      *       "language": null,
                      *       "mark_read_seconds": 0,
+                     *       "notification_sound": false,
                      *       "notifications": false,
                      *       "page_size": 50,
+                     *       "plain_text": false,
                      *       "reply_to_all": false,
                      *       "signature": "Ada Lovelace\nLondon",
                      *       "signature_html": "",
@@ -15016,6 +15046,112 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: `attachment_unavailable`, `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1MessagesMessageIdUnsubscribeUnsubscribe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeat a request with its key, and it is carried out once. Keys are kept a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `idempotency_key_in_use`, `no_one_click`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `idempotency_key_reused`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bad Gateway: `list_not_left`. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `content_unavailable`, `temporarily_unavailable`, `too_busy`. */
             503: {
                 headers: {
                     [name: string]: unknown;
