@@ -1,6 +1,7 @@
 """Writing mail: kept whatever happens, sent as meant, and taken back in time."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.policy import default
@@ -210,6 +211,41 @@ async def test_what_is_sent_is_taken_back_or_goes_later(
     assert (await received(dovecot, other))["Subject"] == "Too early"
     await expect(sending.get_by_text("Canceled")).to_be_visible()
     await accessible(page)
+
+
+async def test_an_answer_that_misses_its_list_is_led_back_and_goes_plainly_at_a_chosen_moment(
+    page: Page, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    all_of_it = dovecot.new_user()
+    headers = {"List-Id": "Lunch <lunch.postbus.test>", "List-Post": f"<mailto:{all_of_it}>"}
+    await begin(page, dovecot, postfix, letter("Ramen", headers=headers))
+    await page.get_by_role("link", name="Ramen").click()
+    await page.get_by_role("button", name="Reply", exact=True).click()
+    guard = page.get_by_text("This does not go to the mailing list Lunch.")
+    await guard.get_by_role("button", name="Reply to the list").click()
+    await expect(guard).to_have_count(0)
+    await page.get_by_role("button", name="With fonts and lists").click()
+    body = page.locator("textarea")
+    await body.fill("Gladly,\n  with <b>noodles</b>.")
+    await page.get_by_role("button", name="Send later").click()
+    await page.get_by_role("menuitem", name="Choose day and time").click()
+    picker = page.get_by_role("dialog", name="Send later")
+    await accessible(page)
+    day = (datetime.now(UTC) + timedelta(days=3)).date()
+    await picker.get_by_label("Day and time").fill(f"{day}T09:30")
+    await picker.get_by_role("button", name="Send then").click()
+    await expect(page.get_by_role("status")).to_contain_text("It is sent on")
+
+    await page.get_by_role("link", name="Drafts and sending").click()
+    later = page.get_by_role("listitem").filter(has_text="Scheduled")
+    kept = (await (await page.request.get("/api/v1/submissions")).json())["items"]
+    moment = datetime.fromisoformat(kept[0]["next_attempt_at"]).astimezone()
+    assert (moment.date(), moment.hour, moment.minute) == (day, 9, 30)
+    await later.get_by_role("button", name="Send now").click()
+    answer = await received(dovecot, all_of_it)
+    assert answer["To"].endswith(f"<{all_of_it}>")
+    assert part(answer, "text/plain").startswith("Gladly,\n  with <b>noodles</b>.")
+    assert [one.get_content_type() for one in answer.walk()] == ["text/plain"]
 
 
 async def test_what_a_server_refuses_is_said_and_written_anew(

@@ -48,6 +48,53 @@ async def test_somebody_new_reads_archives_undoes_and_finds(
     await expect(row(page, "It came by itself")).to_have_count(1)
 
 
+async def test_what_is_chosen_is_dragged_to_a_mailbox_and_back_by_undo(
+    page: Page, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    subjects = ("First", "Second", "Third")
+    user = await connect(page, dovecot, postfix, [letter(one) for one in subjects])
+    tree = page.get_by_role("navigation", name="Mailboxes")
+    await row(page, "").nth(0).get_by_role("checkbox").click()
+    await row(page, "").nth(1).get_by_role("link").click(modifiers=["Shift"])
+    await expect(page.get_by_text("2 selected")).to_be_visible()
+    await row(page, "").nth(0).drag_to(tree.get_by_role("link", name="Archive"))
+    await expect(row(page, "")).to_have_count(1)
+
+    async def archived(count: int) -> bool:
+        return len(dovecot.messages(user, "Archive")) == count
+
+    await until("both are archived", lambda: archived(2))
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row(page, "")).to_have_count(3)
+    await until("both are back", lambda: archived(0))
+
+
+async def test_a_whole_list_of_more_than_a_thousand_is_marked_and_taken_back(
+    page: Page, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    user = dovecot.new_user()
+    dovecot.append(user, "INBOX", [letter(f"Letter {number}") for number in range(1_050)])
+    await sign_up(page)
+    await fill_in(page, user, dovecot, postfix)
+    await page.get_by_role("button", name="Connect", exact=True).click()
+    await expect(page.get_by_label("1,050 unread messages")).to_be_visible()
+    await row(page, "").first.get_by_role("checkbox").click()
+    await page.get_by_role("button", name="All shown").click()
+    await page.get_by_role("button", name="All in this list").click()
+    await page.get_by_role("button", name="Mark as read").click()
+    await expect(page.get_by_role("status")).to_contain_text("for all 1,050 messages")
+    await expect(page.get_by_label("unread messages")).to_have_count(0)
+
+    async def seen(count: int) -> bool:
+        flags = dovecot.flags(user).values()
+        return sum("\\Seen" in one for one in flags) == count
+
+    await until("the server has it", lambda: seen(1_050))
+    await page.get_by_role("button", name="Undo").click()
+    await until("the server has it back", lambda: seen(0))
+    await expect(page.get_by_label("1,050 unread messages")).to_be_visible()
+
+
 async def test_a_server_that_does_not_work_is_said_before_the_account_is_connected(
     page: Page, dovecot: Dovecot, postfix: Postfix
 ) -> None:

@@ -8,6 +8,20 @@ from tests.servers.postfix import Postfix
 from tests.stories.stack import Stack
 from tests.web.walk import connect, letter, row
 
+# Somebody looks at something else; what a browser would show them is written down.
+ELSEWHERE = """
+Object.defineProperty(document, "hidden", { get: () => true });
+window.shown = [];
+window.Notification = class {
+    static permission = "default";
+    static requestPermission() {
+        this.permission = "granted";
+        return Promise.resolve("granted");
+    }
+    constructor(title, { body }) { shown.push(`${title}: ${body}`); }
+};
+"""
+
 pytestmark = pytest.mark.story
 
 
@@ -55,3 +69,25 @@ async def test_a_server_that_was_killed_is_found_again_and_tells_what_came_meanw
     await expect(row(page, "")).to_have_count(3)
     headers = await streams[-1].all_headers()
     assert "last-event-id" in headers or "after=" in streams[-1].url, "it went on where it was"
+
+
+async def test_two_tabs_show_the_same_and_new_mail_is_announced_to_who_looks_elsewhere(
+    page: Page, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    user = await connect(page, dovecot, postfix, [letter("Lunch"), letter("Invoice")])
+    beside = await page.context.new_page()
+    await beside.add_init_script(ELSEWHERE)
+    await beside.goto("/settings/notifications")
+    await beside.get_by_label("Show a notification").check()
+    await expect(beside.get_by_label("Show a notification")).to_be_checked()
+    await beside.get_by_role("link", name="To the inbox").click()
+    await expect(row(beside, "")).to_have_count(2)
+
+    await row(page, "Lunch").get_by_role("link").click()
+    await expect(row(beside, "Lunch")).not_to_have_attribute("data-unread", "true")
+    await page.keyboard.press("#")
+    await expect(row(beside, "Lunch")).to_have_count(0)
+    dovecot.append(user, "INBOX", [letter("It came by itself")])
+    for tab in (page, beside):
+        await expect(row(tab, "It came by itself")).to_have_count(1)
+    assert await beside.evaluate("shown") == ["Grace Hopper: It came by itself"]

@@ -1,7 +1,7 @@
 """Reading in the webmail: what a message says, carries, and is not let do."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.api.test_html_in_a_browser import ATTACKS
 from tests.servers.dovecot import Dovecot
@@ -53,9 +53,12 @@ async def test_what_a_message_carries_is_looked_at(
     ]
     leave = {
         "List-Id": "Lunch <lunch.postbus.test>",
-        "List-Unsubscribe": "<mailto:leave@postbus.test?subject=leave%20lunch>",
+        "List-Unsubscribe": "<mailto:leave@postbus.test?subject=leave%20lunch>,"
+        " <https://127.0.0.1:8443/leave>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Authentication-Results": "mx.postbus.test; dkim=pass header.d=postbus.test",
     }
+    await page.route("**/api/v1/threads/*", labelled)
     await connect(
         page, dovecot, postfix, [letter("Plans", html=quoted, headers=leave, files=files)]
     )
@@ -106,8 +109,23 @@ async def test_what_a_message_carries_is_looked_at(
     await expect(original.locator("pre")).to_contain_text("Subject: Plans")
     await page.keyboard.press("Escape")
 
+    # The one request that the list asks for reaches nobody; there is another way.
     await page.get_by_role("button", name="Unsubscribe").click()
+    await expect(page.get_by_role("status")).to_contain_text("did not confirm that it was left")
+    await page.get_by_role("button", name="Leave another way").click()
     await expect(page.get_by_label("Subject")).to_have_value("leave lunch")
+
+    await page.get_by_role("list", name="Labels").get_by_role("link", name="Family").click()
+    await expect(page.get_by_role("heading", name='Results for label:"Family"')).to_be_visible()
+
+
+async def labelled(route: Route) -> None:
+    """A conversation as Gmail has it: no server here knows labels."""
+    answer = await route.fetch()
+    told = await answer.json()
+    for one in told["items"]:
+        one["labels"] = ["\\Inbox", "Family"]
+    await route.fulfill(response=answer, json=told)
 
 
 async def test_nothing_that_an_attack_wants_happens(

@@ -13,7 +13,7 @@ from tests.servers.postfix import Postfix
 from tests.stories.stack import Stack, until
 from tests.web.conftest import PASSWORD_HERE, another_browser, sign_up
 from tests.web.test_composing import begin
-from tests.web.walk import accessible
+from tests.web.walk import accessible, fits, letter, row
 
 pytestmark = pytest.mark.story
 
@@ -202,6 +202,37 @@ async def test_an_account_is_tested_paused_and_has_addresses_with_signatures(
     )
 
 
+async def test_what_somebody_likes_is_so_in_each_of_their_browsers(
+    page: Page, stack: Stack, browser: Browser, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    email, _ = await begin(page, dovecot, postfix, letter("Lunch on Friday"))
+    await page.get_by_role("button", name="Settings").click()
+    beside = await page.context.new_page()  # another tab
+    await beside.goto("/mail/inbox")
+    await expect(row(beside, "")).to_have_count(1)
+    await page.get_by_label("Colours").select_option("Dark")
+    await page.get_by_label("Rows").select_option("Compact")
+    await page.get_by_label("Time zone").select_option("Pacific/Kiritimati")
+    await page.get_by_label("counts as read").select_option("after 10 seconds")
+    await page.get_by_label("Write plain text").check()
+    for name, value in (("theme", "dark"), ("density", "compact")):
+        await expect(beside.locator("html")).to_have_attribute(f"data-{name}", value)
+
+    async with another_browser(stack, browser) as elsewhere:
+        await sign_in(elsewhere, email, PASSWORD_HERE)
+        await expect(elsewhere.locator("html")).to_have_attribute("data-density", "compact")
+        await expect(elsewhere.locator("html")).to_have_attribute("data-theme", "dark")
+        # 10:00 in Greenwich is the next day's midnight there.
+        await expect(elsewhere.get_by_title("21 November 2026").first).to_be_visible()
+        await accessible(elsewhere)
+        await elsewhere.get_by_role("link", name="Lunch on Friday").click()
+        await expect(elsewhere.get_by_role("heading", name="Lunch on Friday")).to_be_visible()
+        await expect(row(elsewhere, "Lunch")).to_have_attribute("data-unread", "true")
+        await elsewhere.get_by_role("button", name="New message").click()
+        await expect(elsewhere.locator("textarea")).to_be_visible()
+        await expect(row(elsewhere, "Lunch")).not_to_have_attribute("data-unread", "true")
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_settings_can_be_used_by_everybody(
     page: Page, dovecot: Dovecot, postfix: Postfix, colours: str
@@ -212,3 +243,4 @@ async def test_settings_can_be_used_by_everybody(
         await page.goto(f"/settings/{section}")
         await page.get_by_role("heading", level=2).first.wait_for()
         await accessible(page)
+        await fits(page)

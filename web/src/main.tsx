@@ -12,9 +12,9 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { ApiProblem } from "./api/problem";
+import { askAhead } from "./mail/ahead";
 import { router } from "./router";
 import { Strings } from "./strings/use";
-import { appearance, show } from "./ui/appearance";
 
 const MOST_TRIES = 3;
 
@@ -29,7 +29,7 @@ const queries = new QueryClient({
   },
 });
 
-show(appearance.get());
+askAhead(queries, window.location);
 const place = document.getElementById("root");
 if (!place) throw new Error("The page has no place for the webmail.");
 createRoot(place).render(

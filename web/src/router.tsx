@@ -15,6 +15,7 @@ import type { ReactNode } from "react";
 import type { Account } from "./api/client";
 import { isUnverified } from "./api/problem";
 import { MailPage } from "./mail/MailPage";
+import { preferencesQuery } from "./session/preferences";
 import { accountsQuery } from "./session/session";
 import { useSay } from "./strings/use";
 import { Toasts } from "./ui/toasts";
@@ -28,6 +29,7 @@ const UnverifiedPage = lazyRouteComponent(
 function WithAccounts({ children }: { children: (accounts: Account[]) => ReactNode }) {
   const say = useSay();
   const { data, error, refetch } = useQuery(accountsQuery);
+  useQuery({ ...preferencesQuery, enabled: Boolean(data) });
   if (isUnverified(error)) return <UnverifiedPage />;
   if (error)
     return (

@@ -1,21 +1,22 @@
 /** Everything that is being written, at the foot of the page. */
 
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { useIntl } from "react-intl";
 
 import type { Account } from "../api/client";
 import { reached } from "../live/live";
+import { preferences } from "../session/preferences";
 import { useSay } from "../strings/use";
 import { useStore } from "../ui/store";
 import { toast } from "../ui/toasts";
-import { Composer } from "./Composer";
 import { as, identityOf, isEmpty } from "./draft";
 import { drafts, replace, writeAs } from "./drafts";
-import { writingHabits } from "./habits";
 import { useIdentities } from "./identities";
 import { hurry, whenSent } from "./saving";
 import { remember, takeBack } from "./sent";
+
+const Composer = lazy(async () => ({ default: (await import("./Composer")).Composer }));
 
 export function ComposerDock({ accounts }: { accounts: readonly Account[] }) {
   const open = useStore(drafts);
@@ -23,11 +24,11 @@ export function ComposerDock({ accounts }: { accounts: readonly Account[] }) {
   const intl = useIntl();
   const queries = useQueryClient();
   const isReached = useStore(reached);
-  const habits = useStore(writingHabits);
+  const { plain_text: plain, reply_to_all: toAll } = useStore(preferences);
   const identities = useIdentities(accounts);
   useEffect(() => {
-    writeAs({ accounts, identities: identities.all, ...habits });
-  }, [accounts, identities.all, habits]);
+    writeAs({ accounts, identities: identities.all, plain, toAll });
+  }, [accounts, identities.all, plain, toAll]);
   useEffect(() => {
     // Begun before it was known who one may write as.
     for (const draft of drafts.get())
@@ -65,9 +66,11 @@ export function ComposerDock({ accounts }: { accounts: readonly Account[] }) {
   if (!ours.length) return null;
   return (
     <aside className="dock" aria-label={say("compose.open")}>
-      {ours.map((draft) => (
-        <Composer key={draft.key} draft={draft} accounts={accounts} identities={identities.all} />
-      ))}
+      <Suspense>
+        {ours.map((draft) => (
+          <Composer key={draft.key} draft={draft} accounts={accounts} identities={identities.all} />
+        ))}
+      </Suspense>
     </aside>
   );
 }

@@ -1,31 +1,13 @@
-/** How somebody hears of new mail in this browser: as they chose here, and not while they look. */
+/** How somebody hears of new mail: as they chose, where the browser lets it, and not while they look. */
 
-import { create } from "../ui/store";
+import { preferences } from "../session/preferences";
 
-export interface Notifying {
-  desktop: boolean;
-  sound: boolean;
-}
-
-const KEY = "postbus.notifying";
 const HERTZ = [880, 1_320] as const;
 const TONE_SECONDS = 0.12;
 
-export const notifying = create<Notifying>({
-  desktop: false,
-  sound: false,
-  ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Notifying>),
-});
-
-export function tellAbout(now: Notifying): void {
-  notifying.set(now);
-  localStorage.setItem(KEY, JSON.stringify(now));
-  if (now.sound) ring();
-}
-
 /** New mail came into an inbox. */
 export function announce(message: { id: string; sender: string; subject: string }): void {
-  const { desktop, sound } = notifying.get();
+  const { notifications: desktop, notification_sound: sound } = preferences.get();
   if (sound) ring();
   if (!desktop || !document.hidden || Notification.permission !== "granted") return;
   const shown = new Notification(message.sender, {
@@ -40,7 +22,7 @@ export function announce(message: { id: string; sender: string; subject: string 
 }
 
 /** Two short tones. */
-function ring(): void {
+export function ring(): void {
   const audio = new AudioContext();
   const loudness = audio.createGain();
   loudness.gain.value = 0.08;

@@ -2,23 +2,8 @@
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { DropdownMenu } from "radix-ui";
-import {
-  Archive,
-  ArrowLeft,
-  FilePen,
-  FolderInput,
-  Mail,
-  MailOpen,
-  Menu,
-  OctagonAlert,
-  PenLine,
-  RefreshCw,
-  Settings,
-  Trash2,
-  X,
-} from "lucide-react";
-import { useMemo, useState } from "react";
+import { ArrowLeft, FilePen, Menu, PenLine, Settings } from "lucide-react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import { api, type Account, type Mailbox, type Message, must } from "../api/client";
 import { ComposerDock } from "../compose/ComposerDock";
@@ -41,11 +26,17 @@ import { MailboxTree } from "./MailboxTree";
 import { MessageList } from "./MessageList";
 import { inOrder, mailboxesQuery, ROLE_NAMES } from "./mailboxes";
 import { isFlagged, type List, messageQuery, messagesOf, rowOf, type Scope } from "./messages";
-import { Reader } from "./Reader";
+import { ReaderGhost } from "./ReaderGhost";
 import { useSelection } from "./selection";
+import { Toolbar } from "./Toolbar";
 import { useRows } from "./useRows";
 
 const SAVED = "sch_";
+const NONE: Mailbox[] = [];
+
+// Lists come first; what they are read with comes while they are looked at.
+const readingRoom = () => import("./Conversations");
+const Conversations = lazy(async () => ({ default: (await readingRoom()).Conversations }));
 
 interface Props {
   accounts: readonly Account[];
@@ -66,7 +57,7 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   const selection = useSelection();
   const [treeOpen, setTreeOpen] = useState(false);
   const [help, setHelp] = useState(false);
-  const { data: mailboxes = [] } = useQuery(mailboxesQuery);
+  const { data: mailboxes = NONE } = useQuery(mailboxesQuery);
 
   const { data: savedSearches } = useQuery(savedQuery);
   const mailbox = mailboxes.find((one) => one.id === scopeName);
@@ -151,7 +142,7 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   };
   const mark = (marks: { seen?: boolean; flagged?: boolean }) => carryOut({ kind: "marks", ...marks });
 
-  const moveById = (ids: string[], to: Mailbox) => {
+  const moveById = (ids: readonly string[], to: Mailbox) => {
     const wanted = new Set(ids);
     const found = new Map<string, Message>();
     for (const [, cached] of queries.getQueriesData<List>({ queryKey: ["messages"] }))
@@ -161,6 +152,19 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
     leave(messages);
     change(messages, { kind: "move", mailbox: to });
   };
+  const dropped = useRef(moveById);
+  useEffect(() => {
+    dropped.current = moveById;
+  });
+  const onDropped = useCallback((ids: string[], to: Mailbox) => dropped.current(ids, to), []);
+  const { clear } = selection;
+  const onChosen = useCallback(() => {
+    setTreeOpen(false);
+    clear();
+  }, [clear]);
+  useEffect(() => {
+    if (!list.loading) atLeisure(() => void readingRoom());
+  }, [list.loading]);
 
   const opened = messageId ? queries.getQueryData(messageQuery(messageId, false).queryKey) : undefined;
   useShortcuts({
@@ -199,11 +203,14 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   const hasTarget = many > 0 || openAt >= 0;
   const unread = chosen().some((one) => one.unread);
   const accountsChosen = new Set(chosen().map((one) => one.account_id));
-  const targets =
-    accountsChosen.size === 1
-      ? inOrder(mailboxes.filter((one) => accountsChosen.has(one.account_id) && one.selectable))
-      : [];
+  const [ofAccount] = accountsChosen.size === 1 ? accountsChosen : [];
+  const targets = useMemo(
+    () => inOrder(mailboxes.filter((one) => one.account_id === ofAccount && one.selectable)),
+    [mailboxes, ofAccount],
+  );
   const reading = messageId !== undefined;
+  const [hasRead, setHasRead] = useState(reading);
+  if (reading && !hasRead) setHasRead(true);
 
   return (
     <div className="mail" data-reading={reading || undefined} data-tree={treeOpen || undefined}>
@@ -235,91 +242,27 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
         <MailboxTree
           accounts={accounts}
           current={query ? "" : scopeName}
-          onMove={moveById}
-          onChosen={() => {
-            setTreeOpen(false);
-            selection.clear();
-          }}
+          onMove={onDropped}
+          onChosen={onChosen}
         />
       </aside>
       <main className="middle" id="messages">
-        <div className="tools" role="toolbar" aria-label={name}>
-          {many > 0 ? (
-            <>
-              <IconButton icon={X} label={say("list.clear")} shortcut="Esc" onClick={selection.clear} />
-              <span>
-                {selection.everything ? say("list.everything") : say("list.selected", { count: many })}
-              </span>
-              {!selection.everything && (
-                <button
-                  type="button"
-                  className="link small"
-                  onClick={many < rows.length ? () => selection.choose(rows) : selection.chooseEverything}
-                >
-                  {say(many < rows.length ? "list.selectShown" : "list.selectEverything")}
-                </button>
-              )}
-            </>
-          ) : (
-            <>
-              <h1 className="tools-name">
-                <bdi>{name}</bdi>
-              </h1>
-              <IconButton
-                icon={RefreshCw}
-                label={say("list.refresh")}
-                onClick={() => {
-                  list.again();
-                  void checkAll(accounts);
-                }}
-              />
-            </>
-          )}
-          <span className="tools-space" />
-          <IconButton
-            icon={Archive}
-            label={say("act.archive")}
-            shortcut="e"
-            disabled={!hasTarget}
-            onClick={() => act("archive")}
-          />
-          <IconButton
-            icon={Trash2}
-            label={say("act.delete")}
-            shortcut="#"
-            disabled={!hasTarget}
-            onClick={() => act("delete")}
-          />
-          <IconButton
-            icon={OctagonAlert}
-            label={say(role === "junk" ? "act.notJunk" : "act.junk")}
-            shortcut="!"
-            disabled={!hasTarget}
-            onClick={() => act(role === "junk" ? "notJunk" : "junk")}
-          />
-          <IconButton
-            icon={unread ? MailOpen : Mail}
-            label={say(unread ? "act.read" : "act.unread")}
-            shortcut="m"
-            disabled={!hasTarget}
-            onClick={() => mark({ seen: unread })}
-          />
-          <DropdownMenu.Root modal={false}>
-            <DropdownMenu.Trigger asChild>
-              <IconButton icon={FolderInput} label={say("act.move")} disabled={!targets.length} />
-            </DropdownMenu.Trigger>
-            <DropdownMenu.Content className="menu" align="end">
-              {targets.map((one) => {
-                const known = one.role && ROLE_NAMES[one.role];
-                return (
-                  <DropdownMenu.Item key={one.id} onSelect={() => move(one)}>
-                    {known ? say(known) : one.path}
-                  </DropdownMenu.Item>
-                );
-              })}
-            </DropdownMenu.Content>
-          </DropdownMenu.Root>
-        </div>
+        <Toolbar
+          name={name}
+          rows={rows}
+          selection={selection}
+          hasTarget={hasTarget}
+          isJunk={role === "junk"}
+          unread={unread}
+          targets={targets}
+          onAct={act}
+          onMark={mark}
+          onMove={move}
+          onRefresh={() => {
+            list.again();
+            void checkAll(accounts);
+          }}
+        />
         {!isReached && (
           <p className="note" role="status">
             {say("app.offline")}
@@ -352,18 +295,27 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
       </main>
       <section className="reading" aria-label={say("read.frame", { sender: "" })} hidden={narrow && !reading}>
         {reading ? (
-          <>
-            <IconButton icon={ArrowLeft} label={say("read.back")} shortcut="u" onClick={back} />
-            <Reader key={messageId} messageId={messageId} own={own} />
-          </>
+          <IconButton icon={ArrowLeft} label={say("read.back")} shortcut="u" onClick={back} />
         ) : (
           <div className="empty soft">{say("read.none")}</div>
+        )}
+        {hasRead && (
+          <Suspense fallback={<ReaderGhost />}>
+            <Conversations messageId={messageId} own={own} />
+          </Suspense>
         )}
       </section>
       <ComposerDock accounts={accounts} />
       <KeyboardHelp open={help} onClose={() => setHelp(false)} />
     </div>
   );
+}
+
+/** When the page has nothing else to do. */
+function atLeisure(run: () => void): void {
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- not every browser has it
+  if (window.requestIdleCallback) window.requestIdleCallback(run);
+  else window.setTimeout(run, 500);
 }
 
 async function checkAll(accounts: readonly Account[]): Promise<void> {

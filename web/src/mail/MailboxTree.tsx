@@ -16,7 +16,7 @@ import {
   Star,
   Trash2,
 } from "lucide-react";
-import { type DragEvent, useState } from "react";
+import { type DragEvent, memo, useState } from "react";
 import { FormattedNumber } from "react-intl";
 
 import type { Account, Mailbox, MailboxRole } from "../api/client";
@@ -43,7 +43,7 @@ interface Props {
   onChosen: () => void;
 }
 
-export function MailboxTree({ accounts, current, onMove, onChosen }: Props) {
+export const MailboxTree = memo(function MailboxTree({ accounts, current, onMove, onChosen }: Props) {
   const say = useSay();
   const { data: mailboxes = [] } = useQuery(mailboxesQuery);
   const { data: saved = [] } = useQuery(savedQuery);
@@ -131,7 +131,7 @@ export function MailboxTree({ accounts, current, onMove, onChosen }: Props) {
       ))}
     </nav>
   );
-}
+});
 
 interface EntryProps {
   scope: string;

@@ -1,16 +1,16 @@
 /** A list of conversations; only what is on the screen is in the page. */
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef } from "react";
+import { defaultStringifySearch, useNavigate } from "@tanstack/react-router";
+import { memo, useDeferredValue, useEffect, useMemo, useRef } from "react";
 
-import type { Message } from "../api/client";
 import { ApiProblem } from "../api/problem";
 import { Misread } from "../search/Misread";
+import { preferences } from "../session/preferences";
 import { useSay } from "../strings/use";
-import { appearance } from "../ui/appearance";
 import { useStore } from "../ui/store";
 import { useChange } from "./changes";
-import { MessageRow } from "./MessageRow";
+import { MessageRow, type RowActs } from "./MessageRow";
 import { messagesOf, rowOf } from "./messages";
 import type { Selection } from "./selection";
 import type { Rows } from "./useRows";
@@ -27,7 +27,7 @@ interface Props {
   selection: Selection;
 }
 
-const HEIGHT = { cosy: 76, compact: 40 };
+const HEIGHT = { comfortable: 76, cosy: 56, compact: 40 };
 
 export function MessageList(props: Props) {
   const { list, selection, openId } = props;
@@ -35,7 +35,7 @@ export function MessageList(props: Props) {
   const say = useSay();
   const change = useChange();
   const box = useRef<HTMLDivElement>(null);
-  const { density } = useStore(appearance);
+  const { density } = useStore(preferences);
   const height = HEIGHT[density];
   // eslint-disable-next-line react-hooks/incompatible-library -- rows are asked of it, none memoised
   const virtual = useVirtualizer({
@@ -43,7 +43,7 @@ export function MessageList(props: Props) {
     getScrollElement: () => box.current,
     estimateSize: () => height,
     getItemKey: (index) => rows[index]?.message.id ?? index,
-    overscan: 12,
+    overscan: 5,
   });
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
@@ -58,8 +58,37 @@ export function MessageList(props: Props) {
 
   const openAt = useMemo(() => rowOf(rows, openId), [rows, openId]);
   useEffect(() => {
-    if (openAt >= 0) virtual.scrollToIndex(openAt, { align: "auto" });
-  }, [openAt, virtual]);
+    if (openAt < 0 || isInView(openAt * height, height, virtual.scrollOffset, virtual.scrollRect)) return;
+    virtual.scrollToIndex(openAt, { align: "auto" });
+  }, [openAt, height, virtual]);
+
+  const { scopeName, query } = props;
+  const navigate = useNavigate();
+  const latest = useRef({ rows, selection });
+  useEffect(() => {
+    latest.current = { rows, selection };
+  });
+  const acts = useMemo<RowActs>(
+    () => ({
+      read: (row) =>
+        void navigate({
+          to: "/mail/$scope/$messageId",
+          params: { scope: scopeName, messageId: row.message.id },
+          search: query ? { q: query } : {},
+        }),
+      select: (row, toHere) => latest.current.selection.toggle(row, latest.current.rows, toHere),
+      flag: (row, flagged) => change(messagesOf(row), { kind: "marks", flagged }),
+      dragged: (row) => {
+        const chosen = latest.current.selection.ids;
+        const all = chosen.has(row.message.id)
+          ? latest.current.rows.filter((one) => chosen.has(one.message.id))
+          : [row];
+        return all.flatMap(messagesOf).map((one) => one.id);
+      },
+    }),
+    [navigate, change, scopeName, query],
+  );
+  const asked = defaultStringifySearch(query ? { q: query } : {});
 
   if (list.loading) return <Ghosts height={height} />;
   if (props.sought && list.error instanceof ApiProblem && list.error.problem.code === "query_invalid")
@@ -81,13 +110,6 @@ export function MessageList(props: Props) {
       </div>
     );
 
-  const dragged = (at: number): Message[] => {
-    const row = rows[at];
-    if (!row) return [];
-    if (!selection.ids.has(row.message.id)) return messagesOf(row);
-    return rows.filter((one) => selection.ids.has(one.message.id)).flatMap(messagesOf);
-  };
-
   return (
     // A region that scrolls can be reached and scrolled with the keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
@@ -103,16 +125,14 @@ export function MessageList(props: Props) {
               aria-setsize={list.hasMore ? -1 : rows.length}
               aria-posinset={item.index + 1}
             >
-              <MessageRow
+              <SoonRow
                 row={row}
-                scopeName={props.scopeName}
-                query={props.query}
+                address={`/mail/${encodeURIComponent(scopeName)}/${row.message.id}${asked}`}
                 toPeople={props.toPeople}
                 open={item.index === openAt}
                 selected={selection.ids.has(row.message.id)}
-                onSelect={(toHere) => selection.toggle(row, rows, toHere)}
-                onFlag={(flagged) => change(messagesOf(row), { kind: "marks", flagged })}
-                dragged={() => dragged(item.index)}
+                acts={acts}
+                rushing={virtual.isScrolling}
               />
             </li>
           );
@@ -121,6 +141,36 @@ export function MessageList(props: Props) {
     </section>
   );
 }
+
+/** Whether a row stands where it can be seen. */
+function isInView(
+  top: number,
+  height: number,
+  offset: number | null,
+  box: { height: number } | null,
+): boolean {
+  return offset !== null && box !== null && top >= offset && top + height <= offset + box.height;
+}
+
+type SoonProps = Parameters<typeof MessageRow>[0] & { rushing: boolean };
+
+/**
+ * A row that comes while the list is scrolled stands empty until there is time to fill it: who
+ * rushes through a hundred thousand rows sees none of them, and nothing is to hold up the rush.
+ */
+const SoonRow = memo(
+  function SoonRow({ rushing, ...row }: SoonProps) {
+    const filled = useDeferredValue(true, !rushing);
+    return filled ? <MessageRow {...row} /> : <div className="row" />;
+  },
+  (before, now) =>
+    before.row === now.row &&
+    before.address === now.address &&
+    before.toPeople === now.toPeople &&
+    before.open === now.open &&
+    before.selected === now.selected &&
+    before.acts === now.acts, // in a hurry or not: that counts only when it comes
+);
 
 function Ghosts({ height }: { height: number }) {
   const say = useSay();

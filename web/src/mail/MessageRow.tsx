@@ -1,13 +1,11 @@
 /** A conversation in a list. */
 
-import { Link } from "@tanstack/react-router";
-import { Paperclip, Star } from "lucide-react";
-import { type DragEvent, memo } from "react";
+import { Paperclip } from "lucide-react";
+import { type DragEvent, memo, type MouseEvent } from "react";
 
 import type { Message } from "../api/client";
 import { Snippet } from "../search/Snippet";
 import { useSay } from "../strings/use";
-import { IconButton } from "../ui/Icon";
 import { isFlagged, messagesOf, type Row } from "./messages";
 import { nameOf, shortName } from "./people";
 import { When } from "./When";
@@ -16,18 +14,23 @@ export const DRAGGED = "application/x-postbus-messages";
 
 interface Props {
   row: Row;
-  scopeName: string;
+  address: string;
   toPeople: boolean; // the list of what one sent shows to whom
-  query: string | undefined;
   open: boolean;
   selected: boolean;
-  onSelect: (toHere: boolean) => void;
-  onFlag: (flagged: boolean) => void;
-  dragged: () => Message[];
+  acts: RowActs;
+}
+
+/** What can be done with any row; the same as long as the list is there. */
+export interface RowActs {
+  read: (row: Row) => void;
+  select: (row: Row, toHere: boolean) => void;
+  flag: (row: Row, flagged: boolean) => void;
+  dragged: (row: Row) => string[];
 }
 
 export const MessageRow = memo(function MessageRow(props: Props) {
-  const { row, open, selected } = props;
+  const { row, open, selected, acts } = props;
   const say = useSay();
   const { message } = row;
   const all = messagesOf(row);
@@ -40,9 +43,14 @@ export const MessageRow = memo(function MessageRow(props: Props) {
     : whoSpeaks(all) || say("list.nobody");
 
   const drag = (event: DragEvent) => {
-    const messages = props.dragged();
-    event.dataTransfer.setData(DRAGGED, JSON.stringify(messages.map((one) => one.id)));
+    event.dataTransfer.setData(DRAGGED, JSON.stringify(acts.dragged(row)));
     event.dataTransfer.effectAllowed = "move";
+  };
+  const click = (event: MouseEvent) => {
+    if (event.altKey) return; // the browser's own
+    event.preventDefault();
+    if (event.shiftKey || event.ctrlKey || event.metaKey) acts.select(row, event.shiftKey);
+    else acts.read(row);
   };
 
   return (
@@ -60,20 +68,13 @@ export const MessageRow = memo(function MessageRow(props: Props) {
         checked={selected}
         aria-label={say("list.select", { subject })}
         onChange={() => undefined}
-        onClick={(event) => props.onSelect(event.shiftKey)}
+        onClick={(event) => acts.select(row, event.shiftKey)}
       />
-      <Link
-        to="/mail/$scope/$messageId"
-        params={{ scope: props.scopeName, messageId: message.id }}
-        search={props.query ? { q: props.query } : {}}
+      <a
+        href={props.address}
         className="row-link"
         aria-current={open ? "true" : undefined}
-        onClick={(event) => {
-          if (event.shiftKey || event.ctrlKey || event.metaKey) {
-            event.preventDefault();
-            props.onSelect(event.shiftKey);
-          }
-        }}
+        onClick={click}
       >
         <span className="row-who">
           {unread && <span className="unseen">{say("list.unread")}: </span>}
@@ -99,18 +100,31 @@ export const MessageRow = memo(function MessageRow(props: Props) {
         <span className="row-preview">
           <bdi>{message.snippet_html ? <Snippet html={message.snippet_html} /> : message.preview}</bdi>
         </span>
-      </Link>
-      <IconButton
-        icon={Star}
-        filled={flagged}
-        label={say(flagged ? "act.unflag" : "act.flag")}
-        shortcut="s"
-        aria-pressed={flagged}
-        onClick={() => props.onFlag(!flagged)}
-      />
+      </a>
+      <Star flagged={flagged} onFlag={(wanted) => acts.flag(row, wanted)} />
     </div>
   );
 });
+
+/** A star without what other icons bring along: there is one in each row. */
+function Star({ flagged, onFlag }: { flagged: boolean; onFlag: (flagged: boolean) => void }) {
+  const say = useSay();
+  const label = say(flagged ? "act.unflag" : "act.flag");
+  return (
+    <button
+      type="button"
+      className="icon row-star"
+      aria-label={label}
+      aria-pressed={flagged}
+      title={`${label} (s)`}
+      onClick={() => onFlag(!flagged)}
+    >
+      <svg viewBox="0 0 24 24" aria-hidden>
+        <path d="M12 2.6l2.9 5.9 6.5.95-4.7 4.58 1.1 6.47L12 17.45 6.2 20.5l1.1-6.47L2.6 9.45l6.5-.95z" />
+      </svg>
+    </button>
+  );
+}
 
 /** Everybody who wrote, oldest first, each once. */
 function whoSpeaks(messages: readonly Message[]): string {

@@ -40,7 +40,7 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
       return queries.invalidateQueries({ queryKey: ["message"] });
     },
   });
-  const leave = read ? unsubscribing(read) : null;
+  const leave = read ? unsubscribing(read, say) : null;
   const name = (one: Schemas["Person"]) =>
     own.has(one.email.toLowerCase()) ? say("read.me") : (nameOf(one) ?? "");
 

@@ -1,18 +1,22 @@
 /** A conversation, oldest first; what was not yet read stands open. */
 
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useId, useMemo, useRef, useState } from "react";
 
 import type { Message } from "../api/client";
+import { preferences } from "../session/preferences";
 import { useSay } from "../strings/use";
+import { useStore } from "../ui/store";
 import { useChange } from "./changes";
 import { MessageView } from "./MessageView";
 import { messageQuery, threadQuery } from "./messages";
 import { nameOf } from "./people";
+import { ReaderGhost } from "./ReaderGhost";
 import { When } from "./When";
 
 export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet<string> }) {
   const say = useSay();
+  const subject = useId();
   const opened = useQuery(messageQuery(messageId, false));
   const threadId = opened.data?.thread_id;
   const thread = useQuery({ ...threadQuery(threadId ?? ""), enabled: Boolean(threadId) });
@@ -26,13 +30,27 @@ export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet
   const top = useRef<HTMLHeadingElement>(null);
   const change = useChange();
 
-  // What was not yet read when the conversation was opened stands open, also once it is read.
+  // What was not yet read stands open, also once it is read.
   const settled = !opened.isPending && (!threadId || !thread.isPending);
-  const [wereUnread, setWereUnread] = useState<Message[] | null>(null);
-  if (settled && wereUnread === null) setWereUnread(messages.filter((one) => one.unread));
+  const unread = settled ? messages.filter((one) => one.unread) : [];
+  if (unread.some((one) => !unfolded.has(one.id)))
+    setUnfolded(new Set([...unfolded, ...unread.map((one) => one.id)]));
+  // It is read when it is opened; what is marked as unread while it is looked at stays so.
+  const latest = useRef(unread);
   useEffect(() => {
-    if (wereUnread?.length) change(wereUnread, { kind: "marks", seen: true });
-  }, [wereUnread, change]);
+    latest.current = unread;
+  });
+  const { mark_read_seconds: patience } = useStore(preferences);
+  useEffect(() => {
+    if (!settled) return;
+    const see = () => change(latest.current, { kind: "marks", seen: true });
+    if (!patience) {
+      see();
+      return;
+    }
+    const timer = window.setTimeout(see, patience * 1_000);
+    return () => window.clearTimeout(timer);
+  }, [settled, patience, change]);
 
   useEffect(() => {
     top.current?.focus({ preventScroll: true });
@@ -50,15 +68,11 @@ export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet
   if (!opened.data) return <ReaderGhost />;
 
   const lastId = messages.at(-1)?.id;
-  const isOpen = (one: Message) =>
-    one.id === messageId ||
-    one.id === lastId ||
-    unfolded.has(one.id) ||
-    wereUnread?.some((other) => other.id === one.id);
+  const isOpen = (one: Message) => one.id === messageId || one.id === lastId || unfolded.has(one.id);
 
   return (
-    <article className="reader" aria-labelledby="subject">
-      <h1 id="subject" className="reader-subject" tabIndex={-1} ref={top}>
+    <article className="reader" aria-labelledby={subject}>
+      <h1 id={subject} className="reader-subject" tabIndex={-1} ref={top}>
         <bdi>{opened.data.subject || say("list.noSubject")}</bdi>
       </h1>
       {messages.map((one) =>
@@ -83,16 +97,5 @@ export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet
         ),
       )}
     </article>
-  );
-}
-
-function ReaderGhost() {
-  const say = useSay();
-  return (
-    <div className="reader" role="status" aria-label={say("read.loading")}>
-      <div className="ghost ghost-title" />
-      <div className="ghost ghost-line" />
-      <div className="ghost ghost-body" />
-    </div>
   );
 }

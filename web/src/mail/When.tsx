@@ -2,22 +2,14 @@
 
 import { useIntl } from "react-intl";
 
+import { briefly, dateIn } from "../ui/dates";
+
 export function When({ at, long = false }: { at: string; long?: boolean }) {
-  const intl = useIntl();
+  const { locale, timeZone } = useIntl();
   const date = new Date(at);
-  const whole = intl.formatDate(date, { dateStyle: "full", timeStyle: "short" });
   return (
-    <time dateTime={at} title={whole}>
-      {long ? intl.formatDate(date, { dateStyle: "medium", timeStyle: "short" }) : brief()}
+    <time dateTime={at} title={dateIn("whole", date, locale, timeZone)}>
+      {long ? dateIn("moment", date, locale, timeZone) : briefly(date, new Date(), locale, timeZone)}
     </time>
   );
-
-  function brief(): string {
-    const now = new Date();
-    if (date.toDateString() === now.toDateString())
-      return intl.formatTime(date, { hour: "numeric", minute: "2-digit" });
-    if (date.getFullYear() === now.getFullYear())
-      return intl.formatDate(date, { day: "numeric", month: "short" });
-    return intl.formatDate(date, { dateStyle: "short" });
-  }
 }

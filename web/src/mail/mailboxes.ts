@@ -29,10 +29,12 @@ function place(mailbox: Mailbox): number {
   return at < 0 ? ORDER.length : at;
 }
 
+const byName = new Intl.Collator(undefined, { numeric: true });
+
 /** Those with a role first, the others by their path. */
 export function inOrder(mailboxes: readonly Mailbox[]): Mailbox[] {
   return [...mailboxes].sort(
-    (a, b) => place(a) - place(b) || a.path.localeCompare(b.path, undefined, { numeric: true }),
+    (a, b) => place(a) - place(b) || byName.compare(a.path, b.path),
   );
 }
 

@@ -8,8 +8,8 @@ import {
   queryOptions,
 } from "@tanstack/react-query";
 
-import { timeZone } from "../search/searches";
 import { api, type Mailbox, type Message, must, type Schemas } from "../api/client";
+import { timeZone } from "../session/preferences";
 
 /** What a list is of: the inboxes of all accounts, one mailbox, or what a search finds. */
 export type Scope =

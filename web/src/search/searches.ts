@@ -3,12 +3,10 @@
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 
 import { api, must, type Schemas } from "../api/client";
+import { timeZone } from "../session/preferences";
 
 export type SavedSearch = Schemas["SavedSearch"];
 export type Term = Schemas["UnderstoodTerm"];
-
-/** Where the reader is: what a day is, in a search. */
-export const timeZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const understoodQuery = (q: string) =>
   queryOptions({

@@ -6,6 +6,7 @@ import { api, must } from "../api/client";
 import { isSignedOut } from "../api/problem";
 import { leave } from "../compose/drafts";
 import { forgetSent } from "../compose/sent";
+import { forgetPreferences } from "./preferences";
 
 /** The accounts of whoever is signed in; null when nobody is. */
 export const accountsQuery = queryOptions({
@@ -67,6 +68,7 @@ export function useSignOut() {
     onSuccess: () => {
       leave();
       forgetSent();
+      forgetPreferences();
       queries.clear();
       window.location.assign("/sign-in");
     },

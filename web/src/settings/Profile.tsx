@@ -2,10 +2,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { SubmitEvent } from "react";
 
 import { api, must } from "../api/client";
-import { accustom, writingHabits } from "../compose/habits";
+import { preferences, usePrefer } from "../session/preferences";
 import { meQuery } from "../session/session";
 import { useSay } from "../strings/use";
-import { appearance, choose } from "../ui/appearance";
 import { Choice, Field, textOf, Tick, Trouble } from "../ui/Form";
 import { useStore } from "../ui/store";
 
@@ -94,44 +93,66 @@ function Tenant({ name }: { name: string }) {
   );
 }
 
+const THEMES = ["system", "light", "dark"] as const;
+const DENSITIES = ["comfortable", "cosy", "compact"] as const;
+const PATIENCE = ["0", "2", "5", "10"] as const; // seconds
+
 function Looks() {
   const say = useSay();
-  const chosen = useStore(appearance);
+  const chosen = useStore(preferences);
+  const prefer = usePrefer();
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zones = new Set([...Intl.supportedValuesOf("timeZone"), "UTC", ...(chosen.time_zone ? [chosen.time_zone] : [])]);
   return (
     <section className="card" aria-label={say("settings.appearance")}>
       <h2>{say("settings.appearance")}</h2>
       <Choice
         label={say("settings.theme")}
         value={chosen.theme}
-        among={(["system", "light", "dark"] as const).map((one) => [one, say(`settings.theme.${one}`)])}
-        onChange={(theme) => choose({ ...chosen, theme })}
+        among={THEMES.map((one) => [one, say(`settings.theme.${one}`)])}
+        onChange={(theme) => prefer.mutate({ theme })}
       />
       <Choice
         label={say("settings.density")}
         value={chosen.density}
-        among={(["cosy", "compact"] as const).map((one) => [one, say(`settings.density.${one}`)])}
-        onChange={(density) => choose({ ...chosen, density })}
+        among={DENSITIES.map((one) => [one, say(`settings.density.${one}`)])}
+        onChange={(density) => prefer.mutate({ density })}
       />
+      <Choice
+        label={say("settings.timeZone")}
+        value={chosen.time_zone ?? ""}
+        among={[["", say("settings.timeZone.here", { zone: here })], ...[...zones].map((one) => [one, one] as const)]}
+        onChange={(zone) => prefer.mutate({ time_zone: zone || null })}
+      />
+      <Choice
+        label={say("settings.markRead")}
+        value={String(chosen.mark_read_seconds)}
+        among={PATIENCE.map((one) => [one, say("settings.markRead.after", { seconds: Number(one) })])}
+        onChange={(seconds) => prefer.mutate({ mark_read_seconds: Number(seconds) })}
+      />
+      <Trouble of={prefer.error} />
     </section>
   );
 }
 
 function Writing() {
   const say = useSay();
-  const habits = useStore(writingHabits);
+  const chosen = useStore(preferences);
+  const prefer = usePrefer();
   return (
     <section className="card" aria-label={say("settings.writing")}>
       <h2>{say("settings.writing")}</h2>
       <Tick
         label={say("writing.plain")}
-        checked={habits.plain}
-        onChange={(plain) => accustom({ ...habits, plain })}
+        checked={chosen.plain_text}
+        onChange={(plain) => prefer.mutate({ plain_text: plain })}
       />
       <Tick
         label={say("writing.toAll")}
-        checked={habits.toAll}
-        onChange={(toAll) => accustom({ ...habits, toAll })}
+        checked={chosen.reply_to_all}
+        onChange={(toAll) => prefer.mutate({ reply_to_all: toAll })}
       />
+      <Trouble of={prefer.error} />
     </section>
   );
 }

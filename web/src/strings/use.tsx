@@ -3,6 +3,8 @@
 import { type ReactNode, useCallback } from "react";
 import { IntlProvider, useIntl } from "react-intl";
 
+import { known, preferences } from "../session/preferences";
+import { useStore } from "../ui/store";
 import { en, type StringId } from "./en";
 
 type Values = Record<string, string | number>;
@@ -15,9 +17,16 @@ export function useSay(): Say {
 }
 
 export function Strings({ children }: { children: ReactNode }) {
+  const zone = known(useStore(preferences).time_zone);
   // Dates and numbers as the reader's browser writes them; sentences in English until there are more.
   return (
-    <IntlProvider locale={navigator.language} defaultLocale="en" messages={en} onError={() => undefined}>
+    <IntlProvider
+      locale={navigator.language}
+      defaultLocale="en"
+      timeZone={zone}
+      messages={en}
+      onError={() => undefined}
+    >
       {children}
     </IntlProvider>
   );

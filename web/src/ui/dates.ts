@@ -1,0 +1,28 @@
+/** Writers of dates, one for each way: making one takes a thousand times as long as writing a date. */
+
+const made = new Map<string, Intl.DateTimeFormat>();
+
+const WAYS = {
+  time: { hour: "numeric", minute: "2-digit" },
+  day: { day: "numeric", month: "short" },
+  date: { dateStyle: "short" },
+  moment: { dateStyle: "medium", timeStyle: "short" },
+  whole: { dateStyle: "full", timeStyle: "short" },
+  order: { year: "numeric", month: "2-digit", day: "2-digit" },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+/** A date in the reader's language and where the reader is. */
+export function dateIn(way: keyof typeof WAYS, at: Date, locale: string, timeZone?: string): string {
+  const key = `${way} ${locale} ${timeZone ?? ""}`;
+  let writer = made.get(key);
+  if (!writer) made.set(key, (writer = new Intl.DateTimeFormat(locale, { ...WAYS[way], timeZone })));
+  return writer.format(at);
+}
+
+/** A moment as short as it can be said: its time today, its day this year, else its date. */
+export function briefly(at: Date, now: Date, locale: string, timeZone?: string): string {
+  const day = (one: Date) => dateIn("order", one, "en-CA", timeZone); // 2026-11-20
+  const [then, today] = [day(at), day(now)];
+  if (then === today) return dateIn("time", at, locale, timeZone);
+  return dateIn(then.slice(0, 4) === today.slice(0, 4) ? "day" : "date", at, locale, timeZone);
+}
