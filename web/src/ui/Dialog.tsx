@@ -2,6 +2,7 @@
 
 import { X } from "lucide-react";
 import { type ReactNode, useEffect, useRef } from "react";
+import { createPortal } from "react-dom";
 
 import { useSay } from "../strings/use";
 import { IconButton } from "./Icon";
@@ -24,13 +25,15 @@ export function Dialog({ open, onClose, title, children, wide = false }: Props) 
     return () => dialog.close();
   }, [open]);
   if (!open) return null;
-  return (
+  // Beside the page and not in it: a form of a dialog must not stand within another form.
+  return createPortal(
     <dialog ref={box} className="dialog" data-wide={wide || undefined} aria-label={title} onClose={onClose}>
       <div className="between">
         <h2>{title}</h2>
         <IconButton icon={X} label={say("app.close")} onClick={onClose} />
       </div>
       {children}
-    </dialog>
+    </dialog>,
+    document.body,
   );
 }
