@@ -111,6 +111,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{account_id}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was said of the account's servers, in place of what is known */
+        get: operations["ApiV1AccountsAccountIdProfileGetProfile"];
+        /**
+         * Say what the account's servers allow and do
+         * @description Reading and sending go by it at once; an empty object takes everything back.
+         */
+        put: operations["ApiV1AccountsAccountIdProfilePutProfile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{account_id}/quarantine": {
         parameters: {
             query?: never;
@@ -454,7 +475,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** List the links that were made, and what became of them */
+        get: operations["ApiV1ConnectLinksListAll"];
         put?: never;
         /**
          * Make a link by which somebody connects a mailbox
@@ -2638,6 +2660,7 @@ export interface components {
             profile: components["schemas"]["MailProfile"];
             /** Format: date-time */
             renews_at: string;
+            said: components["schemas"]["ShownProfile"];
         };
         /**
          * AccountData
@@ -3144,6 +3167,26 @@ export interface components {
             url?: string | null;
         };
         /**
+         * ChosenProfile
+         * @description What you know better. What is left out, or null, is as it is known of the provider.
+         */
+        ChosenProfile: {
+            /** @description Fetched. 0: any number, as far as the operator allows it. */
+            bytes_per_day?: number | null;
+            /** @description The same of commands. */
+            commands_per_day?: number | null;
+            /** @description At a time. The operator's number is not exceeded. */
+            connections?: number | null;
+            /** @description Whether what is sent comes to Sent by itself. */
+            files_sent?: boolean | null;
+            /** @description IDLE is renewed within. */
+            idle_seconds?: number | null;
+            /** @description Sent, in a day of UTC. What is more waits. 0: any number. */
+            messages_per_day?: number | null;
+            /** @description Whose servers these are, by its name in docs/providers.md. */
+            provider?: string | null;
+        };
+        /**
          * CloudEvent
          * @description One event as an endpoint is told it (CloudEvents 1.0 §3.1; JSON format §3).
          */
@@ -3188,6 +3231,14 @@ export interface components {
             account_id: string;
             id: string;
             repaired?: boolean;
+        };
+        /**
+         * ConnectLinks
+         * @description Links that were made, the newest first; those that are over are forgotten after a while.
+         */
+        ConnectLinks: {
+            items: components["schemas"]["ShownConnectLink"][];
+            next_cursor?: string | null;
         };
         /**
          * Connections
@@ -4187,6 +4238,8 @@ export interface components {
             parameters?: {
                 [key: string]: string;
             };
+            /** @description Where it ends a consent (RFC 7009) when an account is removed. */
+            revocation_endpoint?: string | null;
             scopes: string[];
             smtp: components["schemas"]["ProviderServer"];
             token_endpoint: string;
@@ -4390,6 +4443,7 @@ export interface components {
             label: string;
             name: string;
             own: boolean;
+            revocation_endpoint: string | null;
             scopes: string[];
             smtp: components["schemas"]["ShownProviderServer"];
             token_endpoint: string;
@@ -5305,6 +5359,19 @@ export interface components {
             joined_at: string;
             name: string;
             role: components["schemas"]["Role"];
+        };
+        /**
+         * ShownProfile
+         * @description What was said of the account's servers. Null: what is known counts (`budget` shows it).
+         */
+        ShownProfile: {
+            bytes_per_day: number | null;
+            commands_per_day: number | null;
+            connections: number | null;
+            files_sent: boolean | null;
+            idle_seconds: number | null;
+            messages_per_day: number | null;
+            provider: string | null;
         };
         /**
          * ShownProviderServer
@@ -6378,7 +6445,16 @@ export interface operations {
                      *         "server_name": "GImap",
                      *         "title": "Google (Gmail, Google Workspace)"
                      *       },
-                     *       "renews_at": "2026-11-21T00:00:00Z"
+                     *       "renews_at": "2026-11-21T00:00:00Z",
+                     *       "said": {
+                     *         "bytes_per_day": null,
+                     *         "commands_per_day": null,
+                     *         "connections": null,
+                     *         "files_sent": null,
+                     *         "idle_seconds": null,
+                     *         "messages_per_day": null,
+                     *         "provider": null
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["AccountBudget"];
@@ -6962,6 +7038,218 @@ export interface operations {
             };
             /** @description Not Found: `not_found`. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1AccountsAccountIdProfileGetProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bytes_per_day": null,
+                     *       "commands_per_day": null,
+                     *       "connections": 5,
+                     *       "files_sent": null,
+                     *       "idle_seconds": null,
+                     *       "messages_per_day": 500,
+                     *       "provider": "google"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownProfile"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1AccountsAccountIdProfilePutProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "connections": 5,
+                 *       "messages_per_day": 500,
+                 *       "provider": "google"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChosenProfile"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bytes_per_day": null,
+                     *       "commands_per_day": null,
+                     *       "connections": 5,
+                     *       "files_sent": null,
+                     *       "idle_seconds": null,
+                     *       "messages_per_day": 500,
+                     *       "provider": "google"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ShownProfile"];
+                };
+            };
+            /** @description Bad Request: `malformed_json`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`, `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `body_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: `validation_failed`. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9195,6 +9483,110 @@ export interface operations {
                 };
             };
             /** @description Too Many Requests: `too_many_attempts`, `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiV1ConnectLinksListAll: {
+        parameters: {
+            query?: {
+                /** @description How many at most. 50 unless told. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave out to begin. */
+                cursor?: string | null;
+                /** @description Of each entry only these, comma-separated: `id,subject`. Everything unless told. */
+                fields?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": null,
+                     *           "completed_at": null,
+                     *           "connected_account_id": null,
+                     *           "created_at": "2026-11-20T12:00:00Z",
+                     *           "email": "ada@example.org",
+                     *           "expires_at": "2026-11-21T12:00:00Z",
+                     *           "id": "cnl_01jdpkephefgcb7x4xdrd0s2tq",
+                     *           "name": "Ada Lovelace",
+                     *           "password_allowed": false,
+                     *           "providers": [
+                     *             "google",
+                     *             "microsoft"
+                     *           ],
+                     *           "return_url": "https://crm.example.org/mailbox?user=42"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConnectLinks"];
+                };
+            };
+            /** @description Bad Request: `cursor_invalid`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -15358,6 +15750,7 @@ export interface operations {
                      *           "label": "Example Mail",
                      *           "name": "example",
                      *           "own": true,
+                     *           "revocation_endpoint": "https://login.example.org/revoke",
                      *           "scopes": [
                      *             "https://mail.example.org/imap",
                      *             "https://mail.example.org/smtp",
@@ -15479,6 +15872,7 @@ export interface operations {
                      *       "label": "Example Mail",
                      *       "name": "example",
                      *       "own": true,
+                     *       "revocation_endpoint": "https://login.example.org/revoke",
                      *       "scopes": [
                      *         "https://mail.example.org/imap",
                      *         "https://mail.example.org/smtp",
