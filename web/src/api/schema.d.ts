@@ -2011,6 +2011,66 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "draft.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * draft.created
+         * @description A message that is being written.
+         */
+        post: operations["told_draft_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "draft.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * draft.deleted
+         * @description Which draft, and what it was sent as; null where it was thrown away.
+         */
+        post: operations["told_draft_deleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "draft.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * draft.updated
+         * @description A message that is being written.
+         */
+        post: operations["told_draft_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "export.ready": {
         parameters: {
             query?: never;
@@ -3323,6 +3383,25 @@ export interface components {
             upload_id: string;
         };
         /**
+         * DraftData
+         * @description A message that is being written.
+         */
+        DraftData: {
+            account_id: string;
+            id: string;
+            subject?: string;
+            version?: number;
+        };
+        /**
+         * DraftGoneData
+         * @description Which draft, and what it was sent as; null where it was thrown away.
+         */
+        DraftGoneData: {
+            account_id: string;
+            id: string;
+            submission_id?: string | null;
+        };
+        /**
          * DraftPage
          * @description Some drafts, those first that were changed last. `next_cursor` is null at the end.
          */
@@ -3355,7 +3434,7 @@ export interface components {
          * @description What the log can say. docs/api-events.md tells of each.
          * @enum {string}
          */
-        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "export.ready" | "connect_link.completed" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.bounced" | "submission.complained" | "submission.other";
+        EventType: "message.received" | "messages.added" | "message.updated" | "message.moved" | "message.deleted" | "account.created" | "account.updated" | "account.state_changed" | "account.sending_changed" | "account.progress" | "account.deleted" | "mailbox.created" | "mailbox.updated" | "mailbox.deleted" | "mailbox.renumbered" | "job.progressed" | "job.done" | "job.partly_done" | "job.failed" | "job.undone" | "export.ready" | "connect_link.completed" | "draft.created" | "draft.updated" | "draft.deleted" | "webhook.paused" | "webhook.lost" | "submission.created" | "submission.held" | "submission.scheduled" | "submission.queued" | "submission.sending" | "submission.deferred" | "submission.accepted" | "submission.partially_accepted" | "submission.failed" | "submission.uncertain" | "submission.canceled" | "submission.bounced" | "submission.complained" | "submission.other";
         /**
          * Events
          * @description Some of the log, in order. Ask on from `next_cursor`, also when there is nothing new.
@@ -5667,6 +5746,7 @@ export interface components {
          * @description How a search is understood: term by term, and as the tree that `POST /search` takes.
          */
         UnderstoodSearch: {
+            cut_texts: number;
             query: components["schemas"]["Condition"];
             terms: components["schemas"]["UnderstoodTerm"][];
         };
@@ -17082,6 +17162,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "cut_texts": 3,
                      *       "query": {
                      *         "all": [
                      *           {
@@ -22126,6 +22207,140 @@ export interface operations {
                     data?: components["schemas"]["ConnectLinkData"];
                     /** @constant */
                     type?: "connect_link.completed";
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken; tell the next. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    told_draft_created: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accountid": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "cursor": "1-42",
+                 *       "data": {
+                 *         "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *         "id": "drf_01jdpk67r8fhh9pkn7tbjwg7r6",
+                 *         "subject": "Lunch on Friday",
+                 *         "version": 3
+                 *       },
+                 *       "datacontenttype": "application/json",
+                 *       "id": "evt_2p9713dz66bszjj6cx676k6x8z",
+                 *       "source": "/tenants/ten_01jdpjs2t0fp9srqq4mbvv3m39/accounts/acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "specversion": "1.0",
+                 *       "tenantid": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                 *       "time": "2026-11-20T12:00:00Z",
+                 *       "type": "draft.created"
+                 *     }
+                 */
+                "application/cloudevents+json": components["schemas"]["CloudEvent"] & {
+                    data?: components["schemas"]["DraftData"];
+                    /** @constant */
+                    type?: "draft.created";
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken; tell the next. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    told_draft_deleted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accountid": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "cursor": "1-42",
+                 *       "data": {
+                 *         "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *         "id": "drf_01jdpk67r8fhh9pkn7tbjwg7r6",
+                 *         "submission_id": "sub_01jdpk6kmgf8av4ze8y7g6n4t5"
+                 *       },
+                 *       "datacontenttype": "application/json",
+                 *       "id": "evt_2p9713dz66bszjj6cx676k6x8z",
+                 *       "source": "/tenants/ten_01jdpjs2t0fp9srqq4mbvv3m39/accounts/acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "specversion": "1.0",
+                 *       "tenantid": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                 *       "time": "2026-11-20T12:00:00Z",
+                 *       "type": "draft.deleted"
+                 *     }
+                 */
+                "application/cloudevents+json": components["schemas"]["CloudEvent"] & {
+                    data?: components["schemas"]["DraftGoneData"];
+                    /** @constant */
+                    type?: "draft.deleted";
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken; tell the next. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    told_draft_updated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accountid": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "cursor": "1-42",
+                 *       "data": {
+                 *         "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *         "id": "drf_01jdpk67r8fhh9pkn7tbjwg7r6",
+                 *         "subject": "Lunch on Friday",
+                 *         "version": 3
+                 *       },
+                 *       "datacontenttype": "application/json",
+                 *       "id": "evt_2p9713dz66bszjj6cx676k6x8z",
+                 *       "source": "/tenants/ten_01jdpjs2t0fp9srqq4mbvv3m39/accounts/acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                 *       "specversion": "1.0",
+                 *       "tenantid": "ten_01jdpjs2t0fp9srqq4mbvv3m39",
+                 *       "time": "2026-11-20T12:00:00Z",
+                 *       "type": "draft.updated"
+                 *     }
+                 */
+                "application/cloudevents+json": components["schemas"]["CloudEvent"] & {
+                    data?: components["schemas"]["DraftData"];
+                    /** @constant */
+                    type?: "draft.updated";
                 };
             };
         };
