@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 from uuid_utils.compat import uuid7
 
 from services.sender import store
 from services.sender.actions.doubt_overtaken import doubt_overtaken
 from services.sender.actions.freeze_submission import freezing_in
+from services.sender.actions.room import Room
+from services.sender.actions.taking import Terms
 from services.sender.actions.tokens import Tokens
 from services.sender.settings import Settings
 from services.sender.subscribers import ears
@@ -57,6 +60,12 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
     ):
         await _check_keys(pool, keys)
         await settle_restoration(pool, doubt_overtaken)
+        terms = Terms(
+            owner=uuid7(),
+            lease=timedelta(seconds=settings.lease_seconds),
+            per_account=settings.attempts_at_once_per_account,
+            limits=settings.limits,
+        )
         yield World(
             settings=settings,
             bus=bus,
@@ -65,8 +74,9 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             relay=Relay(bus, pool),
             keys=keys,
             tokens=Tokens(bus, keys),
-            replica_id=uuid7(),
-            freezing=freezing_in(pool),
+            terms=terms,
+            room=Room(settings.attempts_at_once, settings.attempts_at_once_per_account),
+            freezing=freezing_in(pool, terms),
         )
 
 

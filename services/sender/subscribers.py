@@ -79,14 +79,18 @@ async def obey_set_sender_profile(command: SetSenderProfile, world: World) -> No
 @ears.obey(SendMessage, at_once=64)
 async def obey_send_message(command: SendMessage, world: World) -> None:
     """Take over the duty to deliver this message."""
+    # Where others wait it is not this one's turn.
+    room = None if world.turns else world.room
     try:
-        if await freeze_submission(command, world.freezing):
-            world.letters.set()
+        standing = await freeze_submission(command, world.freezing, room)
     except AccountUnknown as unknown:
         # Commands to connect and to send travel apart; the one may overtake the other.
         raise Retry("the account is not connected yet", after_seconds=1.0) from unknown
     world.relay.wake()
-    world.have_due([Sender(command.tenant_id, command.account_id)])
+    if standing.gathers:
+        world.letters.set()
+    if standing.waits:
+        world.have_due([Sender(command.tenant_id, command.account_id)])
 
 
 @ears.obey(SendMessages, at_once=4)

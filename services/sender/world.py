@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from services.sender.actions.freeze_submission import Freezing
+from services.sender.actions.room import Room
+from services.sender.actions.taking import Due, Terms
 from services.sender.actions.tokens import Tokens
 from services.sender.domain.turns import Sender, Turns
 from services.sender.settings import Settings
@@ -25,7 +26,9 @@ class World:
     relay: Relay
     keys: OpeningKeys
     tokens: Tokens
-    replica_id: UUID
+    # Under which what is due is taken in hand.
+    terms: Terms
+    room: Room[Due]
     # Where submissions that come together are frozen together.
     freezing: Freezing
     # Who has something due, as far as we were told or saw.

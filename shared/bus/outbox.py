@@ -7,7 +7,7 @@ lane and the fill lane are relayed apart, so that a full FILL stream never holds
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -29,6 +29,8 @@ MAX_BYTES = 7 * 1024 * 1024  # under the servers' max_payload of 8 MiB
 _ROWS = {Lane.LIVE: 128, Lane.FILL: 16}
 _POLL_SECONDS = 0.5
 _REFUSED_SECONDS = 1.0
+# One round follows another after this time: what is told together costs one round.
+_BETWEEN_SECONDS = 0.005
 _GAUGE_SECONDS = 5.0
 _FILL_RATIO = 0.5
 
@@ -105,10 +107,13 @@ class Relay:
             refused = False
             try:
                 if lane is Lane.LIVE or await self._has_room():
+                    next_at = time.monotonic() + _BETWEEN_SECONDS
                     published, refused = await self._publish(lane)
                     # Fewer than there may be were all: what came since has woken us.
                     if published == _ROWS[lane] and not refused:
                         continue
+                    if published:
+                        await asyncio.sleep(max(0.0, next_at - time.monotonic()))
                 else:
                     refused = True
             except Exception as error:
@@ -126,36 +131,45 @@ class Relay:
 
     async def _publish(self, lane: Lane) -> tuple[int, bool]:
         """How many rows left the outbox, and whether the stream refused any."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(
-                """
-                SELECT position, subject, event_id, body FROM outbox
-                 WHERE lane = $1 ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED
-                """,
-                lane.value,
-                _ROWS[lane],
-            )
-            if not rows:
-                return 0, False
-            results = await asyncio.gather(
-                *(self._one(row) for row in rows), return_exceptions=True
-            )
-            done = [
-                row["position"]
-                for row, result in zip(rows, results, strict=True)
-                if not isinstance(result, BaseException)
-            ]
-            for result in results:
-                if isinstance(result, BaseException):
-                    log.warning("publishing refused", lane=lane.value, error=repr(result))
-                    break
-            if done:
-                # Should the server fall before it is on disk, they are told twice, as they may be.
-                await connection.execute("SET LOCAL synchronous_commit = off")
-                await connection.execute("DELETE FROM outbox WHERE position = ANY($1)", done)
+        async with self._pool.acquire() as connection:
+            # Should the server fall before it is on disk that they left, they are told twice, as
+            # they may be. What can be said together is said in one step: this is done all day.
+            await connection.execute("BEGIN; SET LOCAL synchronous_commit = off")
+            try:
+                rows = await connection.fetch(
+                    """
+                    SELECT position, subject, event_id, body FROM outbox
+                     WHERE lane = $1 ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED
+                    """,
+                    lane.value,
+                    _ROWS[lane],
+                )
+                done = await self._published(lane, rows)
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            # Positions are whole numbers, so they need no quoting.
+            gone = ",".join(str(position) for position in done)
+            delete = f"DELETE FROM outbox WHERE position IN ({gone});" if done else ""  # noqa: S608
+            await connection.execute(f"{delete} COMMIT")
+        if rows:
             PUBLISHED.labels(self._bus.service, "ok").inc(len(done))
             PUBLISHED.labels(self._bus.service, "refused").inc(len(rows) - len(done))
-            return len(done), len(done) < len(rows)
+        return len(done), len(done) < len(rows)
+
+    async def _published(self, lane: Lane, rows: Sequence[asyncpg.Record]) -> list[int]:
+        """The positions of those that the stream has taken."""
+        results = await asyncio.gather(*(self._one(row) for row in rows), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                log.warning("publishing refused", lane=lane.value, error=repr(result))
+                break
+        return [
+            row["position"]
+            for row, result in zip(rows, results, strict=True)
+            if not isinstance(result, BaseException)
+        ]
 
     async def _one(self, row: asyncpg.Record) -> None:
         await self._bus.js.publish(

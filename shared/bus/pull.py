@@ -28,6 +28,8 @@ FAILURES = 6
 RETRIES = 500
 _FETCH_SECONDS = 5.0
 _AWAY_SECONDS = 1.0
+# What comes soon after something else comes together with what follows it.
+_BETWEEN_SECONDS = 0.005
 _LONGEST_DELAY_SECONDS = 60.0
 
 REASON_HEADER = "Postbus-Reason"
@@ -83,6 +85,8 @@ class Puller:
                     CONSUMER_PENDING.labels(self.consumer).set(pending)
                     task = working.create_task(self._batch(messages))
                     task.add_done_callback(lambda _: slots.release())
+                    if len(messages) < self._several:
+                        await asyncio.sleep(_BETWEEN_SECONDS)
         finally:
             # Otherwise closing the connection would wait for messages that nobody will take.
             with contextlib.suppress(nats.errors.Error):

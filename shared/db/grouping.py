@@ -15,14 +15,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST = 64
+# One transaction follows another after this time, so that under load there are few, of many each.
+_BETWEEN_SECONDS = 0.01
 
 
 class Grouping(Generic[T, R]):
     """Does the work of many in one transaction: one commit, and not one for each.
 
-    Nobody waits for company: what comes while a transaction runs goes into the next one. What
-    fails together is done again one by one, so that only the guilty one fails. Who is cancelled
-    while waiting does not take its work back: it may be done all the same.
+    Who comes alone does not wait for company. Who comes while a transaction runs, or a moment
+    after it began, goes into the next one, with all who came in that time. What fails together
+    is done again one by one, so that only the guilty one fails. Who is cancelled while waiting
+    does not take its work back: it may be done all the same.
     """
 
     def __init__(
@@ -31,16 +34,14 @@ class Grouping(Generic[T, R]):
         work: Callable[[Connection, Sequence[T]], Awaitable[Sequence[R]]],
         *,
         on_behalf_of: Caller | None = None,
+        at_rest: Callable[[], object] | None = None,  # called when there was nothing for a while
     ) -> None:
         self._pool = pool
         self._work = work
         self._caller = on_behalf_of
+        self._at_rest = at_rest
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._running: asyncio.Task[None] | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        return self._running is None
 
     async def do(self, item: T) -> R:
         """Have this done; the result once it is committed."""
@@ -51,12 +52,18 @@ class Grouping(Generic[T, R]):
         return await done
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                next_at = loop.time() + _BETWEEN_SECONDS
                 together, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 await self._together(together)
+                if len(self._waiting) < _MOST:
+                    await asyncio.sleep(max(0.0, next_at - loop.time()))
         finally:
             self._running = None
+            if self._at_rest is not None:
+                self._at_rest()
             for _, done in self._waiting:  # only where we are ended ourselves
                 done.cancel()
 
@@ -109,10 +116,9 @@ class CallersGrouping(Generic[T, R]):
         grouping = self._of.get(who)
         if grouping is None:
             grouping = self._of[who] = Grouping(
-                self._pool, lambda c, items: self._work(c, who, items), on_behalf_of=who
+                self._pool,
+                lambda c, items: self._work(c, who, items),
+                on_behalf_of=who,
+                at_rest=lambda: self._of.pop(who, None),
             )
-        try:
-            return await grouping.do(item)
-        finally:
-            if grouping.is_idle and self._of.get(who) is grouping:
-                del self._of[who]
+        return await grouping.do(item)

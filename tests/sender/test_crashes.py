@@ -11,13 +11,17 @@ from uuid_utils.compat import uuid7
 
 from services.sender import store
 from services.sender.actions.attempt_submission import Hand, attempt_submission
-from services.sender.actions.claim_due import Due, claim_due
+from services.sender.actions.claim_due import claim_due
 from services.sender.actions.outcomes import Register
+from services.sender.actions.remove_account import remove_account
 from services.sender.actions.settle_interrupted import settle_interrupted
+from services.sender.actions.taking import Due, Terms, take
 from services.sender.domain.pace import Limits
 from services.sender.domain.submission import Submission
+from services.sender.domain.turns import Sender
 from services.sender.smtp import Sessions
 from services.sender.world import World
+from shared.contracts.account import RemoveSender
 from shared.contracts.submission import Fate, SubmissionState
 from tests.sender.conftest import BOB, EVE, Bench
 from tests.sender.scripted import WELCOMING, Does
@@ -168,6 +172,53 @@ async def test_an_outcome_is_written_when_the_database_is_back(bench: Bench):
     assert len(bench.server.messages) == 1
 
 
+async def test_what_comes_while_there_is_room_is_in_hand_as_it_is_frozen(bench: Bench):
+    begun: list[Due] = []
+    async with bench.sender(sending_enabled=False, attempts_at_once_per_account=1) as world:
+        await bench.connect()
+        world.turns.remove(Sender(bench.tenant_id, bench.account_id))  # it has nothing yet
+        world.room.open(begun.append)
+        first = await bench.send()
+        assert (await bench.until(first, SubmissionState.SENDING)).attempts == 1
+        second = await bench.send()
+        await bench.until(second, SubmissionState.QUEUED)
+        (due,) = begun
+        assert (due.submission.submission_id, due.submission.fence) == (first, 1)
+        assert due.mime is not None
+        stages = await bench.rows.fetch("SELECT submission_id, stage FROM submission")
+        assert {row["submission_id"]: row["stage"] for row in stages} == {
+            first: "sending",
+            second: "waiting",
+        }
+        # Where somebody waits, it is not the turn of who has just come, whatever room there is.
+        world.room.leave(bench.account_id)
+        third = await bench.send()
+        await bench.until(third, SubmissionState.QUEUED)
+        assert len(begun) == 1
+
+
+async def test_nothing_is_taken_of_an_account_that_is_being_removed_and_no_pace_outlives_it(
+    bench: Bench,
+):
+    sender = Sender(bench.tenant_id, bench.account_id)
+    terms = Terms(
+        owner=uuid7(), lease=timedelta(seconds=60), per_account=9, limits=Limits(60, None)
+    )
+    removal = RemoveSender(tenant_id=bench.tenant_id, account_id=bench.account_id)
+    async with bench.sender(sending_enabled=False) as world:
+        await bench.connect()
+        await bench.until(await bench.send(), SubmissionState.QUEUED)
+        async with world.pool.acquire() as connection:
+            async with connection.transaction():
+                taken = await take(connection, {sender: 1}, terms)
+                assert len(taken.due) == 1
+                removing = asyncio.create_task(remove_account(removal, world.pool))
+                await bench.until_row("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+            await removing
+            assert await bench.rows.fetchval("SELECT count(*) FROM pace") == 0
+            assert not (await take(connection, {sender: 1}, terms)).found
+
+
 async def _frozen(bench: Bench) -> UUID:
     """A submission that waits, and nobody who sends it."""
     async with bench.sender(sending_enabled=False):
@@ -193,10 +244,12 @@ async def _claim(world: World) -> list[Due]:
         senders = await store.senders_with_due(connection, 9)
     claimed = await claim_due(
         dict.fromkeys(senders, 9),
-        owner=uuid7(),
-        lease=timedelta(seconds=60),
-        per_account=9,
-        limits=Limits(None, None),
+        terms=Terms(
+            owner=uuid7(),
+            lease=timedelta(seconds=60),
+            per_account=9,
+            limits=Limits(None, None),
+        ),
         pool=world.pool,
     )
     return list(claimed.due)

@@ -10,8 +10,8 @@ import asyncpg
 import structlog
 
 from services.sender import store
-from services.sender.actions.claim_due import Due
 from services.sender.actions.outcomes import Outcome, Register
+from services.sender.actions.taking import Due
 from services.sender.actions.tokens import Tokens
 from services.sender.domain.fate import Answer, Stage
 from services.sender.domain.reason import reason_of

@@ -1,13 +1,16 @@
 """Somebody wants a message sent: from now on that is our duty."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from services.sender import store
 from services.sender.actions.composing import letter_of, needs_files
+from services.sender.actions.room import Room
+from services.sender.actions.taking import Due, Terms, take
 from services.sender.domain.compose import (
     Composed,
     Unsendable,
@@ -17,6 +20,7 @@ from services.sender.domain.compose import (
 )
 from services.sender.domain.submission import Addressee, Submission, after_cancel, after_restore
 from services.sender.domain.telling import pages_of
+from services.sender.domain.turns import Sender
 from shared.bus import tell
 from shared.contracts.mail import Address
 from shared.contracts.submission import (
@@ -33,18 +37,46 @@ class AccountUnknown(Exception):
     """The account's submission server was not told to us yet."""
 
 
-# Where a submission is kept: True unless its account is not known.
-Freezing: TypeAlias = Grouping[store.Frozen, bool]
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A submission to be kept, and whether there is room to attempt one of its account at once."""
+
+    frozen: store.Frozen
+    has_room: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Whether its account is known, and what was taken in hand in the room that it had."""
+
+    account_is_known: bool
+    due: Due | None
+
+
+# Where submissions are kept.
+Freezing: TypeAlias = Grouping[Arrived, Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is to be done next about a submission that was frozen."""
+
+    gathers: bool  # its files
+    waits: bool  # for its turn
+
+
 # What is longer is composed beside, so that nothing else waits for it.
 _SHORT_CHARACTERS = 64 * 1024
 
 
-async def freeze_submission(command: SendMessage, freezing: Freezing) -> bool:
+async def freeze_submission(
+    command: SendMessage, freezing: Freezing, room: Room[Due] | None
+) -> Standing:
     """Compose the message, keep its bytes as they will be sent, and say that it waits.
 
-    The submission's id makes a second time harmless. What cannot be sent has failed, and
-    what belongs to a removed account is canceled; both are told. True when its files have to
-    be gathered first. Raises AccountUnknown.
+    Where there is room, and nobody else whose turn it is, it is taken in hand in the same
+    transaction. The submission's id makes a second time harmless. What cannot be sent has failed,
+    and what belongs to a removed account is canceled; both are told. Raises AccountUnknown.
     """
     now = datetime.now(UTC)
     gathers = needs_files(command)
@@ -66,18 +98,59 @@ async def freeze_submission(command: SendMessage, freezing: Freezing) -> bool:
         letter=command if gathers else None,
         meant_for=_due_at(command) or command.occurred_at,
     )
-    if not await freezing.do(frozen):
+    if submission.state is not SubmissionState.QUEUED or gathers:
+        room = None
+    kept = await _kept(frozen, freezing, room)
+    if not kept.account_is_known:
         raise AccountUnknown
-    return gathers
+    return Standing(gathers=gathers, waits=kept.due is None)
 
 
-def freezing_in(pool: Pool) -> Freezing:
+async def _kept(frozen: store.Frozen, freezing: Freezing, room: Room[Due] | None) -> Kept:
+    account_id = frozen.submission.account_id
+    if room is None or not room.enter(account_id):
+        return await freezing.do(Arrived(frozen, has_room=False))
+    begun = False
+    try:
+        kept = await freezing.do(Arrived(frozen, has_room=True))
+        if kept.due is not None:
+            room.begin(account_id, kept.due)
+            begun = True
+        return kept
+    finally:
+        if not begun:
+            room.leave(account_id)
+
+
+def freezing_in(pool: Pool, terms: Terms) -> Freezing:
     """Where submissions that come together are frozen together."""
-    return Grouping(pool, _put)
+
+    async def work(connection: Connection, arrived: Sequence[Arrived]) -> list[Kept]:
+        known, told = await _put(connection, [one.frozen for one in arrived])
+        room = Counter(one.frozen.sender for one in arrived if one.has_room)
+        due: defaultdict[Sender, list[Due]] = defaultdict(list)
+        if room:
+            taken = await take(connection, room, terms)
+            told = [*told, *taken.changes]
+            for one in taken.due:
+                due[one.account.sender].append(one)
+        await tell(connection, *pages_of(told))
+        return [
+            Kept(
+                is_known,
+                due[sender].pop() if one.has_room and due[sender] else None,
+            )
+            for one, is_known in zip(arrived, known, strict=True)
+            for sender in (one.frozen.sender,)
+        ]
+
+    return Grouping(pool, work)
 
 
-async def _put(connection: Connection, frozen: Sequence[store.Frozen]) -> list[bool]:
-    """Keep these and tell of them; of each, whether its account is known."""
+async def _put(
+    connection: Connection, frozen: Sequence[store.Frozen]
+) -> tuple[list[bool], list[SubmissionChanged]]:
+    """Keep these; of each, whether its account is known, and what is to be told."""
     removed = await store.accounts_removed(connection, {one.sender for one in frozen})
     restored_at = await store.restored_at(connection)
     if restored_at is not None:
@@ -94,8 +167,7 @@ async def _put(connection: Connection, frozen: Sequence[store.Frozen]) -> list[b
             told.append(one.submission.told())
             if one.letter is not None:
                 await store.put_letter(connection, one.letter)
-    await tell(connection, *pages_of(told))
-    return [one.sender in removed for one in frozen]
+    return [one.sender in removed for one in frozen], told
 
 
 def _doubted(frozen: store.Frozen, restored_at: datetime) -> store.Frozen:

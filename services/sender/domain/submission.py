@@ -122,13 +122,14 @@ class Submission:
 
 
 def after_claim(submission: Submission, *, now: datetime) -> Submission:
-    """Somebody has it in hand and begins."""
+    """Somebody has it in hand and begins, under a fence of its own."""
     return replace(
         submission,
         revision=submission.revision + 1,
         state=SubmissionState.SENDING,
         attempts=submission.attempts + 1,
         first_attempt_at=submission.first_attempt_at or now,
+        fence=submission.fence + 1,
     )
 
 

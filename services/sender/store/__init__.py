@@ -90,7 +90,7 @@ from services.sender.store.submissions import (
     restored_at,
     waiting,
 )
-from services.sender.store.turns import begin, claim, next_due_at, senders_with_due
+from services.sender.store.turns import begin, hold_due, next_due_at, senders_with_due
 
 __all__ = [
     "PIECE_BYTES",
@@ -109,7 +109,6 @@ __all__ = [
     "begin",
     "begin_transmitting",
     "bury_account",
-    "claim",
     "claim_letters",
     "delete_submissions",
     "end_rest",
@@ -123,6 +122,7 @@ __all__ = [
     "hold_account",
     "hold_accounts",
     "hold_begun",
+    "hold_due",
     "hold_interrupted",
     "hold_left",
     "hold_named",

@@ -1,6 +1,6 @@
 """Accounts we may send for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -207,7 +207,7 @@ async def accounts_removed(
     return {Sender(row["tenant_id"], row["account_id"]): row["removed"] for row in rows}
 
 
-_ACCOUNTS = """
+_ACCOUNT = """
     SELECT account_id, tenant_id, version, host, port, security, username, verify_certificate,
            sealed, trouble, by_token, own_profile
       FROM account WHERE account_id = ANY($1) AND removed_at IS NULL
@@ -216,16 +216,18 @@ _ACCOUNTS = """
 
 async def accounts(connection: Connection, account_ids: Collection[UUID]) -> dict[Sender, Account]:
     """How to reach those of these accounts that were not removed."""
-    rows = await connection.fetch(_ACCOUNTS, list(account_ids))
-    found = [_account(row) for row in rows]
-    return {account.sender: account for account in found}
+    return _by_sender(await connection.fetch(_ACCOUNT, list(account_ids)))
 
 
 async def hold_accounts(
     connection: Connection, account_ids: Collection[UUID]
 ) -> dict[Sender, Account]:
-    """The same, as they are until the transaction ends."""
-    rows = await connection.fetch(f"{_ACCOUNTS} ORDER BY account_id FOR SHARE", list(account_ids))
+    """The same, without those that are held; none of them is removed or held before the commit."""
+    query = f"{_ACCOUNT} AND NOT held ORDER BY account_id FOR SHARE"
+    return _by_sender(await connection.fetch(query, list(account_ids)))
+
+
+def _by_sender(rows: Sequence[asyncpg.Record]) -> dict[Sender, Account]:
     found = [_account(row) for row in rows]
     return {account.sender: account for account in found}
 

@@ -72,37 +72,36 @@ async def begin_transmitting(
 
     After this commit nobody begins these submissions anew, whatever happens to us.
     """
+    answered = [
+        (mark.submission, number, answer, answer.reply if answer else None)
+        for mark in marks
+        for number, answer in mark.answers
+    ]
     ours = await connection.fetch(
         """
-        UPDATE submission SET stage = 'transmitting', lease_until = now() + $3
-          FROM unnest($1::uuid[], $2::bigint[]) AS marked (submission_id, fence)
-         WHERE submission.submission_id = marked.submission_id
-           AND submission.fence = marked.fence AND stage = 'sending'
-        RETURNING submission.submission_id
+        WITH ours AS (
+            UPDATE submission SET stage = 'transmitting', lease_until = now() + $3
+              FROM unnest($1::uuid[], $2::bigint[]) AS marked (submission_id, fence)
+             WHERE submission.submission_id = marked.submission_id
+               AND submission.fence = marked.fence AND stage = 'sending'
+            RETURNING submission.submission_id
+        ), written AS (
+            UPDATE recipient
+               SET handed_over = told.handed_over, fate = coalesce(told.fate, recipient.fate),
+                   code = told.code, enhanced_code = told.enhanced_code,
+                   server_said = told.server_said
+              FROM unnest($4::uuid[], $5::integer[], $6::boolean[], $7::text[], $8::integer[],
+                          $9::text[], $10::text[])
+                AS told (submission_id, number, handed_over, fate, code, enhanced_code, server_said)
+              JOIN ours ON ours.submission_id = told.submission_id
+             WHERE recipient.submission_id = told.submission_id AND recipient.number = told.number
+        )
+        SELECT submission_id FROM ours
         """,
         [mark.submission.submission_id for mark in marks],
         [mark.submission.fence for mark in marks],
         lease,
-    )
-    owned = {row["submission_id"] for row in ours}
-    answered = [
-        (mark.submission.submission_id, number, answer, answer.reply if answer else None)
-        for mark in marks
-        if mark.submission.submission_id in owned
-        for number, answer in mark.answers
-    ]
-    await connection.execute(
-        """
-        UPDATE recipient
-           SET handed_over = told.handed_over, fate = coalesce(told.fate, recipient.fate),
-               code = told.code, enhanced_code = told.enhanced_code,
-               server_said = told.server_said
-          FROM unnest($1::uuid[], $2::integer[], $3::boolean[], $4::text[], $5::integer[],
-                      $6::text[], $7::text[])
-            AS told (submission_id, number, handed_over, fate, code, enhanced_code, server_said)
-         WHERE recipient.submission_id = told.submission_id AND recipient.number = told.number
-        """,
-        [submission_id for submission_id, _, _, _ in answered],
+        [submission.submission_id for submission, _, _, _ in answered],
         [number for _, number, _, _ in answered],
         [answer is None for _, _, answer, _ in answered],
         [
@@ -113,4 +112,4 @@ async def begin_transmitting(
         [reply and reply.enhanced_code for _, _, _, reply in answered],
         [reply and reply.text for _, _, _, reply in answered],
     )
-    return owned
+    return {row["submission_id"] for row in ours}

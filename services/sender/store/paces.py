@@ -42,12 +42,10 @@ async def reserve(
 
 
 async def give_slots(connection: Connection, slots: Mapping[UUID, datetime]) -> None:
-    """These wait for the moments they were given; nobody has them in hand any more."""
+    """These wait for the moments they were given."""
     await connection.execute(
         """
-        UPDATE submission
-           SET slot_at = given.slot_at, due_at = given.slot_at, stage = 'waiting',
-               lease_owner = NULL, lease_until = NULL
+        UPDATE submission SET slot_at = given.slot_at, due_at = given.slot_at
           FROM unnest($1::uuid[], $2::timestamptz[]) AS given (submission_id, slot_at)
          WHERE submission.submission_id = given.submission_id
         """,

@@ -49,70 +49,63 @@ async def next_due_at(connection: Connection) -> datetime | None:
     )
 
 
-async def claim(
-    connection: Connection,
-    owner: UUID,
-    wanted: Mapping[Sender, int],
-    lease: timedelta,
-    *,
-    per_account: int,
+async def hold_due(
+    connection: Connection, wanted: Mapping[Sender, int], *, per_account: int
 ) -> list[Submission]:
-    """Take up to so many due submissions of each account, its oldest first, and lock them.
+    """Up to so many due submissions of each account, its oldest first, locked to be begun.
 
-    They are this owner's until the lease ends. What may have been handed over (`transmitting`)
-    is never taken, nor what another replica takes at this moment. Of an account that failed
-    last, one is taken to see whether its server serves it again. How many an account may have
-    under way is counted across replicas without locking, so it is kept roughly.
+    What may have been handed over (`transmitting`) is never among them, nor what another replica
+    takes at this moment. Of an account that failed last, one is taken to see whether its server
+    serves it again. How many an account may have under way is counted across replicas without
+    locking, so it is kept roughly.
     """
     rows = await connection.fetch(
         """
-        WITH taken AS (
-            SELECT due.submission_id
-              FROM unnest($2::uuid[], $3::uuid[], $4::integer[])
-                AS wanted (tenant_id, account_id, room)
-              JOIN account USING (tenant_id, account_id)
-             CROSS JOIN LATERAL (
-                   SELECT count(*)::integer AS count FROM submission
-                    WHERE submission.tenant_id = wanted.tenant_id
-                      AND submission.account_id = wanted.account_id AND stage <> 'waiting') AS busy
-             CROSS JOIN LATERAL (
-                   SELECT submission_id FROM submission
-                    WHERE submission.tenant_id = wanted.tenant_id
-                      AND submission.account_id = wanted.account_id
-                      AND stage = 'waiting' AND due_at <= now() AND piece_count > 0
-                    ORDER BY due_at, submission_id
-                    LIMIT greatest(0, least(
-                          room, CASE WHEN failures > 0 THEN 1 ELSE $6 END - busy.count))
-                      FOR UPDATE SKIP LOCKED) AS due
-             WHERE removed_at IS NULL AND NOT held AND (rests_until IS NULL OR rests_until <= now())
-        )
-        UPDATE submission
-           SET stage = 'sending', lease_owner = $1, lease_until = now() + $5, fence = fence + 1
-          FROM taken WHERE submission.submission_id = taken.submission_id
-        RETURNING submission.submission_id
+        SELECT due.submission_id
+          FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS wanted (tenant_id, account_id, room)
+          JOIN account USING (tenant_id, account_id)
+         CROSS JOIN LATERAL (
+               SELECT count(*)::integer AS count FROM submission
+                WHERE submission.tenant_id = wanted.tenant_id
+                  AND submission.account_id = wanted.account_id AND stage <> 'waiting') AS busy
+         CROSS JOIN LATERAL (
+               SELECT submission_id FROM submission
+                WHERE submission.tenant_id = wanted.tenant_id
+                  AND submission.account_id = wanted.account_id
+                  AND stage = 'waiting' AND due_at <= now() AND piece_count > 0
+                ORDER BY due_at, submission_id
+                LIMIT greatest(0, least(
+                      room, CASE WHEN failures > 0 THEN 1 ELSE $4 END - busy.count))
+                  FOR UPDATE SKIP LOCKED) AS due
+         WHERE removed_at IS NULL AND NOT held AND (rests_until IS NULL OR rests_until <= now())
         """,
-        owner,
         [sender.tenant_id for sender in wanted],
         [sender.account_id for sender in wanted],
         list(wanted.values()),
-        lease,
         per_account,
     )
     return await read(connection, rows)
 
 
-async def begin(connection: Connection, submissions: Collection[Submission]) -> None:
-    """Write down of claimed submissions that their attempt begins."""
+async def begin(
+    connection: Connection, submissions: Collection[Submission], owner: UUID, lease: timedelta
+) -> None:
+    """Write down of held submissions that their attempt begins: the owner's, for its lease."""
     await connection.execute(
         """
         UPDATE submission
-           SET state = begun.state, revision = begun.revision, attempts = begun.attempts,
+           SET stage = 'sending', lease_owner = $1, lease_until = now() + $2, fence = begun.fence,
+               state = begun.state, revision = begun.revision, attempts = begun.attempts,
                first_attempt_at = begun.first_attempt_at, slot_at = NULL
-          FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::integer[], $5::timestamptz[])
-            AS begun (submission_id, state, revision, attempts, first_attempt_at)
+          FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[],
+                      $8::timestamptz[])
+            AS begun (submission_id, fence, state, revision, attempts, first_attempt_at)
          WHERE submission.submission_id = begun.submission_id
         """,
+        owner,
+        lease,
         [one.submission_id for one in submissions],
+        [one.fence for one in submissions],
         [one.state.value for one in submissions],
         [one.revision for one in submissions],
         [one.attempts for one in submissions],

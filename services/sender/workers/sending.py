@@ -1,18 +1,20 @@
 """The attempts of one process: whose turn it is, and how many at a time."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
 
 from services.sender import store
 from services.sender.actions.attempt_submission import Hand, attempt_submission
-from services.sender.actions.claim_due import Due, claim_due
+from services.sender.actions.claim_due import claim_due
 from services.sender.actions.outcomes import Register
+from services.sender.actions.taking import Due
 from services.sender.metrics import ATTEMPT_SECONDS, ATTEMPTS_RUNNING, SESSIONS_IDLE
 from services.sender.smtp import Sessions
 from services.sender.world import World
@@ -38,19 +40,16 @@ class Sending:
     """Claims what is due, in turns, and attempts it, at most so many at a time."""
 
     def __init__(self, world: World, sessions: Sessions) -> None:
-        settings = world.settings
         self._world = world
         self._sessions = sessions
-        self._lease = timedelta(seconds=settings.lease_seconds)
         self._running: dict[UUID, asyncio.Task[None]] = {}
-        self._busy: Counter[UUID] = Counter()  # attempts under way, by account
         self._looked_at = float("-inf")
         self._next_due_at: datetime | None = None
         self._hand = Hand(
             pool=world.pool,
             keys=world.keys,
             sessions=sessions,
-            register=Register(world.pool, self._lease),
+            register=Register(world.pool, world.terms.lease),
             tokens=world.tokens,
         )
 
@@ -77,6 +76,8 @@ class Sending:
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and attempt what is due until told to stop; wait for what is under way."""
         stopping = asyncio.create_task(stop.wait())
+        if self._world.settings.sending_enabled:
+            self._world.room.open(self._begin)
         try:
             while not stop.is_set():
                 self._world.due.clear()
@@ -93,7 +94,7 @@ class Sending:
         if self._running:
             async with world.pool.acquire() as connection:
                 await store.keep_leases(
-                    connection, world.replica_id, list(self._running), self._lease
+                    connection, world.terms.owner, list(self._running), world.terms.lease
                 )
 
     async def part_from_idle(self, world: World) -> None:
@@ -114,36 +115,34 @@ class Sending:
         self._looked_at = now
 
     async def _claim(self) -> None:
-        settings, turns = self._world.settings, self._world.turns
-        per_account = settings.attempts_at_once_per_account
-        free = settings.attempts_at_once - len(self._running)
-        wanted = turns.take(free, lambda account_id: per_account - self._busy[account_id])
+        turns, room = self._world.turns, self._world.room
+        wanted = turns.take(room.free, room.free_of)
         if not wanted:
             return
-        for sender in wanted:
+        for sender, count in wanted.items():
             turns.remove(sender)  # and whoever freezes something meanwhile adds it again
+            room.enter(sender.account_id, count)
         unknown = set(wanted)
-        with putting_off("taking what is due"):
-            claimed = await claim_due(
-                wanted,
-                owner=self._world.replica_id,
-                lease=self._lease,
-                per_account=per_account,
-                limits=settings.limits,
-                pool=self._world.pool,
-            )
-            unknown -= claimed.exhausted
-            for due in claimed.due:
-                self._begin(due)
-            if claimed.due:
-                self._world.relay.wake()
+        unused = Counter({sender.account_id: count for sender, count in wanted.items()})
+        try:
+            with putting_off("taking what is due"):
+                claimed = await claim_due(wanted, terms=self._world.terms, pool=self._world.pool)
+                unknown -= claimed.exhausted
+                for due in claimed.due:
+                    unused[due.account.account_id] -= 1
+                    self._begin(due)
+                if claimed.due:
+                    self._world.relay.wake()
+        finally:
+            for account_id, count in unused.items():
+                if count:
+                    room.leave(account_id, count)
         turns.add(sender for sender in wanted if sender in unknown)
 
     def _begin(self, due: Due) -> None:
         submission = due.submission
         task = asyncio.create_task(self._attempt(due), name=f"attempt {submission.submission_id}")
         self._running[submission.submission_id] = task
-        self._busy[submission.account_id] += 1
         ATTEMPTS_RUNNING.inc()
         task.add_done_callback(lambda _: self._ended(due))
 
@@ -175,9 +174,7 @@ class Sending:
     def _ended(self, due: Due) -> None:
         submission = due.submission
         del self._running[submission.submission_id]
-        self._busy[submission.account_id] -= 1
-        if not self._busy[submission.account_id]:
-            del self._busy[submission.account_id]
+        self._world.room.leave(submission.account_id)
         ATTEMPTS_RUNNING.dec()
         self._world.due.set()
 
@@ -193,8 +190,9 @@ class Sending:
         due.cancel()
 
     async def _finish(self) -> None:
-        running = set(self._running.values())
-        if not running:
-            return
-        _, late = await asyncio.wait(running, timeout=self._world.settings.stop_seconds)
-        await end(late)
+        room = self._world.room
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._world.settings.stop_seconds):
+                await room.close()
+        room.shut()
+        await end(set(self._running.values()))
