@@ -115,6 +115,25 @@ async def test_a_token_that_ended_early_is_replaced_in_the_same_attempt(
     assert len(set(sync.gave)) == 2
 
 
+async def test_a_session_that_outlives_its_token_hands_over_what_it_began(
+    bench: Bench, provider: Provider, token_dovecot: Dovecot, token_postfix: Postfix
+) -> None:
+    """A server looks at a token when somebody signs in; what comes after needs no other."""
+    ada, bob = token_dovecot.new_user("ada"), token_dovecot.new_user("bob")
+    async with (
+        Sync(bench, provider, ada, token_postfix).answering() as sync,
+        bench.sender(session_idle_seconds=60.0) as _,
+    ):
+        await sync.connect()
+        first = await bench.send(Address("", bob), sender=Address("Ada", ada))
+        await bench.until(first, ACCEPTED)
+        provider.expire(ada)
+        second = await bench.send(Address("", bob), sender=Address("Ada", ada))
+        assert (await bench.until(second, ACCEPTED, DEFERRED)).state == ACCEPTED
+        await delivered(token_dovecot, bob, 2)
+    assert len(sync.asked) == 1
+
+
 async def test_a_message_waits_while_there_is_no_token(
     bench: Bench, provider: Provider, token_dovecot: Dovecot, token_postfix: Postfix
 ) -> None:

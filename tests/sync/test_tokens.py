@@ -1,6 +1,8 @@
 """Accounts that sign in by OAuth2: one consent, one refresher, and no token lost on the way."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -101,6 +103,27 @@ class Tokens:
         )
 
 
+#: A process that needs a token when it is told to.
+_A_PROCESS = """
+import asyncio, sys
+from uuid import UUID
+from services.sync.actions.refreshing import access_token
+from services.sync.settings import Settings
+from shared.db import open_pool
+from shared.seal import OpeningKeys
+
+async def main():
+    settings = Settings()
+    keys = OpeningKeys.load(settings.seal_keys_dir)
+    async with open_pool(settings.database_url, settings, name="sync token", size=1) as pool:
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        issued = await access_token(*map(UUID, sys.argv[1:]), settings, keys, pool)
+        print(issued.token, flush=True)
+
+asyncio.run(main())
+"""
+
 ENDED = "expires_at = now(), refresh_at = now()"
 DUE = "refresh_at = now()"
 
@@ -153,6 +176,24 @@ async def test_a_token_that_the_server_takes_for_ended_is_replaced(
     assert command.grant_id is not None
 
 
+async def test_a_token_that_ends_in_the_middle_of_a_first_copy_loses_nothing(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    token_dovecot.append(user, "INBOX", [a_message(f"number {n}") for n in range(300)])
+    async with tokens.running():
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+
+        async def begun() -> bool:
+            return bool(tokens.sync.listener.listed())
+
+        await until("some came", begun)
+        tokens.provider.expire(user)
+        token_dovecot.doveadm("kick", user)
+        assert len(await tokens.sync.until_listed(300)) == 300
+    assert tokens.provider.refused == 0
+
+
 async def test_a_refresh_token_that_is_replaced_is_kept_before_it_is_needed(
     tokens: Tokens, token_dovecot: Dovecot
 ) -> None:
@@ -200,6 +241,47 @@ async def test_many_who_need_a_token_ask_the_provider_once(
     issued = await asyncio.gather(*asking)
     assert len({one.token for one in issued}) == 1
     assert tokens.provider.refreshes == 1
+
+
+async def test_of_two_processes_that_need_a_token_at_once_one_asks_the_provider(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    tokens.provider.rotates = True
+    grant = await tokens.grant(token_dovecot.new_user(), token_dovecot)
+    await tokens.set(ENDED, grant[1])
+    tokens.provider.slow.clear()
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _A_PROCESS, str(grant[0]), str(grant[1])),
+            env=os.environ
+            | tokens.sync.platform.environment("sync")
+            | {
+                "SYNC_SEAL_KEYS_DIR": str(tokens.sync.keys),
+                "OAUTH_PROVIDERS": str(tokens.told["oauth_providers"]),
+                "SYNC_DIAL_ALLOWED_NETWORKS": "127.0.0.0/8",
+                "SYNC_PROBE_PORT": "0",
+            },
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    lines: list[bytes] = []
+    for process in processes:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        await process.stdin.drain()
+    await asyncio.to_thread(tokens.provider.asked.wait, 60)
+    tokens.provider.slow.set()
+    for process in processes:
+        said, _ = await process.communicate()
+        lines.append(said.splitlines()[-1])
+    assert lines[0] == lines[1]
+    assert tokens.provider.is_good(lines[0].decode())
+    assert (tokens.provider.refreshes, tokens.provider.refused) == (1, 0)
 
 
 async def test_the_token_of_now_serves_while_another_is_fetched(

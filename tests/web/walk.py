@@ -10,7 +10,7 @@ from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.postfix import Postfix
 from tests.web.conftest import sign_up
 
-_AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def letter(
@@ -74,7 +74,7 @@ def row(page: Page, subject: str) -> Locator:
 
 async def accessible(page: Page) -> None:
     """No rule of WCAG 2.2 AA that a program can judge is broken."""
-    await page.evaluate(_AXE.read_text())
+    await page.evaluate(AXE.read_text())
     found = await page.evaluate(
         """() => axe.run(document, {
             runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],

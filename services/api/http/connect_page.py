@@ -29,7 +29,7 @@ fieldset { border: 0; padding: 0; margin: 1.5rem 0 0 } legend { font-weight: 600
 summary { cursor: pointer; min-height: 44px; padding: .5rem 0; box-sizing: border-box }
 .wrong { border-left: 4px solid #b3261e; padding: .5rem 1rem; margin: 1rem 0 }
 .well { border-left: 4px solid #1e7b34; padding: .5rem 1rem; margin: 1rem 0 }
-.small { color: GrayText }
+.small { opacity: .85 }
 .first { padding-left: 1.25rem }
 a { color: LinkText }
 """
