@@ -4,11 +4,13 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tansta
 import { useNavigate } from "@tanstack/react-router";
 import { BookmarkPlus, X } from "lucide-react";
 import { type SubmitEvent, useId, useState } from "react";
+import { useIntl } from "react-intl";
 
 import { api, must } from "../api/client";
 import { useSay } from "../strings/use";
 import { Dialog } from "../ui/Dialog";
 import { IconButton } from "../ui/Icon";
+import { withMoments } from "../ui/dates";
 import { without } from "./completions";
 import { savedQuery, type SavedSearch, understoodQuery } from "./searches";
 
@@ -23,6 +25,7 @@ interface Props {
 
 export function Understood({ query, saved, onQuery }: Props) {
   const say = useSay();
+  const { locale, timeZone } = useIntl();
   const [saving, setSaving] = useState(false);
   const { data: terms = [], isError } = useQuery({
     ...understoodQuery(query),
@@ -38,7 +41,7 @@ export function Understood({ query, saved, onQuery }: Props) {
             const position = term.position;
             const rest = position === null ? null : without(query, positions, position);
             const negated = position ? /(-|\bNOT\s+)$/.test(letters.slice(0, position).join("")) : false;
-            const plain = PLAIN.has(term.operator ?? "") ? `${term.operator} ${term.value}` : term.meaning;
+            const plain = PLAIN.has(term.operator ?? "") ? `${term.operator} ${term.value}` : withMoments(term.meaning, locale, timeZone);
             const meaning = negated ? say("search.not", { meaning: plain }) : plain;
             return (
               <li className="chip" key={`${at}${term.meaning}`}>

@@ -6,6 +6,8 @@ const WAYS = {
   time: { hour: "numeric", minute: "2-digit" },
   day: { day: "numeric", month: "short" },
   date: { dateStyle: "short" },
+  long: { dateStyle: "medium" },
+  clock: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
   moment: { dateStyle: "medium", timeStyle: "short" },
   whole: { dateStyle: "full", timeStyle: "short" },
   order: { year: "numeric", month: "2-digit", day: "2-digit" },
@@ -17,6 +19,17 @@ export function dateIn(way: keyof typeof WAYS, at: Date, locale: string, timeZon
   let writer = made.get(key);
   if (!writer) made.set(key, (writer = new Intl.DateTimeFormat(locale, { ...WAYS[way], timeZone })));
   return writer.format(at);
+}
+
+const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d(?:Z|[+-]\d\d:\d\d)/g;
+
+/** A text with its moments (RFC 3339, to the minute) said in the reader's words; midnight is a day. */
+export function withMoments(text: string, locale: string, timeZone?: string): string {
+  return text.replace(MOMENT, (written) => {
+    const at = new Date(written);
+    const midnight = dateIn("clock", at, "en-GB", timeZone) === "00:00";
+    return dateIn(midnight ? "long" : "moment", at, locale, timeZone);
+  });
 }
 
 /** A moment as short as it can be said: its time today, its day this year, else its date. */
