@@ -47,8 +47,7 @@ startup-check: install
 reset *ARGS: install
     @exec {{ python }} -m infra.dev reset "$@"
 
-# Three, though two processors are enough: much of a test is waiting for servers.
-side_by_side := "-n 3 --reruns 1 -raR"
+side_by_side := "-n 2 --reruns 1 -raR"
 
 # Run every check and every test that takes seconds
 [group('check')]

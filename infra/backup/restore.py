@@ -113,8 +113,10 @@ def restore_directory(
 def unpack(plain: object, to: Path, *, owners: bool = False) -> None:
     """A tar as files, none of them outside of `to`."""
     with tarfile.open(fileobj=plain, mode="r|") as tar:  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType]
-        safely = _as_it_was if owners else tarfile.data_filter
-        tar.extractall(to, filter=safely, numeric_owner=True)  # noqa: S202 - both refuse what leaves
+        # Python 3.11 before 3.11.4 has no filters of its own: every member passes ours instead.
+        tar.extraction_filter = _as_it_is
+        members = (_safe(member, to, owners=owners) for member in tar)
+        tar.extractall(to, members, numeric_owner=True)  # noqa: S202 - see above
     if owners:
         return
     for root, directories, _ in os.walk(to):
@@ -122,9 +124,29 @@ def unpack(plain: object, to: Path, *, owners: bool = False) -> None:
             Path(root, name).chmod(0o700)
 
 
-def _as_it_was(member: tarfile.TarInfo, to: str) -> tarfile.TarInfo:
-    safe = tarfile.data_filter(member, to)
-    return safe.replace(uid=member.uid, gid=member.gid, mode=member.mode & 0o1777, deep=False)
+def _as_it_is(member: tarfile.TarInfo, _to: str) -> tarfile.TarInfo:
+    return member
+
+
+def _safe(member: tarfile.TarInfo, to: Path, *, owners: bool) -> tarfile.TarInfo:
+    """The member, if it and what it links to stay inside; raises tarfile.ReadError."""
+    leads_to = [member.name]
+    if member.islnk():  # Dovecot keeps copies of a message as links to one file
+        leads_to.append(member.linkname)
+    elif member.issym():
+        leads_to.append(str(Path(member.name).parent / member.linkname))
+    elif not (member.isfile() or member.isdir()):
+        raise tarfile.ReadError(f"neither a file nor a directory: {member.name!r}")
+    inside = to.resolve()
+    for name in leads_to:
+        if not (inside / name).resolve().is_relative_to(inside):
+            raise tarfile.ReadError(f"leads out of where it is restored: {member.name!r}")
+    if owners:
+        member.mode &= 0o1777
+    else:
+        member.uid, member.gid = os.geteuid(), os.getegid()
+        member.mode = member.mode & 0o755 | 0o600
+    return member
 
 
 def _bring_wal(kept: Path, to: Path, key: Key, *, from_segment: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import stat
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import pytest
 
 from infra.backup import recovery_key, sets
 from infra.backup.base import BaseFailed, check
-from infra.backup.restore import NotRestored
+from infra.backup.restore import NotRestored, unpack
 from infra.backup.retention import kept, rolled_forward_from
 from infra.backup.sealed import Key, NotOpened, opened, seal
 from infra.backup.sets import BadSet, Cluster, Manifest
@@ -164,6 +165,47 @@ def test_of_a_clone_what_is_the_operators_own_is_taken_and_comes_back_as_it_was(
         "infra/alertmanager/alertmanager.yml",
         "infra/alertmanager.before-now/alertmanager.yml",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "leads_to"),
+    [
+        ("../out", tarfile.REGTYPE, ""),
+        ("/tmp/out", tarfile.REGTYPE, ""),
+        ("link", tarfile.SYMTYPE, "../../out"),
+        ("link", tarfile.SYMTYPE, "/etc/passwd"),
+        ("link", tarfile.LNKTYPE, "../out"),
+        ("pipe", tarfile.FIFOTYPE, ""),
+    ],
+)
+@pytest.mark.parametrize("owners", [False, True])
+def test_nothing_leaves_the_directory_that_a_backup_is_unpacked_to(
+    tmp_path: Path, name: str, kind: bytes, leads_to: str, *, owners: bool
+) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, leads_to
+        tar.addfile(member)
+    packed.seek(0)
+    to = tmp_path / "inner" / "to"
+    to.mkdir(parents=True)
+    with pytest.raises(tarfile.ReadError):
+        unpack(packed, to, owners=owners)
+    assert [path.name for path in tmp_path.rglob("*")] == ["inner", "to"]
+
+
+def test_one_message_in_two_mailboxes_comes_back_as_one_file(tmp_path: Path) -> None:
+    (tmp_path / "mail/new").mkdir(parents=True)
+    (tmp_path / "mail/new/1").write_bytes(b"a letter")
+    os.link(tmp_path / "mail/new/1", tmp_path / "mail/2")
+    (tmp_path / "to").mkdir()
+    with tarred(tmp_path, ("mail",), None) as source:
+        unpack(io.BytesIO(source.read()), tmp_path / "to")
+    restored = [tmp_path / "to/mail/new/1", tmp_path / "to/mail/2"]
+    assert {path.read_bytes() for path in restored} == {b"a letter"}
+    assert len({path.stat().st_ino for path in restored}) == 1
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o022 for path in restored} == {0}
 
 
 def test_a_backup_comes_back_to_empty_volumes_only(tmp_path: Path) -> None:

@@ -99,8 +99,8 @@ class Route:
             return {"json": {"after": "earliest"} if replay else description}
         if self.template.startswith("/drafts/{"):
             return {"json": {} if self.template.endswith("/send") else {"text": "Stolen"}}
-        if self.template.endswith("/identities"):
-            return {"json": {"email": "stolen@example.org"}}
+        if self.template.endswith("/profile"):
+            return {"json": {"connections": 1}}
         if self.template.startswith("/submissions/{"):
             is_put_off = self.method == "patch"
             return {"json": {"send_at": "2126-01-01T00:00:00Z"} if is_put_off else {}}
