@@ -134,8 +134,8 @@ class Relay:
         async with self._pool.acquire() as connection:
             # Should the server fall before it is on disk that they left, they are told twice, as
             # they may be. What can be said together is said in one step: this is done all day.
-            await connection.execute("BEGIN; SET LOCAL synchronous_commit = off")
             try:
+                await connection.execute("BEGIN; SET LOCAL synchronous_commit = off")
                 rows = await connection.fetch(
                     """
                     SELECT position, subject, event_id, body FROM outbox
@@ -145,14 +145,15 @@ class Relay:
                     _ROWS[lane],
                 )
                 done = await self._published(lane, rows)
+                # Positions are whole numbers, so they need no quoting.
+                gone = ",".join(str(position) for position in done)
+                delete = f"DELETE FROM outbox WHERE position IN ({gone});" if done else ""  # noqa: S608
+                await connection.execute(f"{delete} COMMIT")
             except BaseException:
+                # The pool resets nothing: whoever comes next must not meet our transaction.
                 if not connection.is_closed():
                     await connection.execute("ROLLBACK")
                 raise
-            # Positions are whole numbers, so they need no quoting.
-            gone = ",".join(str(position) for position in done)
-            delete = f"DELETE FROM outbox WHERE position IN ({gone});" if done else ""  # noqa: S608
-            await connection.execute(f"{delete} COMMIT")
         if rows:
             PUBLISHED.labels(self._bus.service, "ok").inc(len(done))
             PUBLISHED.labels(self._bus.service, "refused").inc(len(rows) - len(done))
