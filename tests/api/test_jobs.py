@@ -196,6 +196,34 @@ async def test_of_what_is_found_only_what_the_query_says_beside_is_changed(
     assert (await listed(ada, ground.archive))["There"]["keywords"] == ["\\Flagged"]
 
 
+async def test_what_a_search_finds_in_any_account_is_changed_by_a_job_for_each(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    [here] = await some(api, ground, 1)
+    other, empty = await ada.connects(), await ada.connects()
+    there = other.message("There")
+    await api.hears(other.mailboxes(), other.page(there))
+    await api.hears(empty.mailboxes(), empty.page(empty.message("Quiet")))
+
+    async def batch(query: Any, change: Any) -> Any:
+        return await ada.http.post("/messages:batch", json={"query": query, "change": change})
+
+    found = {ground.account_id: [here], other.account_id: [there], empty.account_id: []}
+    answers = [an_answer(*found[account]) for account in sorted(found)]
+    async with api.answering("indexer", SearchMessages, *answers) as asked:
+        answer = await batch({"q": "roof"}, {"keywords": {"flagged": True}})
+    assert [one["total"] for one in answer.json()["jobs"]] == [1, 1]
+    assert [one.caller.account_ids for one in asked] == [(account,) for account in sorted(found)]
+    async with api.answering("indexer", SearchMessages, *[an_answer()] * 3):
+        answer = await batch({"q": "roof"}, {"keywords": {"seen": True}})
+    assert (answer.status_code, answer.json()["jobs"]) == (200, [])  # nothing is left to wait for
+
+    # All mail there is, and a mailbox that only one account has, are meant by nobody.
+    assert (await batch({"unread": True}, {"destroy": True})).status_code == 422
+    box = shown(Kind.MAILBOX, ground.archive)
+    assert (await batch({"q": "roof"}, {"mailbox_id": box})).status_code == 422
+
+
 async def test_what_more_than_a_thousand_messages_match_goes_on_by_itself(
     api: Api, ada: Person, ground: Ground
 ) -> None:

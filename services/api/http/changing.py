@@ -30,6 +30,7 @@ from services.api.http.scopes import needs
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store import accounts, changeable
 from services.api.store.jobs import Job, Selection
+from shared.contracts.envelope import Caller
 from shared.contracts.ids import Kind
 from shared.contracts.intent import Copy, Destroy, Label, Mark, MessageChange, Move
 from shared.contracts.mail import MailboxRole
@@ -121,11 +122,11 @@ class MessageChanges(Body):
 
 
 class MessageQuery(Body):
-    """Messages of a mailbox, or of an account, as lists show them now."""
+    """Messages of a mailbox, of an account or of all accounts, as lists show them now."""
 
     q: SearchText | None = Field(
         default=None,
-        description="Those that `GET /search` finds by this, up to 100,000 in the account.",
+        description="Those that `GET /search` finds by this, up to 100,000 in each account.",
     )
     mailbox_id: Id | None = None
     account_id: Id | None = None
@@ -133,10 +134,18 @@ class MessageQuery(Body):
     label: LabelName | None = None
     unread: bool | None = None
 
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether all accounts are meant."""
+        return self.mailbox_id is None and self.account_id is None
+
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.mailbox_id is None) == (self.account_id is None):
-            raise ValueError("Name a mailbox_id or an account_id.")
+    def _where(self) -> Self:
+        if self.mailbox_id is not None and self.account_id is not None:
+            raise ValueError("Name a mailbox_id or an account_id, not both.")
+        if self.is_anywhere and not (self.q or self.thread_id or self.label):
+            # What somebody forgot to say must not be all the mail they have.
+            raise ValueError("Name a mailbox_id or an account_id, or say q, thread_id or label.")
         return self
 
 
@@ -153,6 +162,9 @@ class MessageBatch(Body):
     def _which(self) -> Self:
         if (self.message_ids is None) == (self.query is None):
             raise ValueError("Say which messages: message_ids or query.")
+        to_mailbox = self.change.mailbox_id or self.change.copy_to
+        if self.query is not None and self.query.is_anywhere and to_mailbox:
+            raise ValueError("A mailbox is in one account: name that in the query.")
         return self
 
 
@@ -207,7 +219,8 @@ async def change_thread(
     summary="Change many messages: a job for each account that has some",
     description="By up to 1,000 ids, all of them or none; or by a query, of whose messages the"
     " first thousand are changed at once and the others as the job goes on. What matches is what"
-    " matches now: a message that comes later is not changed.",
+    " matches now: a message that comes later is not changed. A query that names neither mailbox nor"
+    " account is asked of all accounts.",
     security=needs(Scope.MAIL_WRITE),
 )
 async def change_many(
@@ -217,7 +230,7 @@ async def change_many(
         ids = [id_of(Kind.MESSAGE, one) for one in data.message_ids or ()]
         jobs = await _change(request, ids, data.change, prefer)
     else:
-        jobs = [await _change_query(request, data.query, data.change, prefer)]
+        jobs = await _change_query(request, data.query, data.change, prefer)
     return _answer_all(request, await awaited(request, jobs, prefer), prefer)
 
 
@@ -256,40 +269,49 @@ async def _change(
 
 async def _change_query(
     request: Asking, query: MessageQuery, data: MessageChanges, prefer: str | None
-) -> Job:
+) -> list[Job]:
+    """A job for each account that is meant; of all, for those in which anything is found."""
     world, caller = world_of(request), request.user.caller
     async with tenant_transaction(world.request_pool, caller) as connection:
-        mailbox_id: UUID | None = None
-        if query.mailbox_id is not None:
-            mailbox_id = id_of(Kind.MAILBOX, query.mailbox_id)
-            mailbox = await changeable.mailbox(connection, caller.tenant_id, mailbox_id)
-            if mailbox is None:
-                raise NotFound
-            account_id = mailbox.account_id
-        else:
-            account_id = id_of(Kind.ACCOUNT, query.account_id or "")
-            if not await accounts.by_id(connection, caller.tenant_id, account_id):
-                raise NotFound
-        asked = await _asked(connection, caller.tenant_id, account_id, data)
-    found = (
-        None
-        if query.q is None
-        else await find_all_messages(world.request_pool, world.bus, caller, account_id, query.q)
+        mailbox_id = None if query.mailbox_id is None else id_of(Kind.MAILBOX, query.mailbox_id)
+        asked = {
+            account_id: await _asked(connection, caller.tenant_id, account_id, data)
+            for account_id in await _meant(connection, caller, query, mailbox_id)
+        }
+    found: dict[UUID, list[UUID]] = {}
+    if query.q is not None:
+        for account_id in asked:  # of all before any is changed: none, where one cannot be asked
+            found[account_id] = await find_all_messages(
+                world.request_pool, world.bus, caller, account_id, query.q
+            )
+    selection = Selection(
+        mailbox_id=mailbox_id,
+        thread_id=None if query.thread_id is None else id_of(Kind.THREAD, query.thread_id),
+        label=query.label,
+        unread=query.unread,
+        found=query.q is not None,
     )
-    return await _select(
-        request,
-        account_id,
-        Selection(
-            mailbox_id=mailbox_id,
-            thread_id=None if query.thread_id is None else id_of(Kind.THREAD, query.thread_id),
-            label=query.label,
-            unread=query.unread,
-            found=found is not None,
-        ),
-        asked,
-        prefer,
-        found or (),
-    )
+    return [
+        await _select(request, account_id, selection, wanted, prefer, found.get(account_id, ()))
+        for account_id, wanted in asked.items()
+        if not query.is_anywhere or found.get(account_id, True)
+    ]
+
+
+async def _meant(
+    connection: Connection, caller: Caller, query: MessageQuery, mailbox_id: UUID | None
+) -> list[UUID]:
+    if query.is_anywhere:
+        return [one.account_id for one in await accounts.all_of(connection, caller.tenant_id)]
+    if mailbox_id is not None:
+        mailbox = await changeable.mailbox(connection, caller.tenant_id, mailbox_id)
+        if mailbox is None:
+            raise NotFound
+        return [mailbox.account_id]
+    account_id = id_of(Kind.ACCOUNT, query.account_id or "")
+    if not await accounts.by_id(connection, caller.tenant_id, account_id):
+        raise NotFound
+    return [account_id]
 
 
 async def select_and_change(

@@ -1184,7 +1184,7 @@ export interface paths {
         put?: never;
         /**
          * Change many messages: a job for each account that has some
-         * @description By up to 1,000 ids, all of them or none; or by a query, of whose messages the first thousand are changed at once and the others as the job goes on. What matches is what matches now: a message that comes later is not changed.
+         * @description By up to 1,000 ids, all of them or none; or by a query, of whose messages the first thousand are changed at once and the others as the job goes on. What matches is what matches now: a message that comes later is not changed. A query that names neither mailbox nor account is asked of all accounts.
          */
         post: operations["ApiV1MessagesBatchChangeMany"];
         delete?: never;
@@ -4023,13 +4023,13 @@ export interface components {
         };
         /**
          * MessageQuery
-         * @description Messages of a mailbox, or of an account, as lists show them now.
+         * @description Messages of a mailbox, of an account or of all accounts, as lists show them now.
          */
         MessageQuery: {
             account_id?: string | null;
             label?: string | null;
             mailbox_id?: string | null;
-            /** @description Those that `GET /search` finds by this, up to 100,000 in the account. */
+            /** @description Those that `GET /search` finds by this, up to 100,000 in each account. */
             q?: string | null;
             thread_id?: string | null;
             unread?: boolean | null;
