@@ -219,8 +219,8 @@ async def change_thread(
     summary="Change many messages: a job for each account that has some",
     description="By up to 1,000 ids, all of them or none; or by a query, of whose messages the"
     " first thousand are changed at once and the others as the job goes on. What matches is what"
-    " matches now: a message that comes later is not changed. A query that names neither mailbox nor"
-    " account is asked of all accounts.",
+    " matches now: a message that comes later is not changed. A query that names neither a mailbox"
+    " nor an account is asked of all accounts.",
     security=needs(Scope.MAIL_WRITE),
 )
 async def change_many(
