@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -17,7 +17,8 @@ class Does(Enum):
     SILENCE = auto()  # it never answers, and stays
 
 
-Script = Mapping[str, str | Does]
+Says = str | Does
+Script = Mapping[str, Says]
 
 WELCOMING: Script = {
     "greeting": "220 mx.example ESMTP",
@@ -70,11 +71,12 @@ class Talk:
 class ScriptedServer:
     """Answers by the longest key of the script that the command begins with.
 
+    What is a function there sees what was said before, and says the answer.
     `body` is what it does in the middle of a message, after `body_bytes`.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.script: dict[str, str | Does] = dict(WELCOMING)
+        self.script: dict[str, Says | Callable[[Talk], Says | None]] = dict(WELCOMING)
         self.body_bytes = 1
         self.most_messages: tuple[int, str] | None = None  # in a session, and what it says then
         self.hold_dot: asyncio.Event | None = None  # the answer to the dot waits for it
@@ -85,7 +87,7 @@ class ScriptedServer:
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._closing = asyncio.Event()
 
-    def does(self, **differently: str | Does) -> "ScriptedServer":
+    def does(self, **differently: Says | Callable[[Talk], Says | None]) -> "ScriptedServer":
         """Go on like this; `AUTH__PLAIN` stands for the command `AUTH PLAIN`."""
         self.script.update({key.replace("__", " "): what for key, what in differently.items()})
         return self
@@ -131,13 +133,13 @@ class ScriptedServer:
     async def _talk(
         self, talk: Talk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        await self._do("greeting", writer)
+        await self._do("greeting", talk, writer)
         while raw := await reader.readline():
             line = raw.decode("utf-8", "replace").rstrip("\r\n")
             talk.commands.append(line)
             if line.startswith("MAIL") and await self._had_enough(talk, writer):
                 continue
-            await self._do(self._key(line), writer)
+            said = await self._do(self._key(line), talk, writer)
             verb = line.partition(" ")[0].upper()
             if verb == "QUIT":
                 return
@@ -145,7 +147,7 @@ class ScriptedServer:
                 assert self._tls is not None
                 await writer.start_tls(self._tls)
                 talk.protected = True
-            if verb == "DATA" and str(self.script["DATA"]).startswith("354"):
+            if verb == "DATA" and said.startswith("354"):
                 await self._take(talk, reader, writer)
 
     async def _had_enough(self, talk: Talk, writer: asyncio.StreamWriter) -> bool:
@@ -168,21 +170,22 @@ class ScriptedServer:
                 raise _Over
             body += more
             if "body" in self.script and len(body) >= self.body_bytes:
-                await self._do("body", writer)
+                await self._do("body", talk, writer)
         del body[-3:]
         talk.dots.append(bytes(body))
         async with self._changed:
             self._changed.notify_all()
         if self.hold_dot is not None:
             await self.hold_dot.wait()
-        await self._do("dot", writer)
+        await self._do("dot", talk, writer)
 
     def _key(self, line: str) -> str:
         fits = [key for key in self.script if line.upper().startswith(key.upper())]
         return max(fits, key=len, default="unknown")
 
-    async def _do(self, key: str, writer: asyncio.StreamWriter) -> None:
-        match self.script.get(key, "500 5.5.1 what?"):
+    async def _do(self, key: str, talk: Talk, writer: asyncio.StreamWriter) -> str:
+        does = self.script.get(key, "500 5.5.1 what?")
+        match does(talk) if callable(does) else does:
             case Does.CUT:
                 writer.transport.abort()
                 raise _Over
@@ -194,6 +197,9 @@ class ScriptedServer:
             case str(words):
                 writer.write(words.encode("utf-8", "surrogateescape") + b"\r\n")
                 await writer.drain()
+                return words
+            case None:
+                return ""
 
 
 class _Over(Exception):

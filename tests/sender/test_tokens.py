@@ -1,10 +1,12 @@
 """Sending for accounts that sign in by OAuth2: sync is asked for tokens."""
 
+import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import pytest
 from nats.aio.msg import Msg
 
 from shared.contracts.account import ConnectSender, Security
@@ -14,6 +16,7 @@ from shared.contracts.oauth import IssueToken, TokenAnswer
 from shared.contracts.submission import SubmissionState
 from shared.seal import Credential, Destination, OpeningKeys, seal
 from tests.sender.conftest import Bench
+from tests.sender.scripted import Does, Says, Talk
 from tests.sender.test_postfix import delivered
 from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import Postfix
@@ -22,13 +25,57 @@ from tests.servers.provider import Provider
 ACCEPTED, DEFERRED = SubmissionState.ACCEPTED, SubmissionState.DEFERRED
 
 
+def token_of(talk: Talk) -> str:
+    """The access token that somebody showed in this talk."""
+    (said,) = talk.said("AUTH XOAUTH2 ")
+    shown = base64.b64decode(said.rpartition(" ")[2]).decode()
+    return shown.partition("auth=Bearer ")[2].strip("\1")
+
+
+class Watchful:
+    """A server that looks at the token whenever it is spoken to, as some do.
+
+    The one that a session signed in with ends in the middle of a message, once.
+    """
+
+    def __init__(self, bench: Bench, provider: Provider, user: str) -> None:
+        self._provider, self._user = provider, user
+        self.ended = False
+        bench.server.does(
+            EHLO="250-mx.example\r\n250 AUTH XOAUTH2",
+            AUTH=lambda talk: (
+                "235 2.7.0 welcome" if provider.is_good(token_of(talk)) else "535 5.7.8 expired"
+            ),
+        )
+        self.server = bench.server
+
+    def ends_token_at(self, where: str, says: Says) -> None:
+        usual = self.server.script.get(where)
+
+        def watching(talk: Talk) -> Says | None:
+            if not self.ended:
+                self.ended = True
+                self._provider.expire(self._user)
+            if self._provider.is_good(token_of(talk)):
+                return usual(talk) if callable(usual) else usual
+            return says
+
+        self.server.script[where] = watching
+
+
 class Sync:
     """What sync would answer to who asks for tokens."""
 
-    def __init__(self, bench: Bench, provider: Provider, user: str, postfix: Postfix) -> None:
+    def __init__(
+        self, bench: Bench, provider: Provider, user: str, postfix: Postfix | None = None
+    ) -> None:
         self.bench, self.provider, self.user = bench, provider, user
-        self.endpoint = bench.endpoint(
-            port=postfix.submission_port, security=Security.STARTTLS, username=user
+        self.endpoint = (
+            bench.endpoint(username=user)
+            if postfix is None
+            else bench.endpoint(
+                port=postfix.submission_port, security=Security.STARTTLS, username=user
+            )
         )
         self.asked: list[IssueToken] = []
         self.gave: list[str] = []
@@ -132,6 +179,76 @@ async def test_a_session_that_outlives_its_token_hands_over_what_it_began(
         assert (await bench.until(second, ACCEPTED, DEFERRED)).state == ACCEPTED
         await delivered(token_dovecot, bob, 2)
     assert len(sync.asked) == 1
+
+
+@pytest.mark.parametrize("where", ["MAIL", "RCPT", "DATA"])
+async def test_a_token_that_ends_between_two_messages_costs_none_an_attempt(
+    bench: Bench, provider: Provider, where: str
+) -> None:
+    ada = "ada@example.com"
+    watchful = Watchful(bench, provider, ada)
+    async with Sync(bench, provider, ada).answering() as sync, bench.sender():
+        await sync.connect()
+        await bench.until(await bench.send(), ACCEPTED)
+        watchful.ends_token_at(where, "530 5.7.0 Authentication required")
+        second = await bench.send()
+        await bench.until(second, ACCEPTED)
+    assert DEFERRED not in bench.states(second)
+    assert len(bench.server.messages) == 2
+    assert len(set(sync.gave)) == 2
+    assert (
+        await bench.rows.fetchval("SELECT count(messages_per_session) FROM submission_server") == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "says", "reason"),
+    [
+        ("DATA", "530 5.7.0 Authentication required", "auth_required"),
+        ("DATA", Does.CUT, "disconnected"),
+        ("body", "535 5.7.8 The token has expired", "auth_required"),
+        ("body", Does.CUT, "disconnected"),
+        ("dot", "535 5.7.8 The token has expired", "auth_required"),
+        ("dot", "421 4.7.0 The token has expired", "server_closing"),
+    ],
+)
+async def test_a_message_whose_token_ends_in_the_middle_leaves_once_by_the_next_token(
+    bench: Bench, provider: Provider, where: str, says: Says, reason: str
+) -> None:
+    ada = "ada@example.com"
+    watchful = Watchful(bench, provider, ada)
+    async with Sync(bench, provider, ada).answering() as sync, bench.sender() as world:
+        await sync.connect()
+        watchful.ends_token_at(where, says)
+        sent = await bench.send(text="At noon?\n" * 50_000)
+        assert (await bench.until(sent, DEFERRED)).reason == reason
+        assert not await bench.rows.fetchval("SELECT trouble FROM account"), "it is served"
+        await bench.rows.execute("UPDATE submission SET due_at = now()")
+        world.due.set()
+        await bench.until(sent, ACCEPTED)
+    taken = [talk for talk in bench.server.talks if provider.is_good(token_of(talk))]
+    assert [len(talk.dots) for talk in taken] == [1]
+    assert [query.refused is None for query in sync.asked] == [True, False]
+    assert SubmissionState.UNCERTAIN not in bench.states(sent)
+
+
+@pytest.mark.parametrize("says", [Does.CUT, Does.CLOSE])
+async def test_a_message_whose_token_ends_where_the_server_falls_silent_is_not_sent_again(
+    bench: Bench, provider: Provider, says: Says
+) -> None:
+    ada = "ada@example.com"
+    watchful = Watchful(bench, provider, ada)
+    async with Sync(bench, provider, ada).answering() as sync, bench.sender() as world:
+        await sync.connect()
+        watchful.ends_token_at("dot", says)
+        sent = await bench.send()
+        await bench.until(sent, SubmissionState.UNCERTAIN)
+        await bench.rows.execute("UPDATE submission SET due_at = now()")
+        world.due.set()
+        # What comes after it leaves by a new token; the doubtful one stays where it is.
+        await bench.until(await bench.send(), ACCEPTED)
+    assert len(bench.server.messages) == 2
+    assert bench.states(sent)[-1] is SubmissionState.UNCERTAIN
 
 
 async def test_a_message_waits_while_there_is_no_token(

@@ -15,7 +15,7 @@ from services.sender.actions.taking import Due
 from services.sender.actions.tokens import Tokens
 from services.sender.domain.fate import Answer, Stage
 from services.sender.domain.reason import reason_of
-from services.sender.domain.session_limit import ends_session, names_limit
+from services.sender.domain.session_limit import ends_session, is_over, names_limit
 from services.sender.domain.submission import Submission, after_release, is_expired
 from services.sender.smtp import (
     Delivery,
@@ -162,12 +162,15 @@ class _Attempt:
         assert session is not None
         before = session.messages
         delivery = await session.transact(envelope, mime, self._before_dot)
-        first = delivery.answers[0]
-        if self.dot_may_be_out or not ends_session(first.reply, messages_before=before):
+        first = delivery.answers[0].reply
+        if any(is_over(one.reply) for one in delivery.answers):
+            session.drop()  # whoever took it next would be asked the same
+        if self.dot_may_be_out or not ends_session(first, messages_before=before):
             return delivery
-        named = names_limit(first.reply)
-        if first.reply is not None and self._hand.sessions.learn(self._login, before, named=named):
-            self._session_limit = before
+        if first is not None and not first.asks_to_sign_in:
+            named = names_limit(first)
+            if self._hand.sessions.learn(self._login, before, named=named):
+                self._session_limit = before
         session.drop()
         self._session = session = await self._signed_in(self._hand.sessions.open)
         return await session.transact(envelope, mime, self._before_dot)

@@ -31,9 +31,12 @@ def fate_of(stage: Stage, reply: Reply | None) -> Fate:
     """What a server's answer, or its silence, means for one recipient.
 
     The first digit decides (RFC 5321 §4.2.1), and the stage decides what silence means:
-    until the final dot nothing was handed over; after it only the server knows.
+    until the final dot nothing was handed over; after it only the server knows. Who is asked to
+    sign in was not understood as who they are, and the message was not looked at.
     """
     match stage, reply.code // 100 if reply else None:
+        case _, 5 if reply is not None and reply.asks_to_sign_in:
+            return Fate.DEFERRED
         case _, 5 if reply is not None and reply.enhanced_code in _FOR_TODAY:
             return Fate.DEFERRED
         case _, 5:

@@ -34,6 +34,8 @@ def reason_of(answer: Answer) -> str | None:
         return None
     if reply.code == 421:
         return "server_closing"  # RFC 5321 §3.8
+    if reply.asks_to_sign_in:
+        return "auth_required"
     detail = (reply.enhanced_code or "").partition(".")[2]
     match reply.code // 100:
         case 4:
@@ -57,6 +59,4 @@ def _temporary(reply: Reply, detail: str) -> str:
 def _permanent(reply: Reply, stage: Stage) -> str:
     if reply.code == 552:  # RFC 1870 §6, though some mean a full mailbox by it
         return "message_too_large"
-    if reply.code == 530:
-        return "auth_required"  # RFC 4954 §6
     return "message_refused" if stage is Stage.AFTER_DOT else "refused"

@@ -16,6 +16,14 @@ class Reply:
     enhanced_code: str | None
     text: str
 
+    @property
+    def asks_to_sign_in(self) -> bool:
+        """Whether the server does not know who speaks, or not any more (RFC 4954 §6).
+
+        Some look at an access token at each command, and it ends in the middle of a message.
+        """
+        return self.code in (530, 535)
+
 
 def reply_of(code: int, text: str) -> Reply:
     """Tell the enhanced status code (RFC 2034) from the words, of however many lines.

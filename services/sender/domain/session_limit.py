@@ -1,4 +1,4 @@
-"""What a server says when a session has had enough messages."""
+"""What a server says when a session has had enough: of messages, or of who signed in."""
 
 import re
 
@@ -17,6 +17,11 @@ def names_limit(reply: Reply | None) -> bool:
     return reply is not None and bool(_ENOUGH.search(reply.text))
 
 
+def is_over(reply: Reply | None) -> bool:
+    """Whether the server is done with whoever speaks, and not only with this message."""
+    return reply is not None and (reply.code == 421 or reply.asks_to_sign_in)
+
+
 def ends_session(reply: Reply | None, *, messages_before: int) -> bool:
     """Whether this answer, before the dot, is about the session and not about the message.
 
@@ -26,6 +31,6 @@ def ends_session(reply: Reply | None, *, messages_before: int) -> bool:
     """
     if messages_before < 1:
         return False
-    if reply is None or reply.code == 421:
+    if reply is None or is_over(reply):
         return True
     return reply.code // 100 == 4 and names_limit(reply)

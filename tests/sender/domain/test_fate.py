@@ -41,6 +41,12 @@ def test_a_days_limit_is_over_tomorrow_whatever_the_first_digit_says(stage: Stag
     assert fate_of(stage, reply_of(550, "5.4.4 No such host.")) is Fate.REFUSED
 
 
+@pytest.mark.parametrize("stage", [BEFORE, AFTER])
+@pytest.mark.parametrize("code", [530, 535])
+def test_who_is_asked_to_sign_in_was_not_refused_the_message(stage: Stage, code: int):
+    assert fate_of(stage, reply_of(code, "5.7.8 no")) is Fate.DEFERRED
+
+
 def test_an_enhanced_code_is_told_from_the_words_of_every_line():
     reply = reply_of(550, "5.1.1 The account does not exist.\n5.1.1 Try again.")
     assert reply == Reply(550, "5.1.1", "The account does not exist. Try again.")

@@ -25,6 +25,8 @@ BEFORE, AFTER = Stage.BEFORE_DOT, Stage.AFTER_DOT
         (BEFORE, 550, "5.6.7 no SMTPUTF8 here", "addresses_not_supported"),
         (BEFORE, 550, "5.4.5 Daily user sending limit exceeded", "too_much_mail"),
         (BEFORE, 530, "sign in first", "auth_required"),
+        (BEFORE, 530, "5.7.1 Client was not authenticated", "auth_required"),
+        (AFTER, 535, "5.7.8 the token has expired", "auth_required"),
         (BEFORE, 554, "no", "refused"),
         (AFTER, 554, "5.7.1 this is spam", "refused_by_policy"),
         (AFTER, 554, "no", "message_refused"),
@@ -49,6 +51,9 @@ def test_silence_has_no_reason_of_the_message():
         (421, "bye", 20, True),
         (452, "4.5.3 Too many messages in this connection", 20, True),
         (450, "4.7.1 message limit per session exceeded", 20, True),
+        (530, "5.7.0 Authentication required", 1, True),
+        (535, "5.7.8 the token has expired", 20, True),
+        (530, "5.7.0 Authentication required", 0, False),
         (421, "bye", 0, False),  # the first message: it is no matter of the session
         (450, "4.2.1 busy", 20, False),
         (550, "5.7.1 too many messages from you", 20, False),
