@@ -1,14 +1,20 @@
 """Gmail: one message, one residence; labels are labels."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import pytest
 
+from shared.contracts.account import ConnectSync
 from shared.contracts.intent import Label, Move, Outcome
 from shared.contracts.mail import MailboxRole
 from tests.interop.conftest import PATIENCE, Story
 from tests.interop.servers import GMAIL
 from tests.interop.test_stories import letter
 from tests.servers.hoodiecrow import Hoodiecrow
+from tests.servers.provider import Provider
 from tests.stories.stack import until
+from tests.sync.consents import connect_by_consent, listed
 from tests.sync.wishes import Wishes
 
 pytestmark = pytest.mark.server(GMAIL)
@@ -148,3 +154,65 @@ async def test_a_message_that_a_person_throws_away_keeps_its_id(story: Story) ->
         assert (settled.outcome, settled.exempt) == (Outcome.DONE, ())
         await story.until_kept(ids, server.trash_mailbox)
     assert story.sync.listener.gone == set()
+
+
+@asynccontextmanager
+async def consented(story: Story, provider: Provider) -> AsyncGenerator[ConnectSync]:
+    """The owner of the mailbox has consented; sync keeps it by access tokens (XOAUTH2)."""
+    server, known = gmail(story), listed(provider)
+    server.takes_tokens_of(provider.introspection)
+    async with story.sync.running(role="answer", oauth_providers=known):
+        account = await connect_by_consent(story.sync, provider, story.user, server)
+        async with story.running(account=account, oauth_providers=known):
+            yield account
+
+
+async def test_a_mailbox_is_read_by_token_and_goes_on_with_the_next_one(
+    story: Story, provider: Provider
+) -> None:
+    server = gmail(story)
+    server.put(letter("before"), "\\Inbox")
+    home, inbox = server.all_mail, frozenset({"\\Inbox"})
+    async with consented(story, provider):
+        await until_lives(story, {"before@example.org": [(home, inbox)]})
+        before = story.ids()
+        assert provider.refreshes == 0, "the token that came with the consent is good"
+        provider.expire(story.user)
+        server.put(letter("after"), "\\Inbox")
+        server.hang_up()
+        truth = {f"{each}@example.org": [(home, inbox)] for each in ("before", "after")}
+        await until_lives(story, truth)
+        assert story.ids().items() >= before.items()
+    assert (provider.refreshes, provider.refused) == (1, 0)
+
+
+async def test_a_token_that_gmail_refuses_is_told_in_plain_words(
+    story: Story, provider: Provider
+) -> None:
+    server = gmail(story)
+    async with consented(story, provider):
+        server.takes_tokens_of(None)
+        server.hang_up()
+        told = await story.sync.until_state("reauth_required")
+    assert told.reason == "token_refused"
+    assert "status 400, scope https://mail.google.com/" in (told.server_said or "")
+    assert not [token for token in provider.tokens if token in (told.server_said or "")]
+
+
+async def test_a_consent_withdrawn_at_gmail_waits_for_another(
+    story: Story, provider: Provider
+) -> None:
+    server = gmail(story)
+    server.put(letter("before"), "\\Inbox")
+    async with consented(story, provider) as account:
+        await until_lives(
+            story, {"before@example.org": [(server.all_mail, frozenset({"\\Inbox"}))]}
+        )
+        before = story.ids()
+        provider.withdraw(story.user)
+        server.hang_up()
+        told = await story.sync.until_state("reauth_required")
+        assert told.reason == "consent_ended"
+        await connect_by_consent(story.sync, provider, story.user, server, known=account)
+        await story.sync.until_state("live")
+        assert story.ids() == before

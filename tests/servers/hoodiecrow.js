@@ -5,6 +5,8 @@
 //   {"label": {"message", "labels"}}       the labels of a message are now these
 //   {"trash": "message"}                   a message goes from All Mail and its labels to Trash
 //   {"whereabouts": "message"}             the mailboxes that it is in are answered
+//   {"introspect": "url"}                  who is asked whose access token this is (RFC 7662)
+//   {"hangup": null}                       sessions that began by a token are cut, as at its end
 "use strict";
 
 const readline = require("readline");
@@ -19,7 +21,7 @@ function special(use) {
 }
 
 const server = hoodiecrow({
-    plugins: ["ID", "SASL-IR", "AUTH-PLAIN", "NAMESPACE", "IDLE", "ENABLE", "CONDSTORE", "LITERALPLUS",
+    plugins: ["ID", "SASL-IR", "AUTH-PLAIN", "XOAUTH2", "NAMESPACE", "IDLE", "ENABLE", "CONDSTORE", "LITERALPLUS",
         "UNSELECT", "SPECIAL-USE", "UIDPLUS", "MOVE", "X-GM-EXT-1"],
     users: { [user]: { password } },
     storage: {
@@ -53,6 +55,20 @@ server.fetchHandlers["X-GM-LABELS"] = (connection, message) => {
     return message["X-GM-LABELS"].filter(label => label !== here && label !== "\\All")
         .map(label => ({ type: label.startsWith("\\") ? "ATOM" : "STRING", value: label }));
 };
+
+// It knows one access token of a user, written down: whoever shows one has it looked up before.
+let introspection = null;
+const byToken = server.getCommandHandler("AUTHENTICATE XOAUTH2");
+server.setCommandHandler("AUTHENTICATE XOAUTH2", async (connection, parsed, ...rest) => {
+    const shown = Buffer.from(parsed.attributes[0].value, "base64").toString();
+    const token = (/\x01auth=Bearer ([^\x01]*)/.exec(shown) || [])[1];
+    const answer = introspection && await fetch(introspection, { method: "POST", body: new URLSearchParams({ token }) });
+    const said = answer ? await answer.json() : { active: false };
+    server.users[user].xoauth2 = said.active && said.username === user ? { accessToken: token } : undefined;
+    sessions.push(connection);
+    byToken(connection, parsed, ...rest);
+});
+const sessions = [];
 
 let highest = 1278455344230334865n;
 const messages = new Map(); // X-GM-MSGID → {raw, flags, labels}
@@ -117,6 +133,14 @@ const orders = {
     whereabouts(message) {
         const inside = path => server.getMailbox(path).messages.some(each => each["X-GM-MSGID"] === message);
         return ["INBOX", "Work", ALL, TRASH].filter(inside);
+    },
+    introspect(url) {
+        introspection = url;
+        return null;
+    },
+    hangup() {
+        sessions.splice(0).forEach(({ socket }) => socket && socket.destroy());
+        return null;
     }
 };
 

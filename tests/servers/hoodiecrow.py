@@ -85,6 +85,14 @@ class Hoodiecrow(ImapServer):
         """The mailboxes that a message is in."""
         return self._order("whereabouts", message)
 
+    def takes_tokens_of(self, introspection: str | None) -> None:
+        """Access tokens are good that this provider says are good (XOAUTH2), or none."""
+        self._order("introspect", introspection)
+
+    def hang_up(self) -> None:
+        """Every session that signed in by a token is cut."""
+        self._order("hangup", None)
+
     def _order(self, name: str, order: Any) -> Any:
         process = self._process
         assert process is not None

@@ -116,6 +116,7 @@ class Provider:
         self.down: int | None = None  # the status of every answer
         self.refreshes = 0
         self.refused = 0
+        self.turned_away = 0  # while it was down
         self.slow = threading.Event()  # cleared: refreshes wait for it
         self.slow.set()
         self.asked = threading.Event()  # a refresh came in
@@ -167,7 +168,7 @@ class Provider:
     def reset(self) -> None:
         """As it was when it began, but for what was given out."""
         self.life_seconds, self.rotates, self.down = 3600, False, None
-        self.refreshes = self.refused = 0
+        self.refreshes = self.refused = self.turned_away = 0
         self.ahead_seconds = 0.0
         self.slow.set()
         self.asked.clear()
@@ -308,6 +309,7 @@ class Provider:
         @app.before_request
         def broken() -> Response | None:
             if provider.down is not None and request.path != "/introspect":
+                provider.turned_away += 1
                 return Response("<h1>Bad Gateway</h1>", provider.down)
             return None
 

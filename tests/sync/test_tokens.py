@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from services.sync.actions.remove_account import remove_account
 from services.sync.actions.revoke_consents import revoke_consents
 from services.sync.domain.tokens import GrantEnded, ProviderAway
 from services.sync.settings import Settings
-from shared.contracts.account import ConnectSync, RemoveSync
+from shared.contracts.account import AccountChanged, ConnectSync, RemoveSync
 from shared.contracts.envelope import Caller
 from shared.contracts.oauth import IssueToken, TokenAnswer
 from shared.seal import Mismatch, OpeningKeys, new_key, open_sealed, publish
@@ -94,6 +95,14 @@ class Tokens:
     async def revokes(self) -> None:
         """What a process of sync does from time to time."""
         await revoke_consents(self.settings, self.keys, self.sync.database)
+
+    async def pass_by(self, seconds: float) -> None:
+        """Let so much time have gone by for every consent."""
+        moments = ("refresh_at", "expires_at", "claimed_until", "retry_at")
+        await self.sync.database.execute(
+            f"UPDATE oauth_grant SET {', '.join(f'{one} = {one} - $1::interval' for one in moments)}",
+            timedelta(seconds=seconds),
+        )
 
     async def set(self, assignments: str, grant_id: UUID | None = None) -> None:
         """Let time have gone by for this consent, or for all."""
@@ -329,6 +338,39 @@ async def test_an_account_rests_while_its_provider_is_down_and_goes_on_by_itself
             tokens.provider.down = None
             await tokens.set("retry_at = now()")
             await tokens.sync.until_state("live")
+
+
+async def test_a_provider_that_is_down_for_an_hour_is_asked_now_and_then_and_nobody_consents_anew(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    user = token_dovecot.new_user()
+    async with tokens.running():
+        await connect_by_consent(tokens.sync, tokens.provider, user, token_dovecot)
+        await tokens.sync.until_state("live")
+    grant = await tokens.sync.database.fetchrow("SELECT tenant_id, grant_id FROM oauth_grant")
+    tokens.provider.down = 503
+    await tokens.set(ENDED)
+    hour = 3600.0
+    while hour > 0:
+        with pytest.raises(ProviderAway) as away:
+            await tokens.token(tuple(grant))
+        rest = away.value.retry_after or 1.0  # the first who asks is told at once
+        await tokens.pass_by(rest)
+        hour -= rest
+    assert 12 <= tokens.provider.turned_away <= 40, "each pause is longer, up to five minutes"
+    token_dovecot.append(user, "INBOX", [a_message("meanwhile")])
+    async with tokens.running():
+        told = await tokens.sync.until_state("unreachable")
+        assert told.reason == "oauth_provider_unavailable"
+        tokens.provider.down = None
+        await tokens.pass_by(300)
+        await tokens.sync.until_state("live")
+        await tokens.sync.until_listed(1)
+    assert (tokens.provider.refreshes, tokens.provider.refused) == (1, 0)
+    states = [
+        event.state for event in tokens.sync.listener.told if isinstance(event, AccountChanged)
+    ]
+    assert "reauth_required" not in states
 
 
 async def test_a_withdrawn_consent_says_so_and_the_same_account_is_repaired(
