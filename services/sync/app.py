@@ -7,6 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from services.sync.actions.ask_rethreading import ask_rethreading
+from services.sync.actions.refreshing import Refresher
 from services.sync.actions.settle_restore import settle_restore
 from services.sync.actions.understanding import Readers
 from services.sync.settings import Role, Settings, release
@@ -62,7 +63,16 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         await _all_keys_here(pool, keys)
         await settle_restoration(pool, settle_restore)
         relay = Relay(bus, pool)
-        couriers = Couriers(settings=settings, keys=keys, pool=pool, replica_id=replica_id, bus=bus)
+        refresher = Refresher(settings, keys, pool)
+        stack.push_async_callback(refresher.close)
+        couriers = Couriers(
+            settings=settings,
+            keys=keys,
+            pool=pool,
+            refresher=refresher,
+            replica_id=replica_id,
+            bus=bus,
+        )
         world = World(
             settings=settings,
             bus=bus,
@@ -70,6 +80,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             request_pool=request_pool,
             relay=relay,
             keys=keys,
+            refresher=refresher,
             sender_keys=settings.sender_keys_dir and SealingKeys.load(settings.sender_keys_dir),
             replica_id=replica_id,
             release=release(),

@@ -243,7 +243,7 @@ async def answer_list_quarantine(query: ListQuarantine, world: World) -> Quarant
 @ears.answer(TryImap)
 async def answer_try_imap(query: TryImap, world: World) -> TryAnswer:
     """Whether an account would work with its server."""
-    return await try_server(query, world.settings, world.keys, world.pool)
+    return await try_server(query, world.settings, world.keys, world.refresher, world.pool)
 
 
 @ears.answer(RedeemCode)
@@ -255,4 +255,4 @@ async def answer_redeem_code(query: RedeemCode, world: World) -> Redeemed:
 @ears.answer(IssueToken)
 async def answer_issue_token(query: IssueToken, world: World) -> TokenAnswer:
     """A token for sender to sign in with."""
-    return await issue_token(query, world.settings, world.keys, world.sender_keys, world.pool)
+    return await issue_token(query, world.refresher, world.sender_keys, world.pool)

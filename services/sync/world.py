@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from services.sync.actions.refreshing import Refresher
 from services.sync.actions.understanding import Readers
 from services.sync.called import Calls
 from services.sync.domain.followed import Followed
@@ -46,6 +47,7 @@ class World:
     request_pool: Pool
     relay: Relay
     keys: OpeningKeys
+    refresher: Refresher
     sender_keys: SealingKeys | None  # None: no tokens for sender
     replica_id: UUID
     release: str  # of this software: what another one could not read is tried again

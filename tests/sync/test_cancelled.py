@@ -13,6 +13,7 @@ import pytest_asyncio
 from uuid_utils.compat import uuid7
 
 from services.sync.actions.locate_message import locate_message
+from services.sync.actions.refreshing import Refresher
 from services.sync.actions.take_intent import take_intent
 from services.sync.actions.understanding import Readers
 from services.sync.settings import Settings
@@ -77,6 +78,7 @@ async def a_world(sync: Sync, **more: Any) -> AsyncGenerator[World]:
         Readers(at_once=1, idle_seconds=60.0) as readers,
     ):
         keys = OpeningKeys.load(settings.seal_keys_dir)
+        refresher = Refresher(settings, keys, pool)
         yield World(
             settings=settings,
             bus=bus,
@@ -85,11 +87,17 @@ async def a_world(sync: Sync, **more: Any) -> AsyncGenerator[World]:
             relay=Relay(bus, pool),
             sender_keys=None,
             keys=keys,
+            refresher=refresher,
             replica_id=replica_id,
             release="trial",
             readers=readers,
             bringing=Couriers(
-                settings=settings, keys=keys, pool=pool, replica_id=replica_id, bus=bus
+                settings=settings,
+                keys=keys,
+                pool=pool,
+                refresher=refresher,
+                replica_id=replica_id,
+                bus=bus,
             ),
             first_copies=asyncio.Semaphore(1),
         )

@@ -6,13 +6,14 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.sync.actions.refreshing import Issued, access_token
+from services.sync.actions.refreshing import Issued, Refresher
 from services.sync.actions.remove_account import remove_account
 from services.sync.actions.revoke_consents import revoke_consents
 from services.sync.domain.tokens import GrantEnded, ProviderAway
@@ -59,6 +60,11 @@ class Tokens:
         async with self.answering(), self.sync.running(**self.told):
             yield
 
+    @cached_property
+    def refresher(self) -> Refresher:
+        """That of a process which reads no mail."""
+        return Refresher(self.settings, self.keys, self.sync.database)
+
     @property
     def settings(self) -> Settings:
         return Settings(
@@ -84,13 +90,8 @@ class Tokens:
         return tenant_id, grant_id
 
     async def token(self, grant: tuple[UUID, UUID], refused: str | None = None) -> Issued:
-        return await access_token(
-            *grant,
-            self.settings,
-            self.keys,
-            self.sync.database,
-            refused=None if refused is None else sha256(refused.encode()).digest(),
-        )
+        digest = None if refused is None else sha256(refused.encode()).digest()
+        return await self.refresher.token(*grant, refused=digest)
 
     async def revokes(self) -> None:
         """What a process of sync does from time to time."""
@@ -98,9 +99,12 @@ class Tokens:
 
     async def pass_by(self, seconds: float) -> None:
         """Let so much time have gone by for every consent."""
-        moments = ("refresh_at", "expires_at", "claimed_until", "retry_at")
         await self.sync.database.execute(
-            f"UPDATE oauth_grant SET {', '.join(f'{one} = {one} - $1::interval' for one in moments)}",
+            """
+            UPDATE oauth_grant
+               SET refresh_at = refresh_at - $1::interval, expires_at = expires_at - $1::interval,
+                   claimed_until = claimed_until - $1::interval, retry_at = retry_at - $1::interval
+            """,
             timedelta(seconds=seconds),
         )
 
@@ -116,7 +120,7 @@ class Tokens:
 _A_PROCESS = """
 import asyncio, sys
 from uuid import UUID
-from services.sync.actions.refreshing import access_token
+from services.sync.actions.refreshing import Refresher
 from services.sync.settings import Settings
 from shared.db import open_pool
 from shared.seal import OpeningKeys
@@ -127,7 +131,7 @@ async def main():
     async with open_pool(settings.database_url, settings, name="sync token", size=1) as pool:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        issued = await access_token(*map(UUID, sys.argv[1:]), settings, keys, pool)
+        issued = await Refresher(settings, keys, pool).token(*map(UUID, sys.argv[1:]))
         print(issued.token, flush=True)
 
 asyncio.run(main())
@@ -236,6 +240,26 @@ async def test_who_goes_away_in_the_middle_of_a_refresh_does_not_lose_what_came_
     await tokens.set(ENDED, grant[1])
     assert tokens.provider.is_good((await tokens.token(grant)).token)
     assert tokens.provider.refused == 0
+
+
+async def test_a_process_that_ends_keeps_what_the_provider_is_about_to_answer(
+    tokens: Tokens, token_dovecot: Dovecot
+) -> None:
+    tokens.provider.rotates = True
+    grant = await tokens.grant(token_dovecot.new_user(), token_dovecot)
+    await tokens.set(ENDED, grant[1])
+    tokens.provider.slow.clear()
+    ending = Refresher(tokens.settings, tokens.keys, tokens.sync.database)
+    asking = asyncio.create_task(ending.token(*grant))
+    await asyncio.to_thread(tokens.provider.asked.wait, 60)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    closing = asyncio.create_task(ending.close())
+    tokens.provider.slow.set()
+    await closing
+    assert tokens.provider.is_good((await tokens.token(grant)).token)
+    assert (tokens.provider.refreshes, tokens.provider.refused) == (1, 0)
 
 
 async def test_many_who_need_a_token_ask_the_provider_once(

@@ -2,22 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.sync.actions.refreshing import access_token
+from services.sync.actions.refreshing import Refresher
 from services.sync.domain.tokens import GrantEnded, TokenError
-from services.sync.settings import Settings
 from services.sync.store import grants
 from shared.contracts.envelope import Problem
 from shared.contracts.oauth import IssueToken, TokenAnswer
 from shared.db import Pool
-from shared.seal import Credential, Destination, OpeningKeys, SealError, SealingKeys, seal
+from shared.seal import Credential, Destination, SealError, SealingKeys, seal
 
 
 async def issue_token(
-    query: IssueToken,
-    settings: Settings,
-    keys: OpeningKeys,
-    sender_keys: SealingKeys | None,
-    pool: Pool,
+    query: IssueToken, refresher: Refresher, sender_keys: SealingKeys | None, pool: Pool
 ) -> TokenAnswer:
     """Whatever the asker believes, the token is sealed for the server that was consented to."""
     tenant_id = query.caller.tenant_id
@@ -28,9 +23,7 @@ async def issue_token(
     if sender_keys is None:
         return _none("token_unavailable", "SYNC_SENDER_KEYS_DIR is not set.")
     try:
-        issued = await access_token(
-            tenant_id, grant_id, settings, keys, pool, refused=query.refused
-        )
+        issued = await refresher.token(tenant_id, grant_id, refused=query.refused)
     except GrantEnded as ended:
         return _none("reauth_required", ended.said)
     except (TokenError, SealError) as error:

@@ -26,6 +26,7 @@ from services.sync.web.token_endpoint import Client, ask_tokens
 from shared.contracts.oauth import secret_belongs_to
 from shared.db import Pool, putting_off
 from shared.seal import OpeningKeys, SealError, key_id_of, open_own, seal_own
+from shared.telemetry import end
 
 log = structlog.get_logger()
 
@@ -37,9 +38,6 @@ _LOOK_SECONDS = 0.1
 _AWAY_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 _CLIENT_PAUSE = 60.0
-
-#: What is under way: a task that nobody holds may be forgotten in the middle.
-_refreshing: set[asyncio.Task["Issued"]] = set()
 
 
 class Issued(Struct, frozen=True, kw_only=True):
@@ -54,47 +52,64 @@ class Issued(Struct, frozen=True, kw_only=True):
         return f"Issued({self.grant}, {self.seconds_left:.0f} s)"
 
 
-async def access_token(
-    tenant_id: UUID,
-    grant_id: UUID,
-    settings: Settings,
-    keys: OpeningKeys,
-    pool: Pool,
-    *,
-    refused: bytes | None = None,
-) -> Issued:
-    """A token that is good for a while; raises TokenError, SealError.
+class Refresher:
+    """Who has a token of each consent in this process, and asks for new ones."""
 
-    `refused`: the SHA-256 of one that a server did not take, though it should still live.
-    """
-    patience = time.monotonic() + settings.oauth_seconds + _CLAIM_MORE_SECONDS
-    while True:
-        async with pool.acquire() as connection:
-            kept = await grants.by_id(connection, tenant_id, grant_id)
-        if kept is None:
-            raise GrantEnded("There is no consent for this account any more.")
-        if kept.ended:
-            raise GrantEnded(kept.said or "")
-        now = _of_now(kept, keys, refused)
-        if now is not None and (not kept.due or kept.claimed or kept.rests_seconds):
-            return now
-        if kept.rests_seconds:
-            raise ProviderAway(kept.said or "", retry_after=kept.rests_seconds)
-        async with pool.acquire() as connection:
-            ours = not kept.claimed and await grants.claim(
-                connection, kept, settings.oauth_seconds + _CLAIM_MORE_SECONDS
-            )
-        if ours:
-            try:
-                return await _shielded(kept, settings, keys, pool)
-            except ProviderAway:
-                if now is not None:
-                    return now
-                raise
-        if time.monotonic() > patience:
-            raise ProviderAway("Another process asks the provider, and has no answer yet.")
-        # The end of another process's refresh is no event here.
-        await asyncio.sleep(_LOOK_SECONDS)
+    def __init__(self, settings: Settings, keys: OpeningKeys, pool: Pool) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._pool = pool
+        #: A task that nobody holds may be forgotten in the middle.
+        self._under_way: set[asyncio.Task[Issued]] = set()
+
+    async def token(
+        self, tenant_id: UUID, grant_id: UUID, *, refused: bytes | None = None
+    ) -> Issued:
+        """A token that is good for a while; raises TokenError, SealError.
+
+        `refused`: the SHA-256 of one that a server did not take, though it should still live.
+        """
+        seconds = self._settings.oauth_seconds + _CLAIM_MORE_SECONDS
+        patience = time.monotonic() + seconds
+        while True:
+            async with self._pool.acquire() as connection:
+                kept = await grants.by_id(connection, tenant_id, grant_id)
+            if kept is None:
+                raise GrantEnded("There is no consent for this account any more.")
+            if kept.ended:
+                raise GrantEnded(kept.said or "")
+            now = _of_now(kept, self._keys, refused)
+            if now is not None and (not kept.due or kept.claimed or kept.rests_seconds):
+                return now
+            if kept.rests_seconds:
+                raise ProviderAway(kept.said or "", retry_after=kept.rests_seconds)
+            async with self._pool.acquire() as connection:
+                ours = not kept.claimed and await grants.claim(connection, kept, seconds)
+            if ours:
+                try:
+                    return await self._shielded(kept)
+                except ProviderAway:
+                    if now is not None:
+                        return now
+                    raise
+            if time.monotonic() > patience:
+                raise ProviderAway("Another process asks the provider, and has no answer yet.")
+            # The end of another process's refresh is no event here.
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def close(self) -> None:
+        """Keep what providers are about to answer: it may hold the only good token."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=self._settings.oauth_seconds)
+        await end(self._under_way)
+
+    async def _shielded(self, kept: KeptGrant) -> Issued:
+        """To the end, also where whoever asked is gone."""
+        refresh = _refresh(kept, self._settings, self._keys, self._pool)
+        task = asyncio.create_task(refresh, name="token refresh")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
 
 
 def sealed_grant(grant: Grant, grant_id: UUID, keys: OpeningKeys) -> bytes:
@@ -145,14 +160,6 @@ def opened(kept: KeptGrant, keys: OpeningKeys) -> Grant:
     """What a kept consent is; raises SealError."""
     plain = open_own(kept.sealed, keys, _belongs_to("grant", kept.grant_id))
     return msgspec.json.decode(plain, type=Grant)
-
-
-async def _shielded(kept: KeptGrant, settings: Settings, keys: OpeningKeys, pool: Pool) -> Issued:
-    """To the end, also where whoever asked is gone: the answer may hold the only good token."""
-    task = asyncio.create_task(_refresh(kept, settings, keys, pool), name="token refresh")
-    _refreshing.add(task)
-    task.add_done_callback(_refreshing.discard)
-    return await asyncio.shield(task)
 
 
 async def _refresh(kept: KeptGrant, settings: Settings, keys: OpeningKeys, pool: Pool) -> Issued:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from uuid import UUID
 
-from services.sync.actions.refreshing import Issued, access_token
+from services.sync.actions.refreshing import Issued, Refresher
 from services.sync.imap.errors import TokenRefused
 from services.sync.imap.session import Session, connect
 from services.sync.imap.wire import Endpoint as Place
@@ -36,14 +36,14 @@ _WE = {"name": "Postbus", "vendor": "Postbus"}
 
 @asynccontextmanager
 async def sign_in(
-    account: Account, settings: Settings, keys: OpeningKeys, pool: Pool
+    account: Account, settings: Settings, keys: OpeningKeys, pool: Pool, refresher: Refresher
 ) -> AsyncGenerator[Session]:
     """A session of this account; raises ImapError, SealError, TokenError."""
     if account.grant_id is not None:
         # Before we dial: who has no token has nothing to say to the server.
-        issued = await _token(account, account.grant_id, settings, keys, pool)
+        issued = await _token(account, account.grant_id, refresher)
         async with _connected(account, settings) as session:
-            await _with_token(session, account, account.grant_id, issued, settings, keys, pool)
+            await _with_token(session, account, account.grant_id, issued, refresher)
             await session.id(_WE)
             yield session
         return
@@ -82,15 +82,10 @@ async def _connected(account: Account, settings: Settings) -> AsyncGenerator[Ses
 
 
 async def _token(
-    account: Account,
-    grant_id: UUID,
-    settings: Settings,
-    keys: OpeningKeys,
-    pool: Pool,
-    refused: bytes | None = None,
+    account: Account, grant_id: UUID, refresher: Refresher, refused: bytes | None = None
 ) -> Issued:
     """A token for exactly the place we are about to dial."""
-    issued = await access_token(account.tenant_id, grant_id, settings, keys, pool, refused=refused)
+    issued = await refresher.token(account.tenant_id, grant_id, refused=refused)
     grant = issued.grant
     if (grant.tenant_id, grant.account_id, grant.imap) != (
         account.tenant_id,
@@ -102,13 +97,7 @@ async def _token(
 
 
 async def _with_token(
-    session: Session,
-    account: Account,
-    grant_id: UUID,
-    issued: Issued,
-    settings: Settings,
-    keys: OpeningKeys,
-    pool: Pool,
+    session: Session, account: Account, grant_id: UUID, issued: Issued, refresher: Refresher
 ) -> None:
     """Sign in; where the server takes a token for ended that should still live, with a new one.
 
@@ -122,7 +111,7 @@ async def _with_token(
         if issued.minted:
             raise
         refused = sha256(issued.token.encode()).digest()
-        issued = await _token(account, grant_id, settings, keys, pool, refused)
+        issued = await _token(account, grant_id, refresher, refused)
         await session.authenticate(place.username, issued.token, host=place.host, port=place.port)
     session.renew_at = time.monotonic() + max(
         issued.seconds_left - _RENEW_SECONDS, issued.seconds_left / 2

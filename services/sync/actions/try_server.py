@@ -5,7 +5,7 @@ import functools
 import time
 from uuid import UUID
 
-from services.sync.actions.refreshing import Issued, access_token
+from services.sync.actions.refreshing import Issued, Refresher
 from services.sync.domain.reason import Reason, why_refused
 from services.sync.domain.tokens import TokenError
 from services.sync.imap.errors import (
@@ -39,7 +39,7 @@ _NAMES = frozenset({Reason.NAME_NOT_FOUND, Reason.NAME_LOOKUP_FAILED})
 
 
 async def try_server(
-    query: TryImap, settings: Settings, keys: OpeningKeys, pool: Pool
+    query: TryImap, settings: Settings, keys: OpeningKeys, refresher: Refresher, pool: Pool
 ) -> TryAnswer:
     """Dial, encrypt, sign in, and leave; one attempt, since servers count failures."""
     place = await _place(query, pool)
@@ -51,7 +51,7 @@ async def try_server(
     try:
         async with asyncio.timeout(_LIMIT_SECONDS):
             if grant_id is not None:
-                secret = await _token(query.caller.tenant_id, grant_id, settings, keys, pool)
+                secret = await refresher.token(query.caller.tenant_id, grant_id)
             else:
                 secret = _password(query, endpoint, sealed, keys)
             await _sign_in(endpoint, secret, settings, offered)
@@ -95,12 +95,6 @@ def _password(query: TryImap, endpoint: Endpoint, sealed: bytes, keys: OpeningKe
         endpoint, tenant_id=query.caller.tenant_id, account_id=query.account_id, purpose="imap"
     )
     return open_sealed(sealed, keys, place).secret
-
-
-async def _token(
-    tenant_id: UUID, grant_id: UUID, settings: Settings, keys: OpeningKeys, pool: Pool
-) -> Issued:
-    return await access_token(tenant_id, grant_id, settings, keys, pool)
 
 
 async def _sign_in(

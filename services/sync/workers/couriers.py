@@ -17,6 +17,7 @@ import structlog
 
 from services.sync.actions.fetch_part import NotToBeHad, fetch_part
 from services.sync.actions.give_back_slot import give_back_slot
+from services.sync.actions.refreshing import Refresher
 from services.sync.actions.rest_account import rest_account
 from services.sync.actions.sign_in import sign_in
 from services.sync.actions.take_turn import Wait, take_turn
@@ -103,12 +104,14 @@ class Couriers:
         settings: Settings,
         keys: OpeningKeys,
         pool: Pool,
+        refresher: Refresher,
         replica_id: UUID,
         bus: Bus,
     ) -> None:
         self._settings = settings
         self._keys = keys
         self._pool = pool
+        self._refresher = refresher
         self._replica_id = replica_id
         self._bus = bus
         self._bucket = Bucket(bus)
@@ -220,7 +223,9 @@ class Couriers:
             return
         signed_in = False
         try:
-            async with sign_in(account, self._settings, self._keys, self._pool) as session:
+            async with sign_in(
+                account, self._settings, self._keys, self._pool, self._refresher
+            ) as session:
                 signed_in = desk.connected = True
                 await self._bring_all(desk, account, session)
         except HINDRANCES as error:

@@ -88,7 +88,9 @@ async def _turn(account: Account, world: World) -> Slot | Wait:
 
 async def _file(due: Due, account: Account, slot: Slot, world: World) -> None:
     try:
-        async with sign_in(account, world.settings, world.keys, world.pool) as session:
+        async with sign_in(
+            account, world.settings, world.keys, world.pool, world.refresher
+        ) as session:
             if due.sent:
                 await file_sent_copies(due.sent, account, session, world.bus, world.pool)
             if due.drafts:

@@ -193,8 +193,9 @@ class Keeper:
 
     @asynccontextmanager
     async def _session(self, account: Account) -> AsyncGenerator[Session]:
+        world = self._world
         async with sign_in(
-            account, self._world.settings, self._world.keys, self._world.pool
+            account, world.settings, world.keys, world.pool, world.refresher
         ) as session:
             if session.round_trip > _WORTH_COMPRESSING_SECONDS:
                 await session.compress()
