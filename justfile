@@ -204,6 +204,11 @@ reindex *ARGS: install
 rethread *ACCOUNT: install
     @exec {{ python }} -m infra.dev run services.sync rethread "$@"
 
+# Compare every mailbox of ACCOUNT (acc_…), or of all accounts, with its server now; fails unless all are proven
+[group('operate')]
+audit *ARGS: install
+    @exec {{ python }} -m infra.dev run services.sync audit "$@"
+
 # Make the passwords that compose.yaml asks for, once, in secrets/
 [group('operate')]
 secrets:

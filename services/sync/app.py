@@ -2,16 +2,19 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from services.sync.actions.ask_rethreading import ask_rethreading
+from services.sync.actions.audit_now import audit_now
 from services.sync.actions.refreshing import Refresher
 from services.sync.actions.settle_restore import settle_restore
 from services.sync.actions.understanding import Readers
 from services.sync.settings import Role, Settings, release
 from services.sync.store import accounts, grants, leases
+from services.sync.store.audits import Verdict
 from services.sync.subscribers import ears
 from services.sync.workers import chores
 from services.sync.workers.answering import beat, living
@@ -119,6 +122,16 @@ async def rethread(account_id: UUID | None) -> int:
     settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
     async with open_pool(settings.database_url, settings, name="sync rethread", size=1) as pool:
         return await ask_rethreading(pool, account_id)
+
+
+async def audit(account_id: UUID | None, seconds: float) -> tuple[list[Verdict], datetime]:
+    """Have a running sync compare mailboxes with their servers, and wait so long for what it says.
+
+    Of one account or of all; since the moment returned, a proof is of this asking.
+    """
+    settings = Settings()  # pyright: ignore[reportCallIssue] - from the environment
+    async with open_pool(settings.database_url, settings, name="sync audit", size=1) as pool:
+        return await audit_now(pool, account_id, seconds)
 
 
 async def _work(world: World, stop: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.contracts.ids import Kind, read
 from tests.servers.dovecot import Dovecot
+from tests.stories.operator import operate
 from tests.stories.stack import Stack, until
 from tests.stories.walk import connect, mailboxes, pages, until_state
 
@@ -98,3 +99,11 @@ async def test_what_is_lost_is_found_by_two_audits_and_told_again(
         return (boxes["INBOX"]["message_count"], boxes["Archive"]["message_count"]) == (count, 10)
 
     await until("the numbers beside the mailboxes are right again", counted)
+
+    ended, said = await operate(stack, "sync", "audit", account)
+    assert (ended, said.splitlines()[-1]) == (0, "audit: 6 of 6 mailboxes are proven"), said
+    assert "'INBOX': 60 on the server, 60 kept, 0 quarantined: proven" in said
+    assert (await person.post(f"/accounts/{account}:pause")).status_code < 300
+    await until_state(person, account, "paused")
+    ended, said = await operate(stack, "sync", "audit", account, "--seconds", "5")
+    assert (ended, said.count("NOT COMPARED: paused")) == (1, 6), said

@@ -1,8 +1,5 @@
 """Rows of a listener are lost in the middle of life; told again, none is missing or different."""
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +24,8 @@ from tests.stories.busy_mailbox import (
     until_all_is_told,
     uuids,
 )
-from tests.stories.stack import ROOT, Stack
+from tests.stories.operator import operate
+from tests.stories.stack import Stack
 from tests.stories.walk import connect, until_state
 
 pytestmark = pytest.mark.story
@@ -76,16 +74,9 @@ async def admin(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
 
 async def retell(stack: Stack, service: str, *arguments: str) -> None:
     """As `./just retell SERVICE` does."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "infra.dev", "run", f"services.{service}", "retell", *arguments),
-        cwd=ROOT,
-        env=os.environ | {"POSTBUS_HOME": str(stack.home)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
-    assert b"generation" in said
+    ended, said = await operate(stack, service, "retell", *arguments)
+    assert ended == 0, said
+    assert "generation" in said
 
 
 async def lose(admin: asyncpg.Connection, service: str, keep: Sequence[str]) -> None:

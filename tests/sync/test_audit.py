@@ -1,8 +1,10 @@
 """What is on the server and what is kept of it: proven, told, and asked for."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from unittest.mock import ANY
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -11,6 +13,7 @@ import pytest_asyncio
 from uuid_utils.compat import uuid7
 
 from services.sync.actions.ask_audit import ask_audit
+from services.sync.actions.audit_now import audit_now
 from services.sync.actions.prove_mailbox import prove_mailbox
 from services.sync.actions.read_proofs import read_proofs
 from services.sync.store import audits
@@ -126,6 +129,30 @@ async def test_a_mailbox_is_due_when_its_proof_is_missing_or_old(kept: Kept) -> 
     await kept.pool.execute("UPDATE audit SET proven_at = now() - interval '25 hours'")
     assert await due(kept) == [kept.mailbox_id]
     assert (await standing(kept)).oldest_proof_seconds == pytest.approx(25 * 3600, abs=60)
+
+
+async def test_an_operator_hears_what_came_of_every_mailbox(kept: Kept) -> None:
+    await kept.keeps(uuid7(), uuid7())
+    before = await kept.proves()
+    [old], asked_at = await audit_now(kept.pool, None, seconds=0)
+    assert (old.proven_at, old.is_since(asked_at)) == (before.audited_at, False)
+    assert await due(kept) == [kept.mailbox_id]
+
+    await kept.pool.execute("UPDATE account SET check_asked_at = NULL")
+    asking = asyncio.create_task(audit_now(kept.pool, kept.account_id, seconds=60))
+    async with asyncio.timeout(60):
+        while not await kept.pool.fetchval("SELECT check_asked_at FROM account"):
+            await asyncio.sleep(0.01)
+    await kept.proves(server=5)
+    [new], asked_at = await asking
+    assert (new.server, new.kept, new.quarantined, new.lacking) == (5, 2, 0, 3)
+    assert await audit_now(kept.pool, uuid4(), seconds=60) == ([], ANY)
+
+
+async def test_nobody_waits_for_the_proof_of_a_paused_account(kept: Kept) -> None:
+    await kept.pool.execute("UPDATE account SET paused_at = now()")
+    [one], asked_at = await audit_now(kept.pool, kept.account_id, seconds=3600)
+    assert (one.paused, one.is_since(asked_at)) == (True, False)
 
 
 async def test_a_mailbox_whose_first_copy_is_not_made_is_not_due(kept: Kept) -> None:

@@ -18,6 +18,27 @@ class Proof(Struct, frozen=True, kw_only=True):
     proven_at: datetime
 
 
+class Verdict(Struct, frozen=True, kw_only=True):
+    """A mailbox of an account, by the names people know, and what its last proof said."""
+
+    account_id: UUID
+    path: str
+    paused: bool
+    server: int  # messages, as of the proof; so are the others
+    kept: int
+    quarantined: int
+    proven_at: datetime | None  # None: not yet
+
+    @property
+    def lacking(self) -> int:
+        """Messages on the server that nothing accounts for; below zero, too many here."""
+        return self.server - self.kept - self.quarantined
+
+    def is_since(self, moment: datetime) -> bool:
+        """Whether it was compared since."""
+        return self.proven_at is not None and self.proven_at >= moment
+
+
 class Standing(Struct, frozen=True, kw_only=True):
     """How well all that is kept here is proven."""
 
@@ -92,6 +113,51 @@ async def ask(connection: Connection, command: AuditMailbox) -> None:
         command.tenant_id,
         max(0.0, command.wait_seconds),
     )
+
+
+async def ask_now(connection: Connection, account_id: UUID | None) -> datetime:
+    """Let every mailbox of an account, or of all, be compared at once; the moment of the wish."""
+    moment = await connection.fetchval("SELECT clock_timestamp()")
+    await connection.execute(
+        """
+        INSERT INTO audit AS known (mailbox_id, tenant_id, account_id, due_at)
+        SELECT mailbox_id, mailbox.tenant_id, mailbox.account_id, $2
+          FROM mailbox JOIN account USING (account_id)
+         WHERE gone_at IS NULL AND selectable AND removed_at IS NULL
+           AND ($1::uuid IS NULL OR mailbox.account_id = $1)
+         ORDER BY mailbox_id
+        ON CONFLICT (mailbox_id) DO UPDATE SET due_at = least(known.due_at, excluded.due_at)
+        """,
+        account_id,
+        moment,
+    )
+    await connection.execute(
+        """
+        UPDATE account SET check_asked_at = $2
+         WHERE removed_at IS NULL AND ($1::uuid IS NULL OR account_id = $1)
+        """,
+        account_id,
+        moment,
+    )
+    return moment
+
+
+async def verdicts(connection: Connection, account_id: UUID | None) -> list[Verdict]:
+    """What the last proof said of each mailbox of an account, or of all."""
+    rows = await connection.fetch(
+        """
+        SELECT mailbox.account_id, path, paused_at IS NOT NULL AS paused,
+               coalesce(audit.server_count, mailbox.server_count) AS server,
+               coalesce(kept_count, 0) AS kept, coalesce(quarantined_count, 0) AS quarantined,
+               proven_at
+          FROM mailbox JOIN account USING (account_id) LEFT JOIN audit USING (mailbox_id)
+         WHERE gone_at IS NULL AND selectable AND removed_at IS NULL
+           AND ($1::uuid IS NULL OR mailbox.account_id = $1)
+         ORDER BY mailbox.account_id, path, mailbox_id
+        """,
+        account_id,
+    )
+    return [Verdict(**row) for row in rows]
 
 
 async def doubt_all(connection: Connection) -> None:
