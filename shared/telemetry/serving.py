@@ -9,6 +9,11 @@ from typing import Any, Literal
 import uvicorn
 
 
+# Longer than clients and proxies keep a connection that nobody uses (5 to 60 s are usual): whoever
+# asks in the very moment in which we close it has no answer, and cannot know whether it was heard.
+_IDLE_SECONDS = 75
+
+
 class AddressTaken(Exception):
     """The address to serve at cannot be had."""
 
@@ -57,6 +62,7 @@ async def serve(
             http=http,
             ws="none",
             server_header=False,
+            timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=grace_seconds,
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=trusted_proxies,
