@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import uvicorn
 
-
 # Longer than clients and proxies keep a connection that nobody uses (5 to 60 s are usual): whoever
 # asks in the very moment in which we close it has no answer, and cannot know whether it was heard.
 _IDLE_SECONDS = 75
