@@ -60,6 +60,7 @@ class Bench:
         self.filings: list[FileSentCopy] = []
         self.uploads: dict[UUID, bytes] = {}
         self.api_is_there = True
+        self._known: set[UUID] = set()
         self._heard = asyncio.Condition()
         self._version = 0
 
@@ -87,8 +88,9 @@ class Bench:
     async def _note(self, changes: Iterable[SubmissionChanged]) -> None:
         async with self._heard:
             # The relay may publish a row twice when it is stopped; every listener bears that.
-            known = {one.event_id for one in self.told}
-            self.told += [one for one in changes if one.event_id not in known]
+            news = [one for one in changes if one.event_id not in self._known]
+            self._known |= {one.event_id for one in news}
+            self.told += news
             self._heard.notify_all()
 
     async def _on_filing(self, message: Msg) -> None:
@@ -223,9 +225,9 @@ class Bench:
         await self._until(lambda: self.filings)
         return self.filings[0]
 
-    async def until_row(self, query: str, *values: object) -> object:
+    async def until_row(self, query: str, *values: object, seconds: float = SOON_SECONDS) -> object:
         """Wait until this query has a true first value."""
-        async with asyncio.timeout(SOON_SECONDS):
+        async with asyncio.timeout(seconds):
             while not (value := await self.rows.fetchval(query, *values)):
                 await asyncio.sleep(0.02)
         return value

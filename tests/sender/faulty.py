@@ -2,12 +2,14 @@
 
 The message is known by the number in its sender's address, `ada+17@…`. Whatever befalls it, the
 server keeps book of every dot that reached it, of what it answered, and of what it delivered.
+Sessions have lots, too: what befalls them on the way to the first message.
 """
 
 import asyncio
 import contextlib
 import random
 import re
+import ssl
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,7 +19,14 @@ _NUMBER = re.compile(r"MAIL FROM:<[^+>]*\+(\d+)@", re.IGNORECASE)
 
 
 class Phase(Enum):
-    """When it befalls the message."""
+    """When it befalls the session, or the message."""
+
+    GREETING = auto()
+    EHLO = auto()
+    STARTTLS = auto()
+    HANDSHAKE = auto()  # STARTTLS was taken
+    PROTECTED_EHLO = auto()
+    AUTH = auto()
 
     MAIL = auto()
     RCPT = auto()
@@ -26,8 +35,16 @@ class Phase(Enum):
     DOT = auto()
 
 
+#: Before the server knows of any message.
+SIGNING_IN = (
+    *(Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.HANDSHAKE),
+    *(Phase.PROTECTED_EHLO, Phase.AUTH),
+)
+HANDING_OVER = (Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.BODY, Phase.DOT)
+
+
 class Fault(Enum):
-    """What befalls a message."""
+    """What befalls a session or a message."""
 
     NONE = auto()
     RESET = auto()  # the line goes dead
@@ -46,28 +63,43 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """What a message will meet at its first attempt."""
+    """What a session will meet, or a message at its first attempt."""
 
     phase: Phase
     fault: Fault
     offset: int = 0  # bytes of the body, or of the answer, before the line goes dead
 
 
+KILLS = (Fault.KILL_SENDER, Fault.KILL_POSTGRES, Fault.KILL_NATS)
+
+
 def lots(count: int, *, seed: int, kills: int) -> list[Lot]:
-    """As many lots, every phase with every fault again and again; among them so many kills."""
-    chance = random.Random(seed)
+    """As many lots of messages, every phase with every fault again and again; so many kills."""
     wire = [
         Lot(phase, fault)
-        for phase in Phase
+        for phase in HANDING_OVER
         for fault in Fault
-        if fault.name[:4] != "KILL"
-        and (phase is Phase.DOT or fault is not Fault.DELIVERED_AND_LOST)
+        if fault not in KILLS and (phase is Phase.DOT or fault is not Fault.DELIVERED_AND_LOST)
     ]
-    deaths = [
+    return _drawn(wire, HANDING_OVER, count, seed=seed, kills=kills)
+
+
+def lots_of_sessions(count: int, *, seed: int, kills: int) -> list[Lot]:
+    """As many lots of sessions; 48 are every phase with every fault of the wire."""
+    wire = [
         Lot(phase, fault)
-        for phase in Phase
-        for fault in (Fault.KILL_SENDER, Fault.KILL_POSTGRES, Fault.KILL_NATS)
+        for phase in SIGNING_IN
+        for fault in Fault
+        if fault not in (*KILLS, Fault.NONE, Fault.DELIVERED_AND_LOST)
     ]
+    return _drawn(wire, SIGNING_IN, count, seed=seed, kills=kills)
+
+
+def _drawn(
+    wire: list[Lot], phases: tuple[Phase, ...], count: int, *, seed: int, kills: int
+) -> list[Lot]:
+    chance = random.Random(seed)
+    deaths = [Lot(phase, fault) for phase in phases for fault in KILLS]
     drawn = [wire[number % len(wire)] for number in range(count - kills)]
     drawn += [deaths[number % len(deaths)] for number in range(kills)]
     chance.shuffle(drawn)
@@ -89,7 +121,10 @@ class FaultyServer:
     """Takes mail; `kill` is what it does where a lot says that somebody dies."""
 
     lots: list[Lot]
+    session_lots: list[Lot]
+    tls: ssl.SSLContext
     kill: Callable[[Fault], Awaitable[None]]
+    sessions: int = 0
     books: dict[int, Book] = field(default_factory=lambda: defaultdict(Book))
     met: Counter[Lot] = field(default_factory=Counter[Lot])
     port: int = 0
@@ -113,7 +148,7 @@ class FaultyServer:
         self._talks.add(task)
         try:
             await _Talk(self, reader, writer).run()
-        except (ConnectionError, asyncio.IncompleteReadError, _Over):
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, _Over):
             pass
         except asyncio.CancelledError:
             pass  # the server closes
@@ -132,17 +167,26 @@ class _Talk:
     ) -> None:
         self._server, self._reader, self._writer = server, reader, writer
         self._book = Book()
-        self._lot: Lot | None = None
         self._number = -1
+        self._protected = False
+        # Kept sessions are few: a message has every other one, or nothing would be handed over.
+        number, pause = divmod(server.sessions, 2)
+        server.sessions += 1
+        lots = server.session_lots
+        self._lot: Lot | None = lots[number] if not pause and number < len(lots) else None
 
     async def run(self) -> None:
-        await self._say("220 mx.example ESMTP")
+        if not await self._meet(Phase.GREETING, "220 mx.example ESMTP"):
+            return
         while line := (await self._reader.readline()).decode("utf-8", "replace").rstrip("\r\n"):
             match line[:4].upper():
                 case "EHLO":
-                    await self._say("250-mx.example\r\n250-SIZE 50000000\r\n250 AUTH PLAIN")
+                    await self._greet()
+                case "STAR":
+                    if await self._meet(Phase.STARTTLS, "220 go on"):
+                        await self._protect()
                 case "AUTH":
-                    await self._say("235 2.7.0 welcome")
+                    await self._meet(Phase.AUTH, "235 2.7.0 welcome")
                 case "MAIL":
                     self._begin(line)
                     await self._meet(Phase.MAIL, "250 2.1.0 ok")
@@ -156,6 +200,19 @@ class _Talk:
                     return
                 case _:
                     await self._say("250 ok")
+
+    async def _greet(self) -> None:
+        if self._protected:
+            await self._meet(
+                Phase.PROTECTED_EHLO, "250-mx.example\r\n250-SIZE 50000000\r\n250 AUTH PLAIN"
+            )
+        else:
+            await self._meet(Phase.EHLO, "250-mx.example\r\n250 STARTTLS")
+
+    async def _protect(self) -> None:
+        if await self._meet(Phase.HANDSHAKE, ""):
+            await self._writer.start_tls(self._server.tls)
+            self._protected = True
 
     def _begin(self, line: str) -> None:
         found = _NUMBER.search(line)
@@ -200,7 +257,8 @@ class _Talk:
             case Fault.RESET:
                 raise _Over
             case Fault.HANG_UP:
-                self._writer.write_eof()
+                self._writer.close()
+                await self._writer.wait_closed()
                 raise _Over
             case Fault.HALF_ANSWER:
                 self._writer.write(b"250 2.0.0 taken"[: 1 + lot.offset % 14])
@@ -228,7 +286,7 @@ class _Talk:
         return False
 
     async def _well(self, phase: Phase, well: str) -> None:
-        if phase is not Phase.BODY:
+        if phase not in (Phase.BODY, Phase.HANDSHAKE):
             await self._say(well)
 
     async def _say(self, words: str) -> None:

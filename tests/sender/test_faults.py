@@ -1,18 +1,28 @@
 """Whatever fails, and whenever: nothing is lost, and nothing is handed over twice by us."""
 
 import asyncio
-import contextlib
+import ssl
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 import pytest
 
+from shared.contracts.account import Security
 from shared.contracts.mail import Address
 from shared.contracts.submission import SubmissionState
 from tests.sender.conftest import Bench
-from tests.sender.faulty import Fault, FaultyServer, Lot, Phase, lots
+from tests.sender.dying import Killing, Rows, hurry, until_settled
+from tests.sender.faulty import (
+    KILLS,
+    SIGNING_IN,
+    Fault,
+    FaultyServer,
+    Lot,
+    Phase,
+    lots,
+    lots_of_sessions,
+)
+from tests.servers.certificate import self_signed
 
 _ENVIRONMENT = {
     "SENDER_ATTEMPTS_AT_ONCE_PER_ACCOUNT": "8",
@@ -22,61 +32,15 @@ _ENVIRONMENT = {
 _TEXT = "At noon, where we met last time?\n" * 80
 
 
-class Killing:
-    """A sender that comes back when it dies, and the deaths of those it stands on."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._turn = asyncio.Lock()
-        self._stack = AsyncExitStack()
-        self._process: asyncio.subprocess.Process | None = None
-        self.deaths = Counter[Fault]()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator["Killing"]:
-        try:
-            await self._start()
-            yield self
-        finally:
-            await self._stack.aclose()
-
-    async def kill(self, who: Fault) -> None:
-        """SIGKILL, and the dead one comes back."""
-        async with self._turn:
-            self.deaths[who] += 1
-            match who:
-                case Fault.KILL_POSTGRES:
-                    await self._bench.platform.postgres.kill()
-                    await self._bench.platform.postgres.start()
-                case Fault.KILL_NATS:
-                    await self._bench.platform.nats.kill()
-                    await self._bench.platform.nats.start()
-                case _:
-                    await self._stack.aclose()
-                    await self._start()
-
-    async def _start(self) -> None:
-        self._process = await self._stack.enter_async_context(self._bench.process(**_ENVIRONMENT))
-
-
-async def hurry(bench: Bench) -> None:
-    """Let no time pass between attempts, and no account rest."""
-    while True:
-        with contextlib.suppress(Exception):  # the database may just be dead
-            await bench.again(
-                "UPDATE submission SET due_at = now() WHERE stage = 'waiting' AND due_at > now()"
-            )
-            await bench.again("UPDATE account SET rests_until = NULL WHERE rests_until > now()")
-        await asyncio.sleep(0.1)
-
-
-async def the_fates_of(bench: Bench, drawn: list[Lot]) -> None:
+async def the_fates_of(
+    bench: Bench, tls: ssl.SSLContext, drawn: list[Lot], of_sessions: list[Lot]
+) -> None:
     """Send one message for each lot, and hold what became of it against the receiver's book."""
-    killing = Killing(bench)
-    async with FaultyServer(drawn, killing.kill).running() as server:
+    killing = Killing(bench, **_ENVIRONMENT)
+    async with FaultyServer(drawn, of_sessions, tls, killing.kill).running() as server:
         ids: dict[UUID, int] = {}
         async with bench.sender(sending_enabled=False):
-            await bench.connect(port=server.port)
+            await bench.connect(port=server.port, security=Security.STARTTLS)
             for number in range(len(drawn)):
                 command = bench.message(
                     sender=Address("Ada", f"ada+{number}@example.com"), text=_TEXT
@@ -84,10 +48,13 @@ async def the_fates_of(bench: Bench, drawn: list[Lot]) -> None:
                 await bench.tell(command)
                 ids[command.submission_id] = number
             await bench.until_row("SELECT count(*) = $1 FROM submission", len(drawn))
-        hurrying = asyncio.create_task(hurry(bench))
+        impatient, watching = Rows(bench), Rows(bench)
+        hurrying = asyncio.create_task(hurry(impatient))
         async with killing.running():
-            await _until_settled(bench, len(drawn))
+            await until_settled(watching, len(drawn))
         hurrying.cancel()
+        for asking in (impatient, watching):
+            await asking.close()
 
         rows = await bench.again(
             "SELECT submission_id, state, reason, due_at, attempts FROM submission"
@@ -112,6 +79,8 @@ async def the_fates_of(bench: Bench, drawn: list[Lot]) -> None:
             case SubmissionState.FAILED:
                 assert book.delivered == 0, lot
                 assert row["reason"], lot
+                # Whatever befalls a session says nothing of the message it was for.
+                assert lot.fault is Fault.NEVER, lot
             case SubmissionState.UNCERTAIN:
                 assert row["due_at"] is None, lot
                 assert row["reason"], lot
@@ -125,38 +94,31 @@ async def the_fates_of(bench: Bench, drawn: list[Lot]) -> None:
     lost_answers = sum(one.phase is Phase.DOT and one.fault in certain for one in drawn)
     assert states["uncertain"] >= lost_answers * 0.8
     assert {one.fault for one in server.met} == {one.fault for one in drawn}
-    assert killing.deaths.total() == sum(one.fault.name.startswith("KILL") for one in drawn)
+    befell = {(one.phase, one.fault) for one in server.met if one.phase in SIGNING_IN}
+    assert befell == {(one.phase, one.fault) for one in of_sessions}
+    assert killing.deaths.total() == sum(one.fault in KILLS for one in (*drawn, *of_sessions))
 
 
-async def _until_settled(bench: Bench, count: int) -> None:
-    settled = -1
-    while True:
-        before = settled
-        # Slow machines are not failures: only that nothing moves any more is one.
-        for _ in range(600):
-            with contextlib.suppress(Exception):
-                rows = await bench.again(
-                    "SELECT count(*) AS settled FROM submission"
-                    " WHERE state IN ('accepted', 'failed', 'uncertain') AND stage = 'waiting'"
-                )
-                settled = rows[0]["settled"]
-            if settled == count:
-                return
-            if settled != before:
-                break
-            await asyncio.sleep(0.1)
-        else:
-            raise AssertionError(f"{settled} of {count} are settled, and no more will be")
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    certificate, key = self_signed(tmp_path_factory.mktemp("certificate"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 async def test_whatever_befalls_three_hundred_messages_none_is_lost_and_none_sent_twice(
-    bench: Bench,
+    bench: Bench, tls: ssl.SSLContext
 ):
-    await the_fates_of(bench, lots(300, seed=1, kills=15))
+    await the_fates_of(
+        bench, tls, lots(300, seed=1, kills=15), lots_of_sessions(48, seed=1, kills=0)
+    )
 
 
 @pytest.mark.long
 async def test_whatever_befalls_ten_thousand_messages_none_is_lost_and_none_sent_twice(
-    bench: Bench,
+    bench: Bench, tls: ssl.SSLContext
 ):
-    await the_fates_of(bench, lots(10_000, seed=2, kills=60))
+    await the_fates_of(
+        bench, tls, lots(10_000, seed=2, kills=60), lots_of_sessions(1000, seed=2, kills=18)
+    )

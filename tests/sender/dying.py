@@ -1,0 +1,103 @@
+"""A sender, its bus and its database, which are killed and come back while others look on."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+
+from tests.sender.conftest import Bench
+from tests.sender.faulty import Fault
+
+
+class Killing:
+    """A sender that comes back when it dies, and the deaths of those it stands on."""
+
+    def __init__(self, bench: Bench, **environment: str) -> None:
+        self._bench = bench
+        self._turn = asyncio.Lock()
+        self._environment = environment
+        self._stack = AsyncExitStack()
+        self.deaths = Counter[Fault]()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["Killing"]:
+        try:
+            await self._start()
+            yield self
+        finally:
+            await self._stack.aclose()
+
+    async def kill(self, who: Fault) -> None:
+        """SIGKILL, and the dead one comes back."""
+        async with self._turn:
+            self.deaths[who] += 1
+            match who:
+                case Fault.KILL_POSTGRES:
+                    await self._bench.platform.postgres.kill()
+                    await self._bench.platform.postgres.start()
+                case Fault.KILL_NATS:
+                    await self._bench.platform.nats.kill()
+                    await self._bench.platform.nats.start()
+                case _:
+                    await self._stack.aclose()
+                    await self._start()
+
+    async def _start(self) -> None:
+        self._process = await self._stack.enter_async_context(
+            self._bench.process(**self._environment)
+        )
+
+
+class Rows:
+    """What sender has written, asked by somebody whose connection may die with the database."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._url = bench.platform.database_url("sender")
+        self._connection: asyncpg.Connection | None = None
+
+    async def fetch(self, query: str) -> list[asyncpg.Record]:
+        """The rows; none while nobody answers."""
+        try:
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                connection = self._connection = await asyncpg.connect(self._url)
+            return await connection.fetch(query)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return []
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+
+
+async def hurry(rows: Rows) -> None:
+    """Let no time pass between attempts, and no account rest."""
+    while True:
+        await rows.fetch(
+            "UPDATE submission SET due_at = now() WHERE stage = 'waiting' AND due_at > now()"
+        )
+        await rows.fetch("UPDATE account SET rests_until = NULL WHERE rests_until > now()")
+        await asyncio.sleep(0.05)
+
+
+async def until_settled(rows: Rows, count: int) -> None:
+    """Until so many submissions have come to their end, or none does any more."""
+    settled = -1
+    while True:
+        before = settled
+        # Slow machines are not failures: only that nothing moves any more is one.
+        for _ in range(300):
+            for found in await rows.fetch(
+                "SELECT count(*) AS settled FROM submission"
+                " WHERE state IN ('accepted', 'failed', 'uncertain') AND stage = 'waiting'"
+            ):
+                settled = found["settled"]
+            if settled >= count:
+                return
+            if settled != before:
+                break
+            await asyncio.sleep(0.2)
+        else:
+            raise AssertionError(f"{settled} of {count} are settled, and no more will be")
