@@ -1,23 +1,18 @@
 """Let the account's mailbox for drafts follow what is written here."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from uuid_utils.compat import uuid7
 
 from services.api.actions.composing import message_of
-from services.api.actions.intending import intend, steps_for
-from services.api.domain.changes import Asked
+from services.api.actions.drafting import remove_replaced
 from services.api.domain.logbook import Entry
 from services.api.domain.refusals import Refused
-from services.api.store import accounts, changeable, drafts, identities, intents, jobs, log
+from services.api.store import accounts, drafts, identities, log
 from services.api.store.drafts import Draft
-from services.api.store.jobs import NewJob
 from shared.bus import TooLarge, tell
 from shared.contracts.draft import KeepDraft
 from shared.contracts.envelope import Caller
-from shared.contracts.intent import Destroy
 from shared.db import Connection, Pool, in_transaction
 
 logger = structlog.get_logger()
@@ -70,33 +65,4 @@ async def _copy(connection: Connection, draft: Draft) -> list[Entry]:
         # It is safe here; whoever sends it is told what is wrong.
         logger.info("draft not copied", draft_id=str(draft.draft_id), reason=str(refused))
         return []
-    return await _remove_replaced(connection, draft)
-
-
-async def _remove_replaced(connection: Connection, draft: Draft) -> list[Entry]:
-    """The message that the draft was read from goes: what it said is in the draft, and its copy."""
-    if draft.replaces is None:
-        return []
-    await drafts.put_replaced(connection, draft.tenant_id, draft.draft_id)
-    whose = await changeable.accounts_of(connection, draft.tenant_id, [draft.replaces])
-    held = await intents.hold(connection, draft.tenant_id, draft.account_id, list(whose))
-    if not held:
-        return []
-    asked = Asked(changes=(Destroy(),))
-    job = NewJob(
-        job_id=uuid7(),
-        account_id=draft.account_id,
-        created_by=draft.created_by,
-        asked=asked,
-        total=1,
-    )
-    await jobs.add(connection, draft.tenant_id, job, gathered=True)
-    intended = await intend(
-        connection,
-        draft.tenant_id,
-        draft.account_id,
-        job.job_id,
-        steps=steps_for(asked.changes, list(held)),
-        not_before=datetime.now(UTC),
-    )
-    return intended.entries
+    return await remove_replaced(connection, draft)

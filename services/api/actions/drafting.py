@@ -5,16 +5,20 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from services.api.actions.intending import intend, steps_for
 from services.api.domain import logbook
+from services.api.domain.changes import Asked
 from services.api.domain.logbook import Entry, EventType
 from services.api.domain.refusals import ChangedMeanwhile, NotFound
 from services.api.domain.writing import Written, draft_of_copy
-from services.api.store import drafts, reading, uploads
+from services.api.store import changeable, drafts, intents, jobs, reading, uploads
 from services.api.store.drafts import Draft
+from services.api.store.jobs import NewJob
 from shared.bus import tell
 from shared.contracts.draft import KeepDraft
 from shared.contracts.envelope import Caller
 from shared.contracts.ids import Kind, shown
+from shared.contracts.intent import Destroy
 from shared.db import Connection, Pool, tenant_transaction
 
 #: A copy is made of what was written so long ago, not of each key pressed.
@@ -78,10 +82,40 @@ def said(kind: EventType, draft: Draft) -> Entry:
     )
 
 
+async def remove_replaced(connection: Connection, draft: Draft) -> list[Entry]:
+    """The message that the draft was read from goes: what it said is in the draft."""
+    if draft.replaces is None:
+        return []
+    await drafts.put_replaced(connection, draft.tenant_id, draft.draft_id)
+    whose = await changeable.accounts_of(connection, draft.tenant_id, [draft.replaces])
+    held = await intents.hold(connection, draft.tenant_id, draft.account_id, list(whose))
+    if not held:
+        return []
+    asked = Asked(changes=(Destroy(),))
+    job = NewJob(
+        job_id=uuid7(),
+        account_id=draft.account_id,
+        created_by=draft.created_by,
+        asked=asked,
+        total=1,
+    )
+    await jobs.add(connection, draft.tenant_id, job, gathered=True)
+    intended = await intend(
+        connection,
+        draft.tenant_id,
+        draft.account_id,
+        job.job_id,
+        steps=steps_for(asked.changes, list(held)),
+        not_before=datetime.now(UTC),
+    )
+    return intended.entries
+
+
 async def discard(
     connection: Connection, draft: Draft, *, became: UUID | None = None
 ) -> list[Entry]:
-    """Nobody writes it any more: its copy goes, and its uploads are let go."""
+    """Nobody writes it any more: its copies go, and its uploads are let go."""
+    removed = await remove_replaced(connection, draft)
     await drafts.remove(connection, draft.tenant_id, draft.draft_id)
     await uploads.release(connection, draft.tenant_id, draft.draft_id)
     await tell(
@@ -94,6 +128,7 @@ async def discard(
         ),
     )
     return [
+        *removed,
         logbook.of_draft(
             EventType.DRAFT_DELETED,
             tenant_id=draft.tenant_id,
@@ -102,5 +137,5 @@ async def discard(
             event_id=uuid7(),
             occurred_at=datetime.now(UTC),
             more={"submission_id": became and shown(Kind.SUBMISSION, became)},
-        )
+        ),
     ]

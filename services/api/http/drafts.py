@@ -18,7 +18,7 @@ from services.api.domain.cursors import After
 from services.api.domain.refusals import ChangedMeanwhile, NotFound
 from services.api.domain.rights import Scope
 from services.api.domain.writing import Written
-from services.api.http.enclosing import Id, no_such
+from services.api.http.enclosing import Id, no_such, writer
 from services.api.http.limits import spend_sending
 from services.api.http.messages import Person
 from services.api.http.moments import Moment
@@ -36,7 +36,6 @@ from services.api.http.shown_submissions import (
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.http.writing import (
     Composition,
-    edited_of,
     kept_of,
     written_of,
 )
@@ -137,7 +136,11 @@ async def create(request: Asking, data: JSONBody[NewDraft]) -> Response[ShownDra
         known = await find_copied(world.request_pool, request.user.caller, message_id)
         if known is not None:
             return _created(known)
-        account_id, replaces, written = await edited_of(request, data.message_id)
+        try:
+            account_id, written = await writer(request).made_elsewhere(message_id)
+        except NotFound as missing:
+            raise NotFound(missing.detail, pointers=("/message_id",)) from None
+        replaces = message_id
     else:
         account_id = id_of(
             Kind.ACCOUNT, data.account_id or "", lambda: NotFound(pointers=("/account_id",))

@@ -1,31 +1,23 @@
 """What goes with a message that is written: files, and other messages with their files."""
 
-import re
 from collections.abc import AsyncGenerator
 from datetime import UTC
 from typing import Annotated, Self
-from uuid import UUID
 
 from pydantic import Base64Bytes, Field, StringConstraints, model_validator
 
 from services.api.actions.composing import sender_of
-from services.api.actions.keep_upload import keep_upload
+from services.api.actions.passing_on import CONTENT_ID, Writer
 from services.api.actions.read_message import read_message
-from services.api.actions.read_part import read_part
-from services.api.domain.file_names import attachment_name, safe_name
+from services.api.domain.file_names import safe_name
 from services.api.domain.quotations import Quoted
-from services.api.domain.refusals import NotFound, TooLong
+from services.api.domain.refusals import NotFound
 from services.api.domain.writing import Attached
 from services.api.http.bodies import Body, Line
 from services.api.http.signed_in import Asking, id_of, world_of
 from services.api.store.reading import ShownMessage
-from shared.bus.bucket import Key
-from shared.contracts.attachment import WHOLE_MESSAGE
 from shared.contracts.ids import Kind
-from shared.contracts.mail import Attachment, MessageContent
-from shared.contracts.submission import LARGEST_MESSAGE_BYTES
-
-_CONTENT_ID = re.compile(r"[^\s<>\x00-\x1f\x7f-\U0010ffff]{1,250}")
+from shared.contracts.mail import MessageContent
 
 Id = Annotated[str, StringConstraints(max_length=64)]
 
@@ -49,7 +41,7 @@ class NewAttachment(Body):
     def _one_of_two(self) -> Self:
         if (self.upload_id is None) == (self.content is None):
             raise ValueError("Give upload_id or content.")
-        if self.content_id is not None and not _CONTENT_ID.fullmatch(self.content_id):
+        if self.content_id is not None and not CONTENT_ID.fullmatch(self.content_id):
             raise ValueError("A content_id has neither blanks nor brackets.")
         return self
 
@@ -88,7 +80,8 @@ async def attached(request: Asking, given: NewAttachment, number: int) -> Attach
     else:
         assert given.content is not None
         name = safe_name(given.name or "", f"attachment-{number + 1}")
-        upload_id = await _uploaded(request, name, given.content_type, _once(given.content))
+        content = _once(given.content)
+        upload_id = await writer(request).upload(name, given.content_type, content)
     return Attached(
         upload_id=upload_id,
         name=None if given.name is None else safe_name(given.name, f"attachment-{number + 1}"),
@@ -97,50 +90,17 @@ async def attached(request: Asking, given: NewAttachment, number: int) -> Attach
     )
 
 
-async def passed_on(request: Asking, message: ShownMessage, part: Attachment) -> Attached:
-    """An attachment of another message, fetched from its server to be sent again."""
-    if part.size_bytes > LARGEST_MESSAGE_BYTES:
-        raise TooLong(pointers=("/forward_of",))
-    name = attachment_name(part.name, part.number, part.content_type)
-    upload_id = await _uploaded(
-        request, name, part.content_type, _fetched(request, message, part.number)
-    )
-    content_id = (part.content_id or "").strip("<> ")
-    return Attached(
-        upload_id=upload_id,
-        content_id=content_id if _CONTENT_ID.fullmatch(content_id) else None,
-        inline=part.inline,
-    )
-
-
-async def attached_whole(request: Asking, message: ShownMessage) -> Attached:
-    if message.size_bytes > LARGEST_MESSAGE_BYTES:
-        raise TooLong(pointers=("/forward_of",))
-    name = f"{safe_name(message.subject, 'message')}.eml"
-    content = _fetched(request, message, WHOLE_MESSAGE)
-    return Attached(upload_id=await _uploaded(request, name, "message/rfc822", content))
-
-
-def _fetched(request: Asking, message: ShownMessage, part: int) -> AsyncGenerator[bytes]:
+def writer(request: Asking) -> Writer:
+    """Whoever asks, as somebody who writes."""
     world = world_of(request)
-    key = Key(message.account_id, message.message_id, part)
-    return read_part(world.bus, world.bucket, request.user.caller, key, None, None)
-
-
-async def _uploaded(
-    request: Asking, name: str, content_type: str, content: AsyncGenerator[bytes]
-) -> UUID:
-    world = world_of(request)
-    kept = await keep_upload(
-        world.request_pool,
-        request.user.caller,
-        request.user.claims.person_id,
-        name=name,
-        declared_type=content_type,
-        content=content,
+    return Writer(
+        pool=world.request_pool,
+        bus=world.bus,
+        bucket=world.bucket,
+        caller=request.user.caller,
+        person_id=request.user.claims.person_id,
         most_unused_bytes=world.settings.uploads_unused_max_bytes,
     )
-    return kept.upload_id
 
 
 async def _once(content: bytes) -> AsyncGenerator[bytes]:

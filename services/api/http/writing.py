@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.api.actions.composing import original_of, sender_of
+from services.api.actions.composing import original_of
 from services.api.domain.identities import Identity, default_of, with_address
 from services.api.domain.quotations import signed, with_forwarded, with_quotation
 from services.api.domain.refusals import NotFound
@@ -20,7 +20,6 @@ from services.api.domain.writing import (
     Written,
     answered,
     forward_subject,
-    readable_ids,
     reply_subject,
 )
 from services.api.http.bodies import Body, Line
@@ -28,11 +27,10 @@ from services.api.http.enclosing import (
     Id,
     NewAttachment,
     attached,
-    attached_whole,
     no_such,
     original,
-    passed_on,
     quoted_from,
+    writer,
 )
 from services.api.http.recipients import (
     MOST_RECIPIENTS,
@@ -44,12 +42,11 @@ from services.api.http.recipients import (
     people_in,
 )
 from services.api.http.signed_in import Asking, id_of, world_of
-from services.api.store import accounts, changeable, identities
+from services.api.store import accounts, identities
 from shared.contracts.content import Priority
 from shared.contracts.ids import Kind
-from shared.contracts.mail import MailboxRole
 from shared.contracts.submission import HeaderField, may_be_given
-from shared.db import tenant_reading, tenant_transaction
+from shared.db import tenant_reading
 
 _MOST_CHARACTERS = 2_000_000
 _MOST_ATTACHMENTS = 200
@@ -139,7 +136,7 @@ async def written_of(request: Asking, account_id: UUID, body: Composition) -> Wr
         if body.quote:
             text, html = with_quotation(text, html, quoted_from(message, content))
             files += [
-                await passed_on(request, message, one)
+                await writer(request).passed_on(message, one)
                 for one in message.details.attachments
                 if one.content_id and f"cid:{one.content_id.strip('<> ')}" in (html or "")
             ]
@@ -147,10 +144,12 @@ async def written_of(request: Asking, account_id: UUID, body: Composition) -> Wr
         message, content = await original(request, body.forward_of, "/forward_of")
         subject = forward_subject(message.subject) if subject is None else subject
         if body.forward_as == "attachment":
-            files.append(await attached_whole(request, message))
+            files.append(await writer(request).attached_whole(message))
         else:
             text, html = with_forwarded(text, html, quoted_from(message, content))
-            files += [await passed_on(request, message, one) for one in message.details.attachments]
+            files += [
+                await writer(request).passed_on(message, one) for one in message.details.attachments
+            ]
     return Written(
         identity_id=identity.identity_id,
         sender=body.sender,
@@ -217,44 +216,6 @@ async def kept_of(request: Asking, body: Composition, *, everything: bool) -> di
     )
     fields = _FOLLOWS.keys() if everything else body.model_fields_set & _FOLLOWS.keys()
     return {name: getattr(written, name) for field in fields for name in _FOLLOWS[field]}
-
-
-async def edited_of(request: Asking, message_id: str) -> tuple[UUID, UUID, Written]:
-    """A draft that another program made, to be written on here: account, message, words, files.
-
-    Raises NotFound for a message that is in no mailbox for drafts.
-    """
-    pointer = "/message_id"
-    message, content = await original(request, message_id, pointer)
-    caller = request.user.caller
-    async with tenant_transaction(world_of(request).request_pool, caller) as connection:
-        mailbox_id = message.mailbox_id
-        mailbox = mailbox_id and await changeable.mailbox(connection, caller.tenant_id, mailbox_id)
-    if not mailbox or mailbox.role != MailboxRole.DRAFTS:
-        raise NotFound("There is no such message in a mailbox for drafts.", pointers=(pointer,))
-    details = message.details
-    ours = await _identities(request, message.account_id)
-    sender = sender_of(message)
-    named = with_address(ours, sender.email) if sender is not None else None
-    files = [await passed_on(request, message, one) for one in details.attachments]
-    return (
-        message.account_id,
-        message.message_id,
-        Written(
-            identity_id=(named or default_of(ours)).identity_id,
-            to=details.to,
-            cc=details.cc,
-            bcc=details.bcc,
-            reply_to=details.reply_to,
-            subject=message.subject,
-            text=content.text,
-            html=content.html,
-            attached=tuple(files),
-            priority=details.priority if details.priority in _PRIORITIES else None,
-            kept_in_reply_to=readable_ids(details.in_reply_to),
-            kept_references=readable_ids(details.references),
-        ),
-    )
 
 
 def _headers(body: Composition) -> tuple[HeaderField, ...]:

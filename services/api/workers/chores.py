@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from uuid import UUID
 
 from services.api.actions.copy_drafts import copy_drafts
 from services.api.actions.count_storage import count_storage
 from services.api.actions.distribute_events import distribute_events
+from services.api.actions.follow_drafts import follow_drafts
 from services.api.actions.forget_account import forget_account
 from services.api.actions.forget_old import (
     forget_deliveries,
@@ -21,11 +23,13 @@ from services.api.actions.forget_tenant import forget_tenant
 from services.api.actions.forget_uploads import forget_uploads
 from services.api.actions.gather_jobs import gather_some
 from services.api.actions.lose_untold import lose_untold
+from services.api.actions.passing_on import Writer
 from services.api.actions.repeating import forget_keys
 from services.api.actions.send_system_mail import forget_secrets, send_system_mail
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.actions.write_audit import forget_audit, write_audit
 from services.api.world import World
+from shared.contracts.envelope import Caller
 from shared.db import putting_off
 from shared.telemetry import until_one_ends
 
@@ -42,7 +46,7 @@ async def work(world: World) -> None:
         _delete(world),
         _gather(world),
         _audit(world),
-        _copy_drafts(world),
+        _keep_drafts_alike(world),
         _write_to_people(world),
         _housekeep(world),
     )
@@ -86,14 +90,24 @@ async def _audit(world: World) -> None:
         await asyncio.sleep(world.settings.audit_poll_seconds)
 
 
-async def _copy_drafts(world: World) -> None:
-    """Let mailboxes for drafts follow what is written, some seconds behind."""
+async def _keep_drafts_alike(world: World) -> None:
+    """Let mailboxes for drafts follow what is written, and drafts what other programs write."""
+
+    def writer_for(caller: Caller, person_id: UUID) -> Writer:
+        return Writer(
+            pool=world.request_pool,
+            bus=world.bus,
+            bucket=world.bucket,
+            caller=caller,
+            person_id=person_id,
+            most_unused_bytes=world.settings.uploads_unused_max_bytes,
+        )
+
+    steps = (lambda: follow_drafts(world.pool, writer_for), lambda: copy_drafts(world.pool))
     while True:
-        while True:
-            grew = await patiently(lambda: copy_drafts(world.pool))
-            if grew is None:
-                break
-            await world.committed(grew, told=True)
+        for step in steps:
+            while (grew := await patiently(step)) is not None:
+                await world.committed(grew, told=True)
         await asyncio.sleep(_DRAFTS_SECONDS)
 
 
