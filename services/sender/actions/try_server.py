@@ -10,7 +10,6 @@ from services.sender.settings import Settings
 from services.sender.smtp import (
     AuthNotOffered,
     CertificateRejected,
-    Garbled,
     NotReached,
     Patience,
     Phase,
@@ -113,8 +112,6 @@ def _why(problem: SubmitError) -> Tried:
             stage = TryStage.CERTIFICATE
         case StarttlsNotOffered() | AuthNotOffered():
             stage = TryStage.CAPABILITY
-        case Garbled():
-            stage = TryStage.GREETING
         case _:
             stage = _STAGES.get(problem.phase, TryStage.OTHER)
     return Tried(

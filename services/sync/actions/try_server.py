@@ -58,11 +58,11 @@ async def try_server(
     except SealError:
         return TryAnswer(problem=Problem(code="credential_unreadable"))
     except TimeoutError:
-        failed = _failed(TryStage.GREETING, Reason.SERVER_SILENT)
+        failed = _failed(_talking(offered), Reason.SERVER_SILENT)
     except TokenError as error:
         failed = _failed(TryStage.AUTH, Reason(error.reason), detail=str(error))
     except ImapError as error:
-        failed = _why(error)
+        failed = _why(error, _talking(offered))
     else:
         failed = Tried()
     return TryAnswer(
@@ -120,7 +120,12 @@ async def _sign_in(
         offered[:] = sorted(session.capabilities)
 
 
-def _why(error: ImapError) -> Tried:
+def _talking(offered: list[str]) -> TryStage:
+    """What we were at: who has said what it offers has greeted, and is asked to let us in."""
+    return TryStage.AUTH if offered else TryStage.GREETING
+
+
+def _why(error: ImapError, talking: TryStage) -> Tried:
     """What an error says of the server, and how far we came with it."""
     said = str(error)[:500] or None
     match error:
@@ -134,6 +139,8 @@ def _why(error: ImapError) -> Tried:
             return _failed(TryStage.GREETING, Reason.SERVER_SILENT)
         case Unreachable(__cause__=Garbled()):
             return _failed(TryStage.GREETING, Reason.NOT_IMAP, detail=said)
+        case Unreachable(__cause__=Disconnected()):
+            return _failed(TryStage.GREETING, Reason.CONNECTION_LOST, detail=said)
         case Unreachable():
             return _failed(TryStage.TLS, Reason.ENCRYPTION_REFUSED, detail=said)
         case Insecure():
@@ -149,15 +156,15 @@ def _why(error: ImapError) -> Tried:
         case Unavailable():
             return _failed(TryStage.AUTH, Reason.SERVER_BUSY, said=said)
         case Bye():
-            return _failed(TryStage.GREETING, Reason.SERVER_SAID_BYE, said=said)
+            return _failed(talking, Reason.SERVER_SAID_BYE, said=said)
         case Refused():
             return _failed(TryStage.CAPABILITY, Reason.COMMAND_REFUSED, said=said)
         case Silent():
-            return _failed(TryStage.GREETING, Reason.SERVER_SILENT)
+            return _failed(talking, Reason.SERVER_SILENT)
         case Disconnected():
-            return _failed(TryStage.GREETING, Reason.CONNECTION_LOST, detail=said)
+            return _failed(talking, Reason.CONNECTION_LOST, detail=said)
         case Garbled():
-            return _failed(TryStage.GREETING, Reason.NOT_IMAP, detail=said)
+            return _failed(talking, Reason.NOT_IMAP, detail=said)
         case _:
             return _failed(TryStage.OTHER, Reason.IMAP_ERROR, detail=said)
 
