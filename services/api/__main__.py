@@ -62,7 +62,7 @@ def _new_key(file: Path) -> int:
         out.flush()
         os.fsync(out.fileno())
     draft.replace(file)
-    print(f"new-jwt-key: {kid} signs from the next start on")
+    print(f"new-jwt-key: {kid} signs from now on")
     return 0
 
 

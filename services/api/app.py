@@ -10,10 +10,9 @@ from services.api.actions.connecting import Seals
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.send_message import sending_in
-from services.api.actions.sessions import Issuer
+from services.api.actions.sessions import Issuer, KeyFile
 from services.api.actions.settle_restore import settle_restore
 from services.api.actions.telling import Manner
-from services.api.domain.tokens import KeysUnusable, TokenKeys
 from services.api.http.gateway import gateway
 from services.api.http.malformed import HttpProtocol
 from services.api.settings import Settings
@@ -37,12 +36,10 @@ async def main(stop: asyncio.Event) -> None:
     settings = Settings()  # pyright: ignore[reportCallIssue]  - from the environment
     configure(SERVICE, settings.log_level, settings.log_format)
     know_providers(settings.mail_providers_file)
-    try:
-        keys = TokenKeys.read(settings.jwt_keys_file.read_text("utf-8"))
-    except OSError as error:
-        raise KeysUnusable(f"{settings.jwt_keys_file}: {error.strerror}") from error
     issuer = Issuer(
-        keys=keys, access_lives=settings.access_lives, refresh_lives=settings.refresh_lives
+        key_file=KeyFile(settings.jwt_keys_file),
+        access_lives=settings.access_lives,
+        refresh_lives=settings.refresh_lives,
     )
     seals = Seals(
         sync=SealingKeys.load(settings.seal_keys_dir / "sync"),

@@ -21,7 +21,7 @@ from services.api.actions.connecting import Seals
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.send_message import sending_in
-from services.api.actions.sessions import Issuer
+from services.api.actions.sessions import Issuer, KeyFile
 from services.api.actions.sweep_unseen import sweep_unseen
 from services.api.app import manner_of
 from services.api.domain.tokens import TokenKeys
@@ -225,6 +225,7 @@ def seal_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("seals")
     for service in ("sync", "sender", "own"):
         new_key(directory / service)
+    (directory / "jwt.json").write_text(TokenKeys("k1", {"k1": b"k" * 32}).written())
     return directory
 
 
@@ -239,7 +240,7 @@ async def running_api(
         database_url=SecretStr(platform.database_url("api")),
         request_database_url=SecretStr(platform.database_url("api_request")),
         bus_url=SecretStr(platform.bus_url("api")),
-        jwt_keys_file=Path("unused"),
+        jwt_keys_file=seal_directory / "jwt.json",
         seal_keys_dir=seal_directory,
         own_keys_dir=seal_directory / "own",
         **{
@@ -267,7 +268,7 @@ async def running_api(
             bus=bus,
             relay=Relay(bus, pool),
             issuer=Issuer(
-                keys=TokenKeys("k1", {"k1": b"k" * 32}),
+                key_file=KeyFile(settings.jwt_keys_file),
                 access_lives=settings.access_lives,
                 refresh_lives=settings.refresh_lives,
             ),

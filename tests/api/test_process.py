@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from httpx_sse import aconnect_sse
 
@@ -121,15 +122,23 @@ async def test_a_stopped_gateway_ends_its_streams_and_itself_in_order(
     assert {"request_id", "tenant_id", "user_id", "status", "milliseconds"} <= line.keys()
     assert not [line for line in process.lines if line["level"] in {"error", "critical"}]
 
-    # A new key signs; who signed in before stays signed in.
-    await new_key(keys)
-    assert json.loads(keys.read_text())["current"] != first
     async with (
         running(platform, seal_directory, keys) as process,
         httpx.AsyncClient(base_url=f"{process.url}/api/v1") as client,
     ):
-        answer = await client.get("/accounts", headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code == 200
+        # A new key signs from now on; who signed in before stays signed in.
+        await new_key(keys)
+        current = json.loads(keys.read_text())["current"]
+        assert current != first
+        signed_in = await client.post(
+            "/auth/login", json={"email": "ada@example.org", "password": PASSWORD}
+        )
+        newer = signed_in.json()["access_token"]
+        assert jwt.get_unverified_header(newer)["kid"] == current
+        assert jwt.get_unverified_header(token)["kid"] == first
+        for one in (token, newer):
+            answer = await client.get("/accounts", headers={"Authorization": f"Bearer {one}"})
+            assert answer.status_code == 200
 
 
 async def test_accounts_orders_reach_the_bus_once_the_gateway_runs(

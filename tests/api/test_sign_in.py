@@ -8,6 +8,7 @@ import jwt
 import pytest
 from litestar.connection import ASGIConnection
 
+from services.api.actions.sessions import KeyFile
 from services.api.domain import passwords
 from services.api.domain.refusals import TokenRefused
 from services.api.domain.tokens import Claims, KeysUnusable, TokenKeys, access_token, claims_of
@@ -105,6 +106,33 @@ def test_tokens_signed_with_an_earlier_key_are_good_until_they_expire() -> None:
     with pytest.raises(TokenRefused):
         claims_of(token, rotated, now=NOW)
     assert TokenKeys.read(rotated.written()) == rotated
+
+
+def test_new_keys_count_as_soon_as_they_are_there_and_damaged_ones_never(tmp_path: Path) -> None:
+    def replaced_by(text: str) -> None:
+        draft = tmp_path / "draft"
+        draft.write_text(text)
+        draft.replace(tmp_path / "jwt.json")
+
+    old = TokenKeys("a", {"a": b"1" * 32})
+    replaced_by(old.written())
+    file = KeyFile(tmp_path / "jwt.json")
+    assert file.keys == old
+    new = old.with_new("b", b"2" * 32)
+    replaced_by(new.written())
+    assert file.keys == new
+    replaced_by("{")
+    assert file.keys == new
+    (tmp_path / "jwt.json").unlink()
+    assert file.keys == new
+    newest = new.with_new("c", b"3" * 32)
+    replaced_by(newest.written())
+    assert file.keys == newest
+    replaced_by("{")
+    with pytest.raises(KeysUnusable):
+        KeyFile(tmp_path / "jwt.json")
+    with pytest.raises(KeysUnusable):
+        KeyFile(tmp_path / "nowhere.json")
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS512"])

@@ -3,22 +3,80 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from services.api.domain.tokens import KEY_BYTES, Claims, TokenKeys, access_token, secret_hash
+import structlog
+
+from services.api.domain.tokens import (
+    KEY_BYTES,
+    Claims,
+    KeysUnusable,
+    TokenKeys,
+    access_token,
+    secret_hash,
+)
 from services.api.domain.tokens import refresh_token as refresh_token_of
 from services.api.store import people
 from services.api.store.audit_log import AuditEntry
 from services.api.store.people import Client, Person
 from shared.db import Connection
 
+log = structlog.get_logger()
+
+
+class KeyFile:
+    """The file of token keys, taken up anew as soon as somebody has put other keys into it.
+
+    So all gateways that share it sign with a new key from one moment on, and none of them has to
+    be started anew for it.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Read it for the first time; raises KeysUnusable."""
+        self._file = file
+        self._seen = self._looks()
+        self._keys = self._read()
+
+    @property
+    def keys(self) -> TokenKeys:
+        """What is in it; while it cannot be used, what was in it before."""
+        looks = self._looks()
+        if looks != self._seen:
+            self._seen = looks
+            try:
+                self._keys = self._read()
+            except KeysUnusable as error:
+                log.error("token keys are unusable, those from before count", error=str(error))
+            else:
+                log.info("token keys taken up", key=self._keys.current)
+        return self._keys
+
+    def _looks(self) -> tuple[int, int, int] | None:
+        """What is another whenever its content is, since it is replaced; None: it is away."""
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _read(self) -> TokenKeys:
+        try:
+            return TokenKeys.read(self._file.read_text("utf-8"))
+        except OSError as error:
+            raise KeysUnusable(f"{self._file}: {error.strerror}") from error
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
     """The keys that sign access tokens, and how long tokens are good."""
 
-    keys: TokenKeys
+    key_file: KeyFile
     access_lives: timedelta
     refresh_lives: timedelta
+
+    @property
+    def keys(self) -> TokenKeys:
+        return self.key_file.keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
