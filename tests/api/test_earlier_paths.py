@@ -66,6 +66,16 @@ async def test_somebody_who_knows_the_earlier_paths_only_gets_along(api: Api, ad
         assert (await ada.http.get(base + path)).json()["code"] == "not_found"
 
 
+async def test_all_that_signing_in_is_about_has_its_earlier_paths(api: Api) -> None:
+    async with api.client() as client:
+        document = (await client.get("/openapi.json")).json()
+    now = {path.removeprefix("/api/v1") for path in document["paths"] if "/auth/" in path}
+    assert len(now) >= 10
+    for before in ("", "/api"):
+        known = {one.now for one in EARLIER if one.path == before + one.now}
+        assert now <= known, before
+
+
 def test_each_earlier_path_is_documented() -> None:
     said = DOCUMENT.read_text()
     for one in EARLIER:

@@ -43,7 +43,10 @@ EARLIER = (
     *(
         _was("POST", f"{before}/auth/{what}", f"/auth/{what}")
         for before in ("", "/api")
-        for what in ("register", "login", "refresh", "logout", "session", "logout-everywhere")
+        for what in (
+            *("register", "login", "refresh", "logout", "session", "logout-everywhere"),
+            *("forgot-password", "reset-password", "verify-email", "accept-invitation"),
+        )
     ),
 )
 

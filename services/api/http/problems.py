@@ -102,6 +102,12 @@ _CODE = {
     415: "unsupported_media_type",
     500: "internal_error",
 }
+#: Where the phrase of HTTP alone would leave one guessing.
+_DETAIL = {
+    404: "There is no such path here; /docs lists those that there are.",
+    405: "This path does not take this method; the header Allow names those that it takes.",
+    413: "The body is larger than this path takes.",
+}
 _RETRY_SECONDS = 2
 _RETRY_BUSY_SECONDS = 10  # at once it would take as long again
 _MISSING = re.compile(r"Missing required \w+ parameter '([^']{1,200})'")
@@ -203,7 +209,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
         request,
         status,
         code=_CODE.get(status, "request_refused"),
-        detail=phrase(status),
+        detail=_DETAIL.get(status, phrase(status)),
         headers=headers,
     )
 
