@@ -78,6 +78,8 @@ What goes wrong is an RFC 9457 problem with a stable `code`; `errors` names each
 request that is wrong, by `pointer` or `parameter`, with a `code` of its own. After 429 and 503, \
 `Retry-After` may say when to come again.
 
+What holds for every request (tokens, scopes, repeating, limits) is in docs/api.md.
+
 Lists are pages: ask on with `next_cursor` until it is null. Words in enums may become more; take \
 one that you do not know as `other`.
 
