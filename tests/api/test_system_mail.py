@@ -133,6 +133,25 @@ async def test_a_forgotten_password_is_replaced_by_who_reads_the_mail(
             assert (await ada.http.post("/auth/login", json=login)).status_code == status
 
 
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_forgotten_password_ends_api_tokens_where_that_is_wanted(
+    mailing: Api, letters: tuple[Letters, int], ends: bool
+) -> None:
+    box, _ = letters
+    async with mailing.person() as ada:
+        made = await ada.http.post("/tokens", json={"name": "x", "scopes": ["mail:read"]})
+        await ada.http.post("/auth/forgot-password", json={"email": ada.email})
+        await sends(mailing)
+        change = {"token": box.secret(), "password": NEW} | (
+            {"end_api_tokens": True} if ends else {}
+        )
+        answer = await ada.http.post("/auth/reset-password", json=change)
+        assert answer.status_code == 204, answer.text
+        async with mailing.client(Authorization=f"Bearer {made.json()['secret']}") as program:
+            status = (await program.get("/accounts")).status_code
+        assert status == (401 if ends else 200)
+
+
 async def test_an_invitation_is_mailed_and_its_link_is_nowhere_else(
     mailing: Api, letters: tuple[Letters, int]
 ) -> None:
