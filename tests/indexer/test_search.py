@@ -6,6 +6,7 @@ import pytest
 from tests.indexer.mail import (
     ACCOUNT,
     BEGINNING,
+    MAILBOX,
     TENANT,
     a_change,
     a_message,
@@ -283,6 +284,65 @@ async def test_a_word_common_only_in_old_mail_is_found(indexer):
     await indexer.admin.execute("ANALYZE indexer.words_live")
     newest = [message.message_id for message in reversed(old)]
     assert await indexer.finds("ancient", limit=50) == newest[:50]
+
+
+async def test_pages_of_words_of_any_frequency_lead_through_years_of_mail(indexer):
+    await indexer.hears(a_page(a_message("other", minutes=-60)))
+    await indexer.admin.execute(
+        """
+        WITH come AS (
+            INSERT INTO indexer.document (
+                message_id, tenant_id, account_id, revision, mailbox_id, has_content, received_at,
+                size_bytes, keywords)
+            SELECT gen_random_uuid(), $1, $2, n, $3, true,
+                   $4::timestamptz + n / 2 * interval '1 min', 1,
+                   CASE WHEN n % 10 = 0 THEN '{}' ELSE ARRAY[E'\\\\seen'] END
+              FROM generate_series(0, 11999) AS n
+            RETURNING message_id, received_at, revision AS n
+        ), words AS (
+            INSERT INTO indexer.words_live (message_id, tenant_id, account_id, received_at, words)
+            SELECT message_id, $1, $2, received_at, array_to_tsvector(array_remove(ARRAY[
+                       ':tenant:' || replace($1::text, '-', ''),
+                       ':account:' || replace($2::text, '-', ''),
+                       CASE WHEN n % 2 = 0 THEN 'half' END,
+                       CASE WHEN n % 40 = 7 THEN 'fortieth' END,
+                       CASE WHEN n % 200 = 150 THEN 'seldom' END,
+                       CASE WHEN n < 1000 THEN 'ancient' END,
+                       CASE WHEN n % 3000 = 5 THEN 'rare' END], NULL))
+              FROM come
+        )
+        INSERT INTO indexer.document_text
+        SELECT message_id, $1, $2, '', '{}', '{}', '{}', '{}', '{}', '', '', '', '', 0 FROM come
+        """,
+        TENANT,
+        ACCOUNT,
+        MAILBOX,
+        BEGINNING,
+    )
+    await indexer.admin.execute("ANALYZE indexer.words_live")
+    order = await indexer.admin.fetch(
+        "SELECT message_id, revision FROM indexer.document"
+        " ORDER BY received_at DESC, message_id DESC"
+    )
+    for query, fits in {
+        "fortieth": lambda n: n % 40 == 7,
+        "seldom": lambda n: n % 200 == 150,
+        "ancient": lambda n: n < 1000,
+        "rare": lambda n: n % 3000 == 5,
+        "seldom is:unread": lambda n: n % 200 == 150,
+        "half -seldom": lambda n: n % 2 == 0 and n % 200 != 150,
+        "half seldom OR rare": lambda n: n % 200 == 150 or n % 3000 == 5,
+        "fortieth ancient": lambda n: n % 40 == 7 and n < 1000,
+    }.items():
+        expected = [message_id for message_id, n in order if fits(n)][:30]
+        found, before = [], None
+        for _ in range(3):
+            page = await indexer.asks(query, limit=10, before=before)
+            found += [one.message_id for one in page.found]
+            if not page.more:
+                break
+            before = (page.found[-1].received_at, page.found[-1].message_id)
+        assert found == expected, query
 
 
 async def test_a_long_message_is_searched_to_its_end(indexer):

@@ -106,7 +106,13 @@ async def _decided(
     connection: Connection, caller: Caller, plan: Plan, candidates: Sequence[Candidate]
 ) -> list[Candidate]:
     """The candidates that are answers: what the index could not decide is decided here."""
+    if plan.rest is None and (
+        not plan.depends_on_places or all(one.is_whole for one in candidates)
+    ):
+        return list(candidates)
     partial = [one.message_id for one in candidates if not one.is_whole and plan.depends_on_places]
+    if plan.rest is None and not partial:
+        return list(candidates)
     kept = await texts(connection, caller, partial) if partial else {}
     asked = (
         [leaf for leaf in leaves(plan.rest) if isinstance(leaf, Words | Mark)] if plan.rest else []
