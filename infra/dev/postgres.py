@@ -39,7 +39,7 @@ OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
-    "shared_buffers": "128MB",
+    "shared_buffers": "256MB",
     "max_wal_size": "1GB",
     # What backups have not received is kept for them, but never until the disk is full.
     "max_slot_wal_keep_size": "4GB",
