@@ -114,6 +114,7 @@ class Provider:
         self.life_seconds: int = 3600
         self.rotates = False  # each refresh token is good once, and its reuse ends the consent
         self.down: int | None = None  # the status of every answer
+        self.repeats = False  # knows no client, and says back whatever it was told
         self.refreshes = 0
         self.refused = 0
         self.turned_away = 0  # while it was down
@@ -167,7 +168,7 @@ class Provider:
 
     def reset(self) -> None:
         """As it was when it began, but for what was given out."""
-        self.life_seconds, self.rotates, self.down = 3600, False, None
+        self.life_seconds, self.rotates, self.down, self.repeats = 3600, False, None, False
         self.refreshes = self.refused = self.turned_away = 0
         self.ahead_seconds = 0.0
         self.slow.set()
@@ -331,6 +332,9 @@ class Provider:
         @app.post("/token")
         def token() -> Any:
             app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {}
+            if provider.repeats:
+                words = " ".join(request.form.values())
+                return jsonify(error="invalid_client", error_description=words), 401
             refreshing = request.form.get("grant_type") == "refresh_token"
             if refreshing:
                 provider.asked.set()

@@ -1,5 +1,6 @@
 """Whether an account works, asked before it is connected and after: what is wrong, exactly."""
 
+import asyncio
 import socket
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.name_server import NameServer
 from tests.servers.postfix import Postfix
 from tests.stories.stack import until
 from tests.stories.walk import connect, connection, until_state
@@ -113,6 +115,51 @@ async def test_an_account_is_tested_with_the_password_that_is_kept(
     await until_state(person, wrong, "auth_failed")
     bad = await tried_again(person, f"/accounts/{wrong}/test")
     assert stage(bad["imap"]) == stage(bad["smtp"]) == ("auth", "auth_failed")
+
+
+async def test_who_knows_only_an_address_comes_to_a_mailbox_that_lives(
+    stack_names: NameServer, person: httpx.AsyncClient, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    """The servers are found, tried as they were found, and kept once they are good."""
+    ada, bob = dovecot.new_user("ada"), dovecot.new_user("bob")
+    domain = ada.partition("@")[2]
+    stack_names.zone[f"_imaps._tcp.{domain}", "SRV"] = [f"0 1 {dovecot.imaps_port} localhost."]
+    stack_names.zone[f"_submissions._tcp.{domain}", "SRV"] = [
+        f"0 1 {postfix.submissions_port} localhost."
+    ]
+
+    async def discovered() -> dict[str, Any] | None:
+        answer = await person.post("/discover", json={"email": ada})
+        assert answer.status_code == 200, answer.text
+        return answer.json() if answer.json()["imap"] and answer.json()["smtp"] else None
+
+    found = await until("the servers of the address are found", discovered)
+    imap, smtp = found["imap"][0], found["smtp"][0]
+    assert imap["source"] == smtp["source"] == "srv"
+    assert imap["to_confirm"], "localhost is not the domain's own"  # RFC 6186 §6
+    servers = {
+        kind: one["server"] | {"password": PASSWORD}
+        for kind, one in (("imap", imap), ("smtp", smtp))
+    }
+    bad = await tried(person, **servers)
+    assert stage(bad["imap"]) == stage(bad["smtp"]) == ("certificate", "certificate_invalid")
+    servers = {kind: one | UNVERIFIED for kind, one in servers.items()}  # a person looked at it
+    good = await tried(person, **servers)
+    assert good["ok"], good
+
+    answer = await person.post("/accounts", json={"email": ada, **servers})
+    assert answer.status_code == 201, answer.text
+    account = answer.json()["id"]
+    await until_state(person, account, "live")
+    sent = await person.post(
+        "/submissions", json={"account_id": account, "to": [bob], "subject": "Hi", "text": "x"}
+    )
+    assert sent.status_code in (200, 201, 202), sent.text
+
+    async def delivered() -> bool:
+        return len(await asyncio.to_thread(dovecot.messages, bob)) == 1
+
+    await until("the message is with Bob", delivered)
 
 
 async def test_what_is_asked_wrongly_is_refused(person: httpx.AsyncClient) -> None:

@@ -18,7 +18,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import Postfix
 from tests.servers.provider import CLIENT_ID, CLIENT_SECRET, SCOPES, Provider
 from tests.stories.stack import Stack, until
-from tests.stories.test_secrets import forms, holding
+from tests.stories.test_secrets import dumped, forms, holding, in_a_dump
 from tests.stories.walk import until_state
 
 pytestmark = pytest.mark.story
@@ -106,10 +106,18 @@ async def test_a_link_followed_in_a_browser_ends_in_an_account_that_reads_and_se
     token_postfix: Postfix,
 ) -> None:
     said: list[bytes] = []
+    shown: list[bytes] = []
+    before = len(provider.tokens)
 
     async def tap(message: Msg) -> None:
         said.append(unpack(message.data) + repr(message.headers).encode())
 
+    async def note(answer: httpx.Response) -> None:
+        await answer.aread()
+        if answer.request.url.path != "/api/v1/connect-links":  # which shows a link, once
+            shown.append(answer.content)
+
+    person.event_hooks["response"].append(note)
     user, bob = token_dovecot.new_user("ada"), token_dovecot.new_user("bob")
     token_dovecot.append(user, "INBOX", [RAW])
     back = await configured(stack, person, provider, token_dovecot, token_postfix)
@@ -145,6 +153,7 @@ async def test_a_link_followed_in_a_browser_ends_in_an_account_that_reads_and_se
         assert [one["data"]["account_id"] for one in completed] == [account]
         await page.goto(made["url"])
         await page.get_by_role("alert").wait_for()  # it was good once
+        shown.append((await page.content()).encode())
 
         # The person changes their mind, and then again.
         provider.withdraw(user)
@@ -155,14 +164,40 @@ async def test_a_link_followed_in_a_browser_ends_in_an_account_that_reads_and_se
         brought = await followed(page, again["url"], back)
         assert brought["account_id"] == account
         await until_state(person, account, "live")
+
+        # The provider says back in the clear what it was told, and is told so no more.
+        for path, method in (("profile", "PUT"), ("budget", "GET"), ("profile", "GET")):
+            body = {"connections": 2} if method == "PUT" else None
+            answer = await person.request(method, f"/accounts/{account}/{path}", json=body)
+            assert answer.status_code == 200, answer.text
+        provider.repeats = True
+        provider.expire(user)
+        token_dovecot.doveadm("kick", user)
+        ill = await until_state(person, account, "auth_failed")
+        assert ill["reason"] == "oauth_client_refused"
+        await person.post(f"/accounts/{account}:test")
+        provider.repeats = False
+        assert provider.is_consented(user)
+        assert (await person.delete(f"/accounts/{account}")).is_success
+
+        async def revoked() -> bool:
+            return not provider.is_consented(user)
+
+        await until("the consent has ended at its provider", revoked)
         await bus.flush()
     finally:
         await bus.close()
 
-    secret = [*provider.tokens[-10:], CLIENT_SECRET, made["url"].partition("link=")[2]]
-    needles = [needle for one in secret for needle in forms(one)]
+    links = [one["url"].partition("link=")[2] for one in (made, again)]
+    cookies = [one.get("value", "") for one in await page.context.cookies()]
+    secrets = [*provider.tokens[before:], CLIENT_SECRET, *links, *filter(None, cookies)]
+    assert len(secrets) > 8
+    needles = [needle for one in secrets for needle in forms(one)]
     assert any(user.encode() in one for one in said), "the tap heard nothing of the account"
-    assert not [one for one in said for needle in needles if needle in one]
+    assert any(user.encode() in one for one in shown), "nothing of the account was shown"
+    assert not [one for one in (*said, *shown) for needle in needles if needle in one]
+    dump = await dumped(stack)
+    assert not [row for row in dump for needle in in_a_dump(needles) if needle in row]
     assert holding(stack.home, needles) == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from pathlib import Path
 
+import asyncpg
 import httpx
 import nats
 import pytest
@@ -36,6 +37,30 @@ def holding(directory: Path, needles: list[bytes]) -> list[str]:
     return found
 
 
+async def dumped(stack: Stack) -> list[bytes]:
+    """Every row of every table, as a dump of the database has it."""
+    database = await asyncpg.connect(stack.superuser_url)
+    try:
+        tables = await database.fetch(
+            """
+            SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+             WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+            """
+        )
+        rows: list[bytes] = []
+        for table in tables:
+            found = await database.fetch(f"SELECT one::text AS row FROM {table['name']} AS one")
+            rows += [row["row"].encode() for row in found]
+        return rows
+    finally:
+        await database.close()
+
+
+def in_a_dump(needles: list[bytes]) -> list[bytes]:
+    """These as they would show there: bytes are hexadecimal."""
+    return [*needles, *(needle.hex().encode() for needle in needles)]
+
+
 async def test_a_password_is_nowhere_in_the_clear(
     stack: Stack, person: httpx.AsyncClient, dovecot: Dovecot
 ) -> None:
@@ -61,6 +86,9 @@ async def test_a_password_is_nowhere_in_the_clear(
     assert any(user.encode() in one for one in said), "the tap heard nothing of the account"
     assert not [one for one in said for needle in needles if needle in one]
     assert not [needle for needle in needles if needle in answer.content]
+    dump = await dumped(stack)
+    assert any(user.encode() in row for row in dump), "nothing of the account is in the dump"
+    assert not [row for row in dump for needle in in_a_dump(needles) if needle in row]
     # Files of PostgreSQL (tables and WAL), of JetStream, and every log.
     assert holding(stack.home, [user.encode()]), "nothing of the account is on the disk"
     assert holding(stack.home, needles) == []
