@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -25,7 +26,8 @@ from shared.contracts.oauth import (
     secret_belongs_to,
 )
 from shared.seal import open_own
-from tests.api.conftest import Api, Person
+from tests.api.conftest import Api, Person, running_api
+from tests.platform import Platform
 
 AUTHORIZE = "https://login.example.org/authorize?tenant=all"
 TOKEN = "https://login.example.org/token"
@@ -143,6 +145,40 @@ async def test_a_clients_secret_is_sealed_for_sync_and_for_its_endpoint(
     commands = await told(api, ConfigureClient)
     assert commands[-1].removed
     assert [one.version for one in commands] == sorted({one.version for one in commands})
+
+
+async def test_providers_are_listed_with_ones_own_in_the_place_of_the_installations(
+    platform: Platform, seal_directory: Path
+) -> None:
+    installed = {"oauth_google_client_id": "ours", "oauth_microsoft_client_id": "ours"}
+
+    def seen(answer: httpx.Response) -> list[tuple[str, bool, str, bool | None]]:
+        assert answer.status_code == 200, answer.text
+        assert "open-sesame" not in answer.text
+        shown = ("name", "own", "client_id", "has_secret")
+        return [tuple(one[field] for field in shown) for one in answer.json()["items"]]
+
+    async with (
+        running_api(platform, seal_directory, **installed) as api,
+        api.person() as ada,
+        api.person() as eve,
+    ):
+        await configure(ada)
+        await configure(ada, "google")
+        microsoft = ("microsoft", False, "ours", None)
+        google = ("google", False, "ours", None)
+        assert seen(await ada.http.get("/oauth-providers")) == [
+            ("example", True, "postbus", True),
+            ("google", True, "postbus", True),
+            microsoft,
+        ]
+        assert seen(await eve.http.get("/oauth-providers")) == [google, microsoft]
+        assert (await ada.http.delete("/oauth-providers/google")).status_code == 204
+        left = seen(await ada.http.get("/oauth-providers"))
+        assert left == [("example", True, "postbus", True), google, microsoft]
+        made = await ada.http.post("/tokens", json={"name": "x", "scopes": ["mail:read"]})
+        ada.http.headers["Authorization"] = f"Bearer {made.json()['secret']}"
+        assert (await ada.http.get("/oauth-providers")).status_code == 403
 
 
 async def test_an_answer_counts_once_and_in_the_browser_that_began(

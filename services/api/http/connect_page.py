@@ -44,6 +44,8 @@ _WRONG = {
     "no_refresh_token": "The provider gave access for a moment only, which is not enough.",
     "provider_unavailable": "The provider does not answer at the moment. Please try again later.",
     "quota_reached": "Whoever sent you this link has all the mailboxes they may have.",
+    "not_signed_in": "The server did not let us in. Please compare the user name, the password and"
+    " the servers with what your provider says.",
     "incomplete": "Please fill in all the fields.",
     "servers_not_found": "The servers of this address could not be found. Whoever provides the"
     " mailbox says what they are called.",
@@ -161,9 +163,9 @@ def done(*, tenant: str, email: str) -> str:
     )
 
 
-def over(*, detail: str, again: str | None = None) -> str:
-    """A link, or an answer, that is not good any more."""
-    more = f'<p><a href="{escape(again)}">Back</a></p>' if again else ""
+def over(*, detail: str, is_good_still: bool = False) -> str:
+    """A link that is not good any more; or one that is, and an answer that was not."""
+    more = "<p>To try again, open the link once more.</p>" if is_good_still else ""
     return _page(
         "This does not work",
         f'<h1>This does not work</h1><p class="wrong" role="alert">{escape(detail)}</p>{more}',

@@ -219,7 +219,11 @@ def _failed(opened: Opened, code: str) -> Response[Any]:
                 opened.link.return_url, {"connect_status": "failed", "reason": reason[:64]}
             )
         )
-    return _html(connect_page.over(detail=connect_page.words_of(code)), opened, status=422)
+    return _html(
+        connect_page.over(detail=connect_page.words_of(code), is_good_still=True),
+        opened,
+        status=422,
+    )
 
 
 def _asking(
