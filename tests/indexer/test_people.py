@@ -32,6 +32,8 @@ async def test_people_are_suggested_by_how_one_writes_with_them(indexer):
     assert await suggested(indexer, "an") == ["anna@a.example", "Andy@b.example", "z@c.example"]
     assert await suggested(indexer, "a") == ["anna@a.example", "Andy@b.example", "z@c.example"]
     assert await suggested(indexer, "LE an") == ["anna@a.example"]
+    assert await suggested(indexer, "anna l") == ["anna@a.example"]
+    assert await suggested(indexer, "l a") == ["anna@a.example"]
     assert await suggested(indexer, "zoe") == ["z@c.example"]
     assert await suggested(indexer, "anna@a.ex") == ["anna@a.example"]
     assert await suggested(indexer, "b.example") == ["Andy@b.example", "bob@b.example"]

@@ -23,6 +23,7 @@ from shared.db import Pool, tenant_reading
 MOST = 50
 _LONGEST_PREFIX = 100
 _LOOKED_AT = 60  # messages of each direction: who is written with shows in these
+_LOOKED_AT_LONGER = 180  # where the index is not asked for all that was typed
 
 _ONE_LETTER = len("a*")
 
@@ -62,16 +63,16 @@ def _questions(prefix: str, *, has_own: bool) -> Iterator[tuple[Said, int]]:
     """What finds the mail to them, and the mail from them, and how much of it to look at."""
     mine = _term(Field.FROM, "me")
     words = [word + "*" for word in prefix.split() if has_words(word)]
-    if has_own and any(len(word) > _ONE_LETTER for word in words):
-        yield (
-            Every((mine, Either((_all_in(Field.TO, words), _all_in(Field.CC, words))))),
-            _LOOKED_AT,
-        )
+    # One letter begins so many names that to look each up takes longer than to read some more mail.
+    telling = [word for word in words if len(word) > _ONE_LETTER]
+    newest = _LOOKED_AT if len(telling) == len(words) else _LOOKED_AT_LONGER
+    if has_own and telling:
+        to_them = Either((_all_in(Field.TO, telling), _all_in(Field.CC, telling)))
+        yield Every((mine, to_them)), newest
     elif has_own:
-        # One letter begins so many names that to look each up takes longer than to read some mail.
-        yield mine, _LOOKED_AT * 2 if words else _LOOKED_AT
+        yield mine, newest
     if words:
-        yield _all_in(Field.FROM, words), _LOOKED_AT
+        yield _all_in(Field.FROM, telling), newest
 
 
 def _all_in(field: Field, words: Sequence[str]) -> Said:

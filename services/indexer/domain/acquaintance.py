@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from services.indexer.domain.tokenise import has_words, read
 
 _SENT_COUNTS = 3  # whom one writes to is known better than who writes
+_REMEMBERED = 4_096  # the same people write again and again, and to read a name takes longest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +65,21 @@ def is_called(person: str, prefix: str) -> bool:
     """Whether every word typed begins a word of the name or address; none begin any."""
     if not has_words(prefix):
         return True
-    reading = read(person)
-    words = [*reading.words, *(whole for _, whole in reading.wholes)]
-    asked = prefix.split()
+    words = _words_of(person)
     return all(
-        any(word.startswith(begun) for word in words) for part in asked for begun in _begun(part)
+        any(word.startswith(begun) for word in words)
+        for part in prefix.split()
+        for begun in _begun(part)
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _words_of(person: str) -> list[str]:
+    reading = read(person)
+    return [*reading.words, *(whole for _, whole in reading.wholes)]
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _begun(part: str) -> list[str]:
     reading = read(part)
     return [whole for _, whole in reading.wholes if "@" in whole] or reading.words
