@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
+from statistics import median
 from uuid import UUID
 
 import asyncpg
@@ -26,11 +28,21 @@ from tests.platform import Platform
 
 _PATIENCE_SECONDS = 300
 _LOOK_SECONDS = 0.02
+_LOOK_CLOSELY_SECONDS = 0.001
+_ALONE = 40
 _TENANT = UUID("0190a000-0000-7000-8000-0000000000ff")
 
 
-async def rate(platform: Platform, kind: type[MessagesSynced], messages: int) -> float:
-    """Messages per second, from the first page's being published to every message's being found."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How the indexer took in what the bus told."""
+
+    per_second: float
+    fresh_milliseconds: float  # until one message alone is found, the median
+
+
+async def taken(platform: Platform, kind: type[MessagesSynced], messages: int) -> Taken:
+    """From the first page's being published to every message's being found; then one by one."""
     pages = [
         pack(encode(_page(kind, range(first, first + PAGE_MESSAGES), messages)))
         for first in range(0, messages + PAGE_MESSAGES, PAGE_MESSAGES)
@@ -54,14 +66,26 @@ async def rate(platform: Platform, kind: type[MessagesSynced], messages: int) ->
             while await _findable(admin) < len(pages) * PAGE_MESSAGES:
                 await asyncio.sleep(_LOOK_SECONDS)
             seconds = time.perf_counter() - began
+            waited: list[float] = []
+            for number in range(len(pages) * PAGE_MESSAGES, len(pages) * PAGE_MESSAGES + _ALONE):
+                alone = pack(encode(_page(kind, range(number, number + 1), messages)))
+                began = time.perf_counter()
+                await stream.publish(kind.channel, alone)
+                while await _findable(admin) <= number:
+                    await asyncio.sleep(_LOOK_CLOSELY_SECONDS)
+                waited.append((time.perf_counter() - began) * 1000)
     finally:
         process.send_signal(signal.SIGTERM)
         await process.wait()
         await admin.close()
     per_second = (len(pages) - 1) * PAGE_MESSAGES / seconds
     way = "bulk" if kind is MessagesFilled else "live"
-    say(f"indexer alone, from the bus, {way:4}: {per_second:10,.0f} messages/s")
-    return round(per_second)
+    fresh = round(median(waited), 1)
+    say(
+        f"indexer alone, from the bus, {way:4}: {per_second:10,.0f} messages/s; "
+        f"one alone is found after {fresh:.0f} ms (p50)"
+    )
+    return Taken(round(per_second), fresh)
 
 
 async def _findable(admin: asyncpg.Connection) -> int:
