@@ -1,10 +1,12 @@
 """Who did what, and that it stays written."""
 
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
+from services.api.actions.gather_jobs import gather_some
 from services.api.actions.write_audit import forget_audit, write_audit
 from shared.contracts.ids import Kind, shown
 from tests.api.conftest import PASSWORD, Api, Person
@@ -44,6 +46,44 @@ async def test_what_somebody_does_is_written_down_with_who_and_from_where(
     assert entries[-1]["address"] == "127.0.0.1"
     # What sync tells is nobody's doing, and nothing is written twice.
     assert await audit(api, ada) == entries
+
+
+async def test_what_somebody_deletes_is_written_down_as_their_doing(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    one = ground.message("One")
+    await api.hears(ground.mailboxes(), ground.page(one))
+    message = f"/messages/{shown(Kind.MESSAGE, one.message_id)}"
+    destroyed = await ada.http.patch(message, json={"destroy": True})
+    assert destroyed.status_code == 202, destroyed.text
+    # Far more than a request gathers: a worker goes on with the rest.
+    for minute in range(11):
+        page = (ground.message(minutes=minute) for _ in range(100))
+        await api.hears(ground.page(*page))
+    archive = shown(Kind.MAILBOX, ground.archive)
+    batch = {
+        "query": {"mailbox_id": shown(Kind.MAILBOX, ground.inbox)},
+        "change": {"mailbox_id": archive},
+    }
+    async with program(api, ada, EVERY) as client:
+        moved = await client.post("/messages:batch", json=batch)
+        assert moved.status_code == 202, moved.text
+        while await gather_some(api.world.pool, timedelta()) is not None:
+            pass
+        removed = await client.delete(f"/mailboxes/{archive}")
+        assert removed.status_code == 202, removed.text
+    (token,) = await ada.items("/tokens")
+    me = ada.tokens["user"]["id"]
+
+    (single,) = await audit(api, ada, action="messages.destroyed")
+    assert (single["subject"], single["details"]) == (destroyed.json()["id"], {"count": 1})
+    assert (single["user_id"], single["token_id"]) == (me, None)
+    moves = await audit(api, ada, action="message.moved")
+    assert sum(entry["details"]["count"] for entry in moves) == 1100
+    assert {(entry["user_id"], entry["token_id"]) for entry in moves} == {(me, token["id"])}
+    assert len({entry["request_id"] for entry in moves}) == 1
+    (mailbox,) = await audit(api, ada, action="mailbox.destroyed")
+    assert mailbox["details"] == {"mailbox_id": archive}
 
 
 async def test_signing_in_tokens_and_members_are_written_down(api: Api, ada: Person) -> None:

@@ -1,6 +1,7 @@
 """Tenants and people who go, and that nothing of them stays."""
 
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -111,7 +112,8 @@ async def test_nothing_stays_of_a_deleted_tenant(api: Api, ada: Person, ground: 
         assert proven["done"]
         assert proven["rows"] == {"api": 0, "sync": 0, "sender": 0, "indexer": 0}
         assert proven["dead_letters"] == 0
-        assert proven["backups_until"] > proven["asked_at"]
+        asked, until = (datetime.fromisoformat(proven[n]) for n in ("asked_at", "backups_until"))
+        assert until - asked == timedelta(days=api.world.settings.backup_days)
         # Ids alone: that there was a tenant, its account, and the deletion.
         left = await rows_of(api, ada.tenant_id)
         assert left == {"tenant": 1, "account": 1, "deletion": 1}

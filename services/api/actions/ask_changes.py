@@ -12,9 +12,11 @@ from services.api.actions.job_entries import entry_of
 from services.api.domain.changes import Asked
 from services.api.domain.logbook import Entry
 from services.api.domain.refusals import NotFound
-from services.api.store import accounts, changeable, intents, jobs, log
+from services.api.store import accounts, audit_log, changeable, intents, jobs, log
+from services.api.store.audit_log import AuditEntry
 from services.api.store.jobs import Job, NewJob, Selection
 from shared.contracts.envelope import Caller
+from shared.contracts.ids import Kind, shown
 from shared.contracts.intent import INTENT_MESSAGES, Copy, CreateMailbox, Move
 from shared.db import Connection, Pool, tenant_work
 
@@ -57,6 +59,7 @@ async def change_messages(
                 total=len(held),
             )
             await jobs.add(connection, tenant_id, job, gathered=True)
+            await _write_down(connection, caller, job, count=len(ids))
             made.append(job.job_id)
             kept = sorted(held)
             for start in range(0, len(kept), INTENT_MESSAGES):
@@ -103,6 +106,16 @@ async def change_selection(
             selection=selection,
         )
         await jobs.add(connection, tenant_id, new, gathered=False)
+        mailbox_id, thread_id = selection.mailbox_id, selection.thread_id
+        await _write_down(
+            connection,
+            caller,
+            new,
+            mailbox_id=mailbox_id and shown(Kind.MAILBOX, mailbox_id),
+            thread_id=thread_id and shown(Kind.THREAD, thread_id),
+            label=selection.label,
+            found=len(found) if selection.found else None,
+        )
         await jobs.put_found(connection, tenant_id, account_id, new.job_id, found)
         entries: list[Entry] = []
         for _ in range(GATHERED_AT_ONCE):
@@ -136,6 +149,9 @@ async def change_mailbox(
             job_id=uuid7(), account_id=account_id, created_by=person_id, asked=asked, total=1
         )
         await jobs.add(connection, tenant_id, new, gathered=True)
+        await _write_down(
+            connection, caller, new, mailbox_id=shown(Kind.MAILBOX, change.mailbox_id)
+        )
         if isinstance(change, CreateMailbox):
             await changeable.add_unmade(connection, tenant_id, account_id, change)
         intended = await intend(
@@ -167,6 +183,24 @@ async def _check_targets(
             target = await changeable.mailbox(connection, tenant_id, change.mailbox_id)
             if target is None or target.account_id != account_id or not target.selectable:
                 raise NotFound("There is no such mailbox in the messages' account.")
+
+
+async def _write_down(connection: Connection, caller: Caller, job: NewJob, **which: object) -> None:
+    """What nothing brings back is in the audit: no event is anybody's doing when it has gone."""
+    if not job.asked.is_final:
+        return
+    entry = AuditEntry(
+        tenant_id=caller.tenant_id,
+        occurred_at=datetime.now(UTC),
+        action="messages.destroyed" if job.asked.mailbox is None else "mailbox.destroyed",
+        person_id=job.created_by,
+        token_id=caller.token_id,
+        request_id=caller.request_id,
+        account_id=job.account_id,
+        subject=shown(Kind.JOB, job.job_id),
+        details={name: value for name, value in which.items() if value is not None},
+    )
+    await audit_log.note(connection, entry)
 
 
 def _not_before(asked: Asked, hold_back: timedelta) -> datetime | None:

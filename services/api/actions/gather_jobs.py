@@ -1,5 +1,6 @@
 """Go on with a job of many messages."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -33,6 +34,7 @@ async def gather_some(pool: Pool, hold_back: timedelta) -> dict[UUID, int] | Non
                 connection, tenant_id, job_id, messages=0, up_to=None, all_of_them=True
             )
             return {}
-        return await log.append(connection, await gather(connection, tenant_id, job, hold_back))
+        entries = await gather(connection, tenant_id, job, hold_back)
+        return await log.append(connection, [replace(entry, actor=job.actor) for entry in entries])
 
     return await in_transaction(pool, work)

@@ -54,12 +54,13 @@ class Job(Struct, frozen=True, kw_only=True):
     state: str
     reason: str | None
     server_said: str | None
+    actor: str | None  # JSON: on whose behalf it is done, as the log has it
 
 
 _COLUMNS = """
     job_id, account_id, created_by, created_at, updated_at, change, selection, gathered_up_to,
     gathered_at IS NOT NULL AS gathered, undoes, undone_by, total, done, failed, state, reason,
-    server_said
+    server_said, actor
 """
 _asked = msgspec.json.Decoder(Asked)
 _selection = msgspec.json.Decoder(Selection)
@@ -287,4 +288,5 @@ def _job(row: asyncpg.Record) -> Job:
         state=row["state"],
         reason=row["reason"],
         server_said=row["server_said"],
+        actor=row["actor"],
     )
