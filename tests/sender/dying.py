@@ -45,9 +45,10 @@ class Killing:
                     await self._start()
 
     async def _start(self) -> None:
-        self._process = await self._stack.enter_async_context(
-            self._bench.process(**self._environment)
-        )
+        process = await self._stack.enter_async_context(self._bench.process(**self._environment))
+        # Who writes what nobody reads is held up once the pipe is full.
+        assert process.stdout is not None
+        self._reading = asyncio.create_task(process.stdout.read())
 
 
 class Rows:
@@ -64,12 +65,19 @@ class Rows:
             if connection is None or connection.is_closed():
                 connection = self._connection = await asyncpg.connect(self._url)
             return await connection.fetch(query)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # the connection ended in the middle of an answer
+        ):
+            await self.close()
             return []
 
     async def close(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
+            self._connection = None
 
 
 async def hurry(rows: Rows) -> None:
@@ -79,6 +87,8 @@ async def hurry(rows: Rows) -> None:
             "UPDATE submission SET due_at = now() WHERE stage = 'waiting' AND due_at > now()"
         )
         await rows.fetch("UPDATE account SET rests_until = NULL WHERE rests_until > now()")
+        # Who died with a letter, or did not get its files, is waited for for minutes.
+        await rows.fetch("UPDATE letter SET due_at = now() WHERE due_at > now()")
         await asyncio.sleep(0.05)
 
 
@@ -100,4 +110,9 @@ async def until_settled(rows: Rows, count: int) -> None:
                 break
             await asyncio.sleep(0.2)
         else:
-            raise AssertionError(f"{settled} of {count} are settled, and no more will be")
+            left = await rows.fetch(
+                "SELECT state, stage, attempts, due_at, piece_count, lease_until FROM submission"
+                " WHERE NOT (state IN ('accepted', 'failed', 'uncertain') AND stage = 'waiting')"
+                " LIMIT 5"
+            )
+            raise AssertionError(f"{settled} of {count} are settled, and no more will be: {left}")

@@ -1,15 +1,24 @@
 """Against a real Postfix: what it takes arrives, as it was written."""
 
 import asyncio
+import os
+import random
+import re
+from collections.abc import Sequence
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.policy import default
 
+import fast_mail_parser
 import pytest
 
+from services.sync.domain.parse import parse
 from shared.contracts.account import Security
 from shared.contracts.mail import Address
 from shared.contracts.submission import Fate, SubmissionState
-from tests.sender.conftest import Bench
+from tests.sender.conftest import SOON_SECONDS, Bench
+from tests.sender.dying import Killing, Rows, hurry, until_settled
+from tests.sender.faulty import KILLS
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.postfix import Postfix
 
@@ -113,33 +122,133 @@ async def test_a_certificate_nobody_vouches_for_is_refused_unless_the_account_sa
     assert told.reason == "certificate_invalid"
 
 
-async def test_everything_handed_to_postfix_arrives_once_though_sender_is_killed_again_and_again(
+async def test_three_readers_and_dovecot_find_what_was_sent_with_its_files(
     bench: Bench, dovecot: Dovecot, postfix: Postfix
 ):
     ada, bob = dovecot.new_user("ada"), dovecot.new_user("bob")
+    files = {
+        "Bericht für März.pdf": os.urandom(70_000),
+        "a.bin": bytes(range(256)),
+        "leer.txt": b"",
+    }
+    name, subject, text = "Bob Müller, jr.", "Grüße aus Köln", ".one\n\n> two\nÄÖÜ\n"
+    async with bench.sender():
+        await connect(bench, postfix, ada, Security.NONE)
+        submission_id = await bench.send(
+            Address(name, bob),
+            sender=Address("Ada", ada),
+            subject=subject,
+            text=text,
+            html="<p>Grüße</p>",
+            enclosures=tuple(
+                bench.enclosing(data, name=name, content_type="application/octet-stream")
+                for name, data in files.items()
+            ),
+        )
+        await bench.until(submission_id, SubmissionState.ACCEPTED)
+    (raw,) = await delivered(dovecot, bob)
+
+    message = message_from_bytes(raw, policy=default)
+    attached = {part.get_filename(): part.get_content() for part in message.iter_attachments()}
+    assert attached == files
+    assert (message["Subject"], message["To"].addresses[0].display_name) == (subject, name)
+    fast = fast_mail_parser.parse_email(raw)
+    assert fast.subject == subject
+    assert [bytes(one.content) for one in fast.attachments] == list(files.values())
+    ours = parse(raw)
+    assert (ours.subject, ours.text.split(), ours.defects) == (subject, text.split(), ())
+    assert [(one.name, one.email) for one in ours.to] == [(name, bob)]
+    assert [(one.name, one.size_bytes) for one in ours.attachments] == [
+        (name, len(data)) for name, data in files.items()
+    ]
+
+    # Dovecot reads the header and the form by itself (RFC 9051 §7.5.2).
+    with dovecot.imap(bob) as imap:
+        imap.select("INBOX", readonly=True)
+        _, said = imap.fetch("1", "(ENVELOPE BODYSTRUCTURE)")
+        pieces = [one if isinstance(one, bytes) else b" ".join(one) for one in said if one]
+        shown = b" ".join(pieces).decode()
+        words = str(make_header(decode_header(re.sub(r'"\s+"', " ", shown))))
+        assert subject in words
+        assert name in words
+        # Its parts in their order, and how large each is as it travelled.
+        forms = re.findall(r'\("(text|application)" "([a-z-]+)"', shown, re.IGNORECASE)
+        assert [f"{kind}/{more}".lower() for kind, more in forms] == [
+            "text/plain",
+            "text/html",
+            *["application/octet-stream"] * 3,
+        ]
+        for number, data in enumerate(files.values(), 2):
+            _, section = imap.fetch("1", f"(BINARY.PEEK[{number}])")
+            assert _literal(section) == data
+
+
+def _literal(said: Sequence[object]) -> bytes:
+    """The value of a FETCH answer: imaplib has literals apart, and "" within the line."""
+    for one in said:
+        if isinstance(one, tuple):
+            return bytes(one[1])
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("count", "deaths"), [(100, 6), pytest.param(10_000, 60, marks=pytest.mark.long)]
+)
+async def test_everything_handed_to_postfix_arrives_once_whoever_is_killed_meanwhile(
+    bench: Bench, dovecot: Dovecot, postfix: Postfix, count: int, deaths: int
+):
+    count = int(os.environ.get("POSTBUS_TEST_SUBMISSIONS", count)) if count > 100 else count
+    chance = random.Random(count)
+    ada, bob = dovecot.new_user("ada"), dovecot.new_user("bob")
+    files = [bench.enclosing(chance.randbytes(chance.randrange(30_000))) for _ in range(8)]
     async with bench.sender(sending_enabled=False):
         await connect(bench, postfix, ada, Security.NONE)
-        ids = [
-            await bench.send(Address("", bob), sender=Address("", ada), subject=str(number))
-            for number in range(60)
-        ]
-        for submission_id in ids:
-            await bench.until(submission_id, SubmissionState.QUEUED)
-    settled = "SELECT count(*) >= $1 FROM submission WHERE state IN ('accepted', 'uncertain')"
-    for so_many in (10, 25, 40):
-        async with bench.process(SENDER_ATTEMPTS_AT_ONCE_PER_ACCOUNT="4") as process:
-            await bench.until_row(settled, so_many)
-            process.kill()
-            await process.wait()
-    async with bench.process(SENDER_ATTEMPTS_AT_ONCE_PER_ACCOUNT="4"):
-        await bench.until_row(settled, len(ids))
+        for number in range(count):
+            await bench.send(
+                Address("", bob),
+                sender=Address("", ada),
+                subject=str(number),
+                enclosures=(files[number % len(files)],),
+            )
+        await bench.until_row(
+            "SELECT count(*) = $1 FROM submission WHERE state = 'queued'",
+            count,
+            seconds=max(SOON_SECONDS, count),
+        )
 
-    rows = await bench.rows.fetch("SELECT message_id_header, state FROM submission")
-    accepted = {row["message_id_header"] for row in rows if row["state"] == "accepted"}
-    uncertain = {row["message_id_header"] for row in rows if row["state"] == "uncertain"}
-    await delivered(dovecot, bob, len(accepted))
-    await asyncio.sleep(1)
-    arrived = [(one or "").strip("<>") for one in dovecot.message_ids(bob).values()]
+    victims = [KILLS[number % len(KILLS)] for number in range(deaths)]
+    chance.shuffle(victims)
+    moments = sorted(chance.sample(range(1, count * 9 // 10), deaths))
+    rows, impatient = Rows(bench), Rows(bench)
+    killing = Killing(bench, SENDER_ATTEMPTS_AT_ONCE_PER_ACCOUNT="4", LOG_LEVEL="ERROR")
+    hurrying = asyncio.create_task(hurry(impatient))
+    async with killing.running():
+        for moment, victim in zip(moments, victims, strict=True):
+            await until_settled(rows, moment)
+            await killing.kill(victim)
+        await until_settled(rows, count)
+    assert not hurrying.done()
+    hurrying.cancel()
+    outcome = {
+        row["message_id_header"]: row["state"]
+        for row in await rows.fetch("SELECT message_id_header, state FROM submission")
+    }
+    for asking in (rows, impatient):
+        await asking.close()
+
+    async with asyncio.timeout(60 + count / 10):
+        while "is empty" not in await asyncio.to_thread(postfix.queue):
+            await asyncio.sleep(0.2)
+    assert len(outcome) == count
+    assert set(outcome.values()) <= {"accepted", "uncertain"}
+    accepted = {one for one, state in outcome.items() if state == "accepted"}
+    assert len(accepted) >= count - 4 * deaths, "only what was on the wire can be in doubt"
+    content = set(bench.uploads.values())
+    arrived: list[str] = []
+    for raw in (await asyncio.to_thread(dovecot.messages, bob)).values():
+        message = message_from_bytes(raw, policy=default)
+        arrived.append(message["Message-ID"].strip("<>"))
+        (part,) = message.iter_attachments()
+        assert part.get_content() in content
     assert len(arrived) == len(set(arrived)), "a message arrived twice"
-    assert accepted <= set(arrived) <= accepted | uncertain
-    assert accepted | uncertain == {row["message_id_header"] for row in rows}
+    assert accepted <= set(arrived) <= set(outcome)
