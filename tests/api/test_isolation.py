@@ -73,6 +73,7 @@ async def test_another_tenants_ids_are_not_there(api: Api, ada: Person, ground: 
             ("PATCH", f"/accounts/{ids['account']}", {"json": {"name": "Eve"}}),
             ("DELETE", f"/accounts/{ids['account']}", {}),
             ("GET", "/mailboxes", {"params": {"account_id": ids["account"]}}),
+            ("GET", "/labels", {"params": {"account_id": ids["account"]}}),
             ("GET", "/messages", {"params": {"mailbox_id": ids["mailbox"]}}),
             ("GET", "/messages", {"params": {"account_id": ids["account"]}}),
             ("GET", "/messages", {"params": {"account_id": ids["account"], "label": "Mine"}}),

@@ -10,6 +10,7 @@ from services.api.domain.told import LONGEST_LABEL, label_of
 from shared.contracts.account import AccountRetold
 from shared.contracts.envelope import Caller
 from shared.contracts.ids import Kind, shown
+from shared.contracts.mail import MailboxesSynced, MailboxRole, SyncedMailbox
 from shared.db import tenant_transaction
 from tests.api.conftest import Api, Person
 from tests.api.mail import Ground
@@ -50,6 +51,73 @@ async def test_a_message_shows_the_labels_of_its_newest_state_and_the_log_tells_
     # What is told again is no news, and what is only told later than it was is none, either.
     types = [event["type"] for event in await ada.events()]
     assert types.count("message.updated") == 1
+
+
+async def test_an_accounts_labels_are_those_its_messages_have_and_the_keywords_of_the_newest(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    plain = ground.message(state=ground.state(None, "\\Seen", "$label1", "Later"))
+    await api.hears(ground.mailboxes(), ground.page(plain))
+    account = shown(Kind.ACCOUNT, ground.account_id)
+    assert await known_labels(ada) == [("keyword", "$label1"), ("keyword", "Later")]
+
+    labelled = [
+        ground.message(f"No {n}", state=ground.state(labels=("\\Inbox", "Work", "Ørsted")))
+        for n in range(3)
+    ]
+    await api.hears(ground.page(*labelled))
+    assert await known_labels(ada, account_id=account) == [
+        ("keyword", "$label1"),
+        ("keyword", "Later"),
+        ("label", "Work"),
+        ("label", "\\Inbox"),
+        ("label", "Ørsted"),
+    ]
+    async with api.person() as eve:
+        await eve.connects()
+        assert await known_labels(eve) == []
+
+
+async def test_what_came_in_is_what_has_its_label_where_no_mailbox_has_the_role(
+    api: Api, ada: Person, ground: Ground
+) -> None:
+    all_mail = SyncedMailbox(
+        mailbox_id=ground.inbox,
+        revision=1,
+        path="[Gmail]/All Mail",
+        name="All Mail",
+        delimiter="/",
+        role=MailboxRole.ALL,
+    )
+    inbox, sent = ("\\Inbox",), ("\\Sent", "Work")
+    await api.hears(
+        MailboxesSynced(
+            tenant_id=ground.tenant_id, account_id=ground.account_id, mailboxes=(all_mail,)
+        ),
+        ground.page(
+            *(
+                ground.message(f"In {n}", minutes=n, state=ground.state(labels=inbox))
+                for n in range(5)
+            ),
+            ground.message("Out", minutes=9, state=ground.state(labels=sent)),
+            ground.message("Archived", minutes=10),
+            ground.message("Seen", minutes=11, state=ground.state(None, "\\Seen", labels=inbox)),
+        ),
+    )
+    newest_first = ["Seen", *(f"In {n}" for n in reversed(range(5)))]
+    assert await subjects(ada, {"role": "inbox"}) == newest_first
+    first = await ada.http.get("/messages", params={"role": "inbox", "limit": 2})
+    rest = {"role": "inbox", "cursor": first.json()["next_cursor"]}
+    assert await subjects(ada, rest) == newest_first[2:]
+    account = {"account_id": shown(Kind.ACCOUNT, ground.account_id)}
+    assert await subjects(ada, {"role": "sent", **account}) == ["Out"]
+    assert await subjects(ada, {"role": "junk"}) == []
+    counted = {one["name"]: one["unread_count"] for one in await ada.items("/labels")}
+    assert counted == {"\\Inbox": 5, "\\Sent": None, "Work": None}
+
+
+async def known_labels(person: Person, **place: Any) -> list[tuple[str, str]]:
+    return [(one["kind"], one["name"]) for one in await person.items("/labels", **place)]
 
 
 async def test_messages_of_a_label_are_listed_newest_first_page_by_page(

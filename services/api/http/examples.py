@@ -43,6 +43,7 @@ from services.api.http.changing_mailboxes import ChangedMailbox, NewMailbox
 from services.api.http.examples_of_messages import LISTED
 from services.api.http.integrity import AccountIntegrity, ShownMailboxIntegrity
 from services.api.http.jobs import Jobs, ShownJob
+from services.api.http.labels import KnownLabel, KnownLabels, LabelKind
 from services.api.http.mailboxes import Mailbox, Mailboxes
 from services.api.http.me import Belonging, ChangedMe, ChangedPassword, Me, Sessions, ShownSession
 from services.api.http.members import (
@@ -474,6 +475,14 @@ ANSWERS: tuple[Struct, ...] = (
                 unread_count=12,
                 pending=None,
             )
+        ]
+    ),
+    KnownLabels(
+        items=[
+            KnownLabel(account_id=_ACCOUNT, kind=LabelKind.LABEL, name="Family", unread_count=None),
+            KnownLabel(
+                account_id=_ACCOUNT, kind=LabelKind.KEYWORD, name="$label1", unread_count=None
+            ),
         ]
     ),
     FoundPage(

@@ -142,7 +142,8 @@ async def list_some(
         Role | None,
         QueryParameter(
             description="Of all mailboxes with this role: `inbox` is what came in, wherever it"
-            " came. Of one account together with `account_id`."
+            " came. Of one account together with `account_id`. Where the server has labels instead"
+            " (Gmail), what has its label (`\\\\Inbox`)."
         ),
     ] = None,
     label: Annotated[

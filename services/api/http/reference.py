@@ -138,6 +138,7 @@ _REFUSES: dict[tuple[str, str], tuple[str, ...]] = {
         "sync_unavailable",
     ),
     ("get", "/mailboxes"): ("not_found",),
+    ("get", "/labels"): ("not_found",),
     ("get", "/messages"): ("cursor_invalid", "not_found", "validation_failed"),
     ("get", "/messages/{message_id}"): (
         "not_found",

@@ -60,6 +60,13 @@ _OF_LABEL = {
                               WHERE tenant_id = caller.tenant_id AND mailbox_id = $4)
         """,  # noqa: S608 - text of our own
 }
+#: Gmail has no mailbox of these roles that is looked at: what is in them has a label of it.
+_LABEL_OF_ROLE = {
+    "inbox": "\\Inbox",
+    "drafts": "\\Draft",
+    "sent": "\\Sent",
+    "flagged": "\\Starred",
+}
 _details = msgspec.json.Decoder(Details)
 
 
@@ -92,8 +99,11 @@ async def in_role(
     after: After | None,
     limit: int,
 ) -> list[ShownMessage]:
-    """The newest messages of all mailboxes with this role, those behind `after`."""
-    behind = "AND (received_at, message_id) < ($7, $8)" if after is not None else ""
+    """The newest messages of all mailboxes with this role, or its label, those behind `after`."""
+    behind = labelled_behind = ""
+    if after is not None:
+        behind = "AND (received_at, message_id) < ($8, $9)"
+        labelled_behind = "AND (labelled_at, labelled.message_id) < ($8, $9)"
     rows = await reader.rows(
         f"""
         SELECT newest.*
@@ -104,11 +114,31 @@ async def in_role(
                ORDER BY received_at DESC, message_id DESC LIMIT $6) AS newest
          WHERE mailbox.tenant_id = caller.tenant_id AND role = $4 AND NOT gone
            AND ($5::uuid IS NULL OR mailbox.account_id = $5)
+         UNION ALL
+        SELECT newest.*
+          FROM account
+         CROSS JOIN LATERAL ({_SHOWN} JOIN (
+                    {_LABELLED} WHERE tenant_id = caller.tenant_id
+                        AND account_id = account.account_id AND label = $7) AS labelled
+                    USING (tenant_id, message_id)
+               WHERE tenant_id = caller.tenant_id AND listed {labelled_behind}
+                 AND NOT EXISTS (SELECT FROM mailbox
+                                  WHERE mailbox.tenant_id = caller.tenant_id
+                                    AND mailbox.mailbox_id = message.mailbox_id
+                                    AND role IN ('junk', 'trash'))
+               ORDER BY labelled_at DESC, labelled.message_id DESC LIMIT $6) AS newest
+         WHERE $7::text IS NOT NULL AND account.tenant_id = caller.tenant_id
+           AND deleted_at IS NULL AND ($5::uuid IS NULL OR account.account_id = $5)
+           AND NOT EXISTS (SELECT FROM mailbox
+                            WHERE mailbox.tenant_id = caller.tenant_id
+                              AND mailbox.account_id = account.account_id
+                              AND role = $4 AND NOT gone)
          ORDER BY received_at DESC, message_id DESC LIMIT $6
         """,  # noqa: S608 - text of our own
         role,
         account_id,
         limit,
+        _LABEL_OF_ROLE.get(role),
         *((after.at, after.id) if after is not None else ()),
     )
     return [_shown(row) for row in rows]
