@@ -128,7 +128,7 @@ async def test_an_answer_has_what_it_answers_below_and_pictures_and_files_with_i
     question = question.replace(b"grace@postbus.test", other.encode())
     await begin(page, dovecot, postfix, question)
     await page.get_by_role("link", name="Lunch on Friday").click()
-    await page.get_by_role("button", name="Reply", exact=True).click()
+    await page.get_by_role("button", name="Reply", exact=True).first.click()
     await words(page).press_sequentially("Yes, see the attached plan. ")
     await words(page).evaluate(
         """(box, pixel) => {
@@ -178,7 +178,7 @@ async def test_what_is_forwarded_goes_with_its_files(
     await begin(page, dovecot, postfix, message.as_bytes().replace(b"\n", b"\r\n"))
     other = dovecot.new_user()
     await page.get_by_role("link", name="The plan").click()
-    await page.get_by_role("button", name="Forward").click()
+    await page.get_by_role("button", name="Forward").first.click()
     await expect(
         page.get_by_role("complementary").get_by_role("link", name="plan.txt")
     ).to_be_visible()
@@ -220,7 +220,7 @@ async def test_an_answer_that_misses_its_list_is_led_back_and_goes_plainly_at_a_
     headers = {"List-Id": "Lunch <lunch.postbus.test>", "List-Post": f"<mailto:{all_of_it}>"}
     await begin(page, dovecot, postfix, letter("Ramen", headers=headers))
     await page.get_by_role("link", name="Ramen").click()
-    await page.get_by_role("button", name="Reply", exact=True).click()
+    await page.get_by_role("button", name="Reply", exact=True).first.click()
     guard = page.get_by_text("This does not go to the mailing list Lunch.")
     await guard.get_by_role("button", name="Reply to the list").click()
     await expect(guard).to_have_count(0)

@@ -37,7 +37,7 @@ async def test_somebody_new_reads_archives_undoes_and_finds(
     await page.get_by_role("link", name="Lunch on Friday").click()
     await page.keyboard.press("/")
     await page.keyboard.type("subject:")
-    await expect(page.get_by_role("heading", name="Results for")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Search results")).to_be_visible()
     await page.keyboard.type("invoice")
     await expect(row(page, "Invoice")).to_have_count(1)
     await expect(row(page, "Lunch on Friday")).to_have_count(0)

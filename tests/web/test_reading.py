@@ -116,7 +116,8 @@ async def test_what_a_message_carries_is_looked_at(
     await expect(page.get_by_label("Subject")).to_have_value("leave lunch")
 
     await page.get_by_role("list", name="Labels").get_by_role("link", name="Family").click()
-    await expect(page.get_by_role("heading", name='label:"Family"')).to_be_visible()
+    await expect(page.get_by_role("combobox", name="Search mail")).to_have_value('label:"Family"')
+    await expect(page.get_by_role("heading", name="Search results")).to_be_visible()
 
 
 async def labelled(route: Route) -> None:

@@ -1,7 +1,10 @@
 import "./ui/tokens.css";
 import "./ui/base.css";
-import "./mail/mail.css";
+import "./ui/form.css";
+import "./ui/over.css";
+import "./mail/list.css";
 import "./mail/reading.css";
+import "./mail/mail.css";
 import "./search/search.css";
 import "./compose/compose.css";
 import "./settings/settings.css";

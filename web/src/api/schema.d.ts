@@ -795,6 +795,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List labels, of one account or of all
+         * @description Where the server has labels beside mailboxes (Gmail): all that messages have, the server's own (`\\Inbox`), too. Everywhere: the keywords that the newest 5,000 messages of an account have, without the flags of IMAP (`\\Seen`).
+         */
+        get: operations["ApiV1LabelsListAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/mailboxes": {
         parameters: {
             query?: never;
@@ -3737,6 +3757,23 @@ export interface components {
             seen?: boolean | null;
         };
         /**
+         * KnownLabel
+         * @description A label of an account, to give to messages: `labels` does so, or `keywords.custom`.
+         */
+        KnownLabel: {
+            account_id: string;
+            kind: components["schemas"]["LabelKind"];
+            name: string;
+            unread_count: number | null;
+        };
+        /**
+         * KnownLabels
+         * @description Labels by account, kind and name.
+         */
+        KnownLabels: {
+            items: components["schemas"]["KnownLabel"][];
+        };
+        /**
          * KnownProvider
          * @description A provider that is known here. Without any `sign_in` it lets no programs in.
          */
@@ -3747,6 +3784,12 @@ export interface components {
             sign_in: components["schemas"]["SignIn"][];
             title: string;
         };
+        /**
+         * LabelKind
+         * @description What a label is to the server: its own (Gmail), or an IMAP keyword (RFC 9051 §2.3.2).
+         * @enum {unknown}
+         */
+        LabelKind: "keyword" | "label";
         /**
          * Labels
          * @description Labels to give and to take away, where the server has labels (Gmail).
@@ -12648,6 +12691,103 @@ export interface operations {
             };
         };
     };
+    ApiV1LabelsListAll: {
+        parameters: {
+            query?: {
+                /** @description Of this account only. */
+                account_id?: string | null;
+                /** @description Of each entry only these, comma-separated: `id,subject`. Everything unless told. */
+                fields?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *           "kind": "label",
+                     *           "name": "Family",
+                     *           "unread_count": null
+                     *         },
+                     *         {
+                     *           "account_id": "acc_01jdpjwz1tfcfswk9abj7gpv8k",
+                     *           "kind": "keyword",
+                     *           "name": "$label1",
+                     *           "unread_count": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KnownLabels"];
+                };
+            };
+            /** @description Unauthorized: `token_invalid`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `not_permitted`, `email_unverified`, `tenant_suspended`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `rate_limited`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `temporarily_unavailable`, `too_busy`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else: `internal_error`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiV1MailboxesListAll: {
         parameters: {
             query?: {
@@ -14600,7 +14740,7 @@ export interface operations {
                 mailbox_id?: string | null;
                 /** @description Of this account. */
                 account_id?: string | null;
-                /** @description Of all mailboxes with this role: `inbox` is what came in, wherever it came. Of one account together with `account_id`. */
+                /** @description Of all mailboxes with this role: `inbox` is what came in, wherever it came. Of one account together with `account_id`. Where the server has labels instead (Gmail), what has its label (`\\Inbox`). */
                 role?: "inbox" | "drafts" | "sent" | "archive" | "all" | "flagged" | "junk" | "trash" | null;
                 /** @description Only those that have this label, written exactly so; the server's own, as `\\Inbox`, in any case. */
                 label?: string | null;

@@ -73,7 +73,7 @@ it("a message in a mailbox that is not known yet has its lists asked for anew", 
   show("messages");
   await waitFor(() => expect(queries.getQueryData(["messages"])).toEqual([]));
   mail = ["msg_1"];
-  Stream.last.tell("message.received", { id: "msg_1", mailbox_id: "mbx_1" });
+  Stream.last.tell("message.received", { id: "msg_1", mailbox_id: "mbx_1", keywords: [], labels: [] });
   await waitFor(() => expect(queries.getQueryData(["messages"])).toEqual(["msg_1"]));
 });
 
@@ -102,6 +102,8 @@ it("new mail stands in the lists of its mailbox at once", () => {
   Stream.last.tell("message.received", {
     id: "msg_1",
     mailbox_id: "mbx_1",
+    keywords: [],
+    labels: [],
     thread_id: null,
     received_at: "2026-11-20T10:00:00Z",
   });

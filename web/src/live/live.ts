@@ -5,7 +5,8 @@ import { useEffect } from "react";
 
 import { type Account, type Mailbox, type Message, type Person } from "../api/client";
 import { mailboxesQuery } from "../mail/mailboxes";
-import { changeLists, insert } from "../mail/messages";
+import { labelsOf, labelsQuery } from "../mail/labels";
+import { belongs, changeLists, insert } from "../mail/messages";
 import { nameOf } from "../mail/people";
 import { accountsQuery } from "../session/session";
 import { create } from "../ui/store";
@@ -26,7 +27,7 @@ interface Told {
   mailbox_id: string | null;
   thread_id: string | null;
   keywords: string[];
-  labels: string[];
+  labels?: string[]; // left out where they are as they were
   unread: boolean;
 }
 
@@ -151,9 +152,11 @@ function take(queries: QueryClient, event: LogEvent, stale: Stale): void {
     case "message.received":
       if (!received(queries, event.data as unknown as Received)) stale.add("messages");
       stale.add("mailboxes");
+      if (isNewsOfLabels(queries, event.data as unknown as Told)) stale.add("labels");
       return;
     case "message.updated":
-      updated(queries, event.data as unknown as Told);
+      if (updated(queries, event.data as unknown as Told)) stale.add("messages");
+      if (isNewsOfLabels(queries, event.data as unknown as Told)) stale.add("labels");
       stale.add("thread");
       stale.add("mailboxes");
       return;
@@ -190,6 +193,7 @@ function received(queries: QueryClient, told: Received): boolean {
   if (!box) return false;
   const message: Message = {
     ...told,
+    labels: told.labels ?? [],
     to: [],
     sent_at: null,
     size_bytes: 0,
@@ -198,33 +202,47 @@ function received(queries: QueryClient, told: Received): boolean {
     pending: false,
   };
   insert(queries, message, box);
-  if (box.role === "inbox" && told.unread)
+  if (belongs({ kind: "inboxes" }, message, box) && told.unread)
     announce({ id: told.id, sender: nameOf(told.from) ?? "", subject: told.subject });
   return true;
 }
 
-function updated(queries: QueryClient, told: Told): void {
-  changeLists(queries, (message) =>
-    message.id === told.id
-      ? {
-          ...message,
-          thread_id: told.thread_id,
-          keywords: told.keywords,
-          labels: told.labels,
-          unread: told.unread,
-        }
-      : message,
-  );
+/** Whether it has other labels now, so that other lists may show it. */
+function updated(queries: QueryClient, told: Told): boolean {
+  let relabelled = false;
+  changeLists(queries, (message) => {
+    if (message.id !== told.id) return message;
+    const labels = told.labels ?? message.labels;
+    relabelled ||= String(message.labels) !== String(labels);
+    return {
+      ...message,
+      thread_id: told.thread_id,
+      keywords: told.keywords,
+      labels,
+      unread: told.unread,
+    };
+  });
+  return relabelled;
 }
 
 function moved(queries: QueryClient, told: Told): void {
   const box = boxOf(queries, told.mailbox_id);
+  const { mailbox_id, keywords, unread } = told;
   changeLists(queries, (message, scope) => {
     if (message.id !== told.id) return message;
-    if (scope.kind === "mailbox" && scope.mailboxId !== told.mailbox_id) return null;
-    if (scope.kind === "inboxes" && box?.role !== "inbox") return null;
-    return { ...message, mailbox_id: told.mailbox_id, keywords: told.keywords, unread: told.unread };
+    const now = { ...message, mailbox_id, keywords, labels: told.labels ?? message.labels, unread };
+    return scope.kind === "search" || belongs(scope, now, box) ? now : null;
   });
+}
+
+/** Whether a label is new, or the numbers beside labels are no longer right. */
+function isNewsOfLabels(queries: QueryClient, told: Told): boolean {
+  if (told.labels?.length) return true;
+  const known = queries.getQueryData(labelsQuery.queryKey) ?? [];
+  return labelsOf({ labels: [], ...told }).some(
+    (one) =>
+      !known.some((other) => other.name === one.name && other.account_id === told.account_id),
+  );
 }
 
 function progressed(queries: QueryClient, told: { id: string; done: number; total: number }): void {

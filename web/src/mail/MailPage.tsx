@@ -2,7 +2,7 @@
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { ArrowLeft, FilePen, Menu, PenLine, Settings } from "lucide-react";
+import { ArrowLeft, FilePen, MailOpen, Menu, PenLine, Settings } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import { api, type Account, type Mailbox, type Message, must } from "../api/client";
@@ -22,10 +22,12 @@ import { undoNewest } from "../ui/toasts";
 import { NARROW, useMedia } from "../ui/useMedia";
 import { type Done, useChange, useChangeEverything } from "./changes";
 import { everythingIn } from "./everything";
+import { type KnownLabel, labelsQuery } from "./labels";
 import { MailboxTree } from "./MailboxTree";
 import { MessageList } from "./MessageList";
-import { inOrder, mailboxesQuery, ROLE_NAMES } from "./mailboxes";
+import { inOrder, mailboxesQuery } from "./mailboxes";
 import { isFlagged, type List, messageQuery, messagesOf, rowOf, type Scope } from "./messages";
+import { nameOf, type Place, placesOf, scopeOf } from "./places";
 import { ReaderGhost } from "./ReaderGhost";
 import { useSelection } from "./selection";
 import { Toolbar } from "./Toolbar";
@@ -33,6 +35,7 @@ import { useRows } from "./useRows";
 
 const SAVED = "sch_";
 const NONE: Mailbox[] = [];
+const NO_LABELS: KnownLabel[] = [];
 
 // Lists come first; what they are read with comes while they are looked at.
 const readingRoom = () => import("./Conversations");
@@ -57,46 +60,37 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   const selection = useSelection();
   const [treeOpen, setTreeOpen] = useState(false);
   const [help, setHelp] = useState(false);
+  const [labelling, setLabelling] = useState(false);
   const { data: mailboxes = NONE } = useQuery(mailboxesQuery);
 
   const { data: savedSearches } = useQuery(savedQuery);
-  const mailbox = mailboxes.find((one) => one.id === scopeName);
+  const { data: known = NO_LABELS } = useQuery(labelsQuery);
   const saved = query ? undefined : savedSearches?.find((one) => one.id === scopeName);
   const sought = query ?? saved?.q;
   const scope = useMemo<Scope | null>(
     () =>
       !query && scopeName.startsWith(SAVED) && !savedSearches
         ? null // not known yet what it looks for
-        : query
-        ? { kind: "search", query }
-        : scopeName === "inbox"
-          ? { kind: "inboxes" }
-          : saved
-            ? {
-                kind: "search",
-                query: saved.q,
-                accountIds: saved.account_ids,
-                order: saved.order === "relevance" ? "relevance" : "newest",
-              }
-            : { kind: "mailbox", mailboxId: scopeName },
+        : scopeOf(scopeName, query, saved),
     [query, scopeName, saved, savedSearches],
   );
   const list = useRows(scope);
+  // What was chosen of one list is not chosen of another.
+  const place = `${scopeName} ${query ?? ""}`;
+  const [chosenIn, setChosenIn] = useState(place);
+  if (chosenIn !== place) {
+    setChosenIn(place);
+    selection.clear();
+  }
   const { rows } = list;
   const own = useMemo(
     () => new Set(accounts.map((one) => one.email.toLowerCase())),
     [accounts],
   );
 
-  const role = mailbox?.role ?? (scopeName === "inbox" ? "inbox" : undefined);
-  const named = role && ROLE_NAMES[role];
-  const name = query
-    ? say("search.results", { query })
-    : scopeName === "inbox"
-      ? say(accounts.length > 1 ? "box.allInboxes" : "box.inbox")
-      : named
-        ? say(named)
-        : (saved?.name ?? mailbox?.name ?? "");
+  const { role, name } = query
+    ? { role: null, name: say("search.results") }
+    : nameOf(scopeName, accounts, mailboxes, saved, say);
 
   const openAt = useMemo(() => rowOf(rows, messageId), [rows, messageId]);
   const search = query ? { q: query } : {};
@@ -119,9 +113,9 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
     return row ? messagesOf(row) : [];
   };
   const carryOut = (done: Done) => {
-    const everything = selection.everything ? everythingIn(scope, mailboxes, accounts) : null;
+    const everything = selection.everything ? everythingIn(scope, mailboxes, accounts, known) : null;
     const messages = everything ? rows.flatMap(messagesOf) : chosen();
-    if (done.kind !== "marks") leave(messages);
+    if (done.kind !== "marks" && done.kind !== "labels") leave(messages);
     if (everything) changeEverything(everything, messages, done);
     else change(messages, done);
   };
@@ -142,21 +136,25 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   };
   const mark = (marks: { seen?: boolean; flagged?: boolean }) => carryOut({ kind: "marks", ...marks });
 
-  const moveById = (ids: readonly string[], to: Mailbox) => {
+  const putById = (ids: readonly string[], { mailbox: to, label }: Place) => {
     const wanted = new Set(ids);
     const found = new Map<string, Message>();
     for (const [, cached] of queries.getQueriesData<List>({ queryKey: ["messages"] }))
       for (const page of cached?.pages ?? [])
         for (const one of page.items) if (wanted.has(one.id)) found.set(one.id, one);
     const messages = [...found.values()];
-    leave(messages);
-    change(messages, { kind: "move", mailbox: to });
+    if (to) {
+      leave(messages);
+      change(messages, { kind: "move", mailbox: to });
+    } else if (label) {
+      change(messages, { kind: "labels", add: [label], remove: [] });
+    }
   };
-  const dropped = useRef(moveById);
+  const dropped = useRef(putById);
   useEffect(() => {
-    dropped.current = moveById;
+    dropped.current = putById;
   });
-  const onDropped = useCallback((ids: string[], to: Mailbox) => dropped.current(ids, to), []);
+  const onDropped = useCallback((ids: string[], to: Place) => dropped.current(ids, to), []);
   const { clear } = selection;
   const onChosen = useCallback(() => {
     setTreeOpen(false);
@@ -182,6 +180,7 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
     "!": () => act(role === "junk" ? "notJunk" : "junk"),
     s: () => mark({ flagged: !chosen().some(isFlagged) }),
     m: () => mark({ seen: chosen().some((one) => one.unread) }),
+    l: () => setLabelling(true),
     z: undoNewest,
     c: () => compose({ kind: "new" }),
     r: () => opened && compose({ kind: "reply", to: opened }),
@@ -190,8 +189,10 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
     "/": () => document.getElementById("search")?.focus(),
     "g i": () => void navigate({ to: "/mail/$scope", params: { scope: "inbox" }, search: {} }),
     "g t": () => {
-      const sent = mailboxes.find((one) => one.role === "sent");
-      if (sent) void navigate({ to: "/mail/$scope", params: { scope: sent.id }, search: {} });
+      const sent = accounts
+        .flatMap((one) => placesOf(one.id, mailboxes, known, say))
+        .find((one) => one.role === "sent");
+      if (sent) void navigate({ to: "/mail/$scope", params: { scope: sent.scopeName }, search: {} });
     },
     "?": () => setHelp(true),
     "* a": () => selection.choose(rows),
@@ -211,6 +212,33 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   const reading = messageId !== undefined;
   const [hasRead, setHasRead] = useState(reading);
   if (reading && !hasRead) setHasRead(true);
+
+  // Where there is room for one pane only, what is done with a message stands above the message.
+  const alone = narrow && reading;
+  const tools = (
+    <Toolbar
+      name={name}
+      rows={rows}
+      selection={selection}
+      hasTarget={hasTarget}
+      isJunk={role === "junk"}
+      unread={unread}
+      targets={targets}
+      onAct={act}
+      onMark={mark}
+      onMove={move}
+      chosen={chosen}
+      known={known}
+      labelling={labelling}
+      onLabelling={setLabelling}
+      onLabels={(add, remove) => carryOut({ kind: "labels", add, remove })}
+      alone={alone}
+      onRefresh={() => {
+        list.again();
+        void checkAll(accounts);
+      }}
+    />
+  );
 
   return (
     <div className="mail" data-reading={reading || undefined} data-tree={treeOpen || undefined}>
@@ -242,27 +270,13 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
         <MailboxTree
           accounts={accounts}
           current={query ? "" : scopeName}
-          onMove={onDropped}
+          known={known}
+          onPut={onDropped}
           onChosen={onChosen}
         />
       </aside>
       <main className="middle" id="messages">
-        <Toolbar
-          name={name}
-          rows={rows}
-          selection={selection}
-          hasTarget={hasTarget}
-          isJunk={role === "junk"}
-          unread={unread}
-          targets={targets}
-          onAct={act}
-          onMark={mark}
-          onMove={move}
-          onRefresh={() => {
-            list.again();
-            void checkAll(accounts);
-          }}
-        />
+        {!alone && tools}
         {!isReached && (
           <p className="note" role="status">
             {say("app.offline")}
@@ -293,11 +307,18 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
           selection={selection}
         />
       </main>
-      <section className="reading" aria-label={say("read.frame", { sender: "" })} hidden={narrow && !reading}>
-        {reading ? (
-          <IconButton icon={ArrowLeft} label={say("read.back")} shortcut="u" onClick={back} />
-        ) : (
-          <div className="empty soft">{say("read.none")}</div>
+      <section className="reading" aria-label={say("read.pane")} hidden={narrow && !reading}>
+        {alone && (
+          <div className="reading-bar">
+            <IconButton icon={ArrowLeft} label={say("read.back")} shortcut="u" onClick={back} />
+            {tools}
+          </div>
+        )}
+        {!reading && (
+          <div className="empty soft">
+            <MailOpen size={40} strokeWidth={1} aria-hidden />
+            <p>{say("read.none")}</p>
+          </div>
         )}
         {hasRead && (
           <Suspense fallback={<ReaderGhost />}>
@@ -305,6 +326,11 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
           </Suspense>
         )}
       </section>
+      {narrow && !reading && (
+        <button type="button" className="button first compose-here" onClick={() => compose({ kind: "new" })}>
+          <PenLine size={20} aria-hidden /> <span className="unseen">{say("compose.new")}</span>
+        </button>
+      )}
       <ComposerDock accounts={accounts} />
       <KeyboardHelp open={help} onClose={() => setHelp(false)} />
     </div>

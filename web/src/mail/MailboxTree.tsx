@@ -14,16 +14,19 @@ import {
   Search,
   Send,
   Star,
+  Tag,
   Trash2,
 } from "lucide-react";
 import { type DragEvent, memo, useState } from "react";
 import { FormattedNumber } from "react-intl";
 
-import type { Account, Mailbox, MailboxRole } from "../api/client";
+import type { Account, MailboxRole } from "../api/client";
 import { savedQuery } from "../search/searches";
 import { useSay } from "../strings/use";
 import { DRAGGED } from "./MessageRow";
-import { depth, inOrder, mailboxesQuery, ROLE_NAMES } from "./mailboxes";
+import type { KnownLabel } from "./labels";
+import { mailboxesQuery } from "./mailboxes";
+import { type Place, placesOf } from "./places";
 
 const PICTURES: Partial<Record<MailboxRole, LucideIcon>> = {
   inbox: Inbox,
@@ -39,15 +42,19 @@ const PICTURES: Partial<Record<MailboxRole, LucideIcon>> = {
 interface Props {
   accounts: readonly Account[];
   current: string;
-  onMove: (ids: string[], mailbox: Mailbox) => void;
+  known: readonly KnownLabel[];
+  onPut: (ids: string[], place: Place) => void;
   onChosen: () => void;
 }
 
-export const MailboxTree = memo(function MailboxTree({ accounts, current, onMove, onChosen }: Props) {
+export const MailboxTree = memo(function MailboxTree({ accounts, current, known, onPut, onChosen }: Props) {
   const say = useSay();
   const { data: mailboxes = [] } = useQuery(mailboxesQuery);
   const { data: saved = [] } = useQuery(savedQuery);
-  const unread = mailboxes.reduce((sum, one) => sum + (one.role === "inbox" ? one.unread_count : 0), 0);
+  const places = new Map(accounts.map((one) => [one.id, placesOf(one.id, mailboxes, known, say)]));
+  const unread = [...places.values()]
+    .flat()
+    .reduce((sum, one) => sum + (one.role === "inbox" ? one.unread : 0), 0);
   return (
     <nav className="tree" aria-label={say("app.menu")}>
       {accounts.length > 1 && (
@@ -105,25 +112,24 @@ export const MailboxTree = memo(function MailboxTree({ accounts, current, onMove
             </p>
           )}
           <ul>
-            {inOrder(mailboxes.filter((one) => one.account_id === account.id)).map((mailbox) => {
-              const named = mailbox.role && ROLE_NAMES[mailbox.role];
-              const isOnlyInbox = accounts.length === 1 && mailbox.role === "inbox";
-              return mailbox.selectable ? (
+            {places.get(account.id)?.map((place) => {
+              const isOnlyInbox = accounts.length === 1 && place.role === "inbox";
+              return place.mailbox?.selectable === false ? (
+                <li key={place.scopeName} className="tree-name soft" data-deep={place.deep}>
+                  {place.name}
+                </li>
+              ) : (
                 <Entry
-                  key={mailbox.id}
-                  scope={isOnlyInbox ? "inbox" : mailbox.id}
-                  picture={(mailbox.role && PICTURES[mailbox.role]) || Folder}
-                  name={named ? say(named) : mailbox.name}
-                  unread={mailbox.unread_count}
-                  deep={depth(mailbox)}
-                  current={current === mailbox.id || (isOnlyInbox && current === "inbox")}
-                  onDrop={(ids) => onMove(ids, mailbox)}
+                  key={place.scopeName}
+                  scope={isOnlyInbox ? "inbox" : place.scopeName}
+                  picture={(place.role && PICTURES[place.role]) || (place.label ? Tag : Folder)}
+                  name={place.name}
+                  unread={place.unread}
+                  deep={place.deep}
+                  current={current === place.scopeName || (isOnlyInbox && current === "inbox")}
+                  onDrop={(ids) => onPut(ids, place)}
                   onChosen={onChosen}
                 />
-              ) : (
-                <li key={mailbox.id} className="tree-name soft" data-deep={depth(mailbox)}>
-                  {mailbox.name}
-                </li>
               );
             })}
           </ul>

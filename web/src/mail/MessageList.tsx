@@ -42,11 +42,14 @@ export function MessageList(props: Props) {
     count: rows.length,
     getScrollElement: () => box.current,
     estimateSize: () => height,
-    getItemKey: (index) => rows[index]?.message.id ?? index,
     overscan: 5,
+    useFlushSync: false,
   });
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
+  // Rows are put together when there is time, bit by bit: whoever rushes through a hundred
+  // thousand of them sees none, and nothing is to hold up the rush.
+  const shown = useDeferredValue(items);
 
   const { more } = list;
   const near = last >= rows.length - 30;
@@ -114,27 +117,24 @@ export function MessageList(props: Props) {
     // A region that scrolls can be reached and scrolled with the keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <section className="list" ref={box} tabIndex={0} aria-label={say("list.label", { name: props.name })}>
-      <ul style={{ height: virtual.getTotalSize() }} aria-busy={list.hasMore}>
-        {items.map((item) => {
-          const row = rows[item.index];
+      <ul style={{ height: virtual.getTotalSize(), backgroundSize: `100% ${height}px` }} aria-busy={list.hasMore}>
+        {shown.map(({ index, start }) => {
+          const row = rows[index];
           if (!row) return null;
           return (
-            <li
-              key={item.key}
-              style={{ height, transform: `translateY(${item.start}px)` }}
-              aria-setsize={list.hasMore ? -1 : rows.length}
-              aria-posinset={item.index + 1}
-            >
-              <SoonRow
-                row={row}
-                address={`/mail/${encodeURIComponent(scopeName)}/${row.message.id}${asked}`}
-                toPeople={props.toPeople}
-                open={item.index === openAt}
-                selected={selection.ids.has(row.message.id)}
-                acts={acts}
-                rushing={virtual.isScrolling}
-              />
-            </li>
+            <ListedRow
+              key={row.message.id}
+              at={index}
+              start={start}
+              height={height}
+              among={list.hasMore ? -1 : rows.length}
+              row={row}
+              address={`/mail/${encodeURIComponent(scopeName)}/${row.message.id}${asked}`}
+              toPeople={props.toPeople}
+              open={index === openAt}
+              selected={selection.ids.has(row.message.id)}
+              acts={acts}
+            />
           );
         })}
       </ul>
@@ -152,25 +152,25 @@ function isInView(
   return offset !== null && box !== null && top >= offset && top + height <= offset + box.height;
 }
 
-type SoonProps = Parameters<typeof MessageRow>[0] & { rushing: boolean };
+type ListedProps = Parameters<typeof MessageRow>[0] & {
+  at: number;
+  start: number; // in pixels, from the beginning of the list
+  height: number;
+  among: number; // how many there are; -1: nobody knows yet
+};
 
-/**
- * A row that comes while the list is scrolled stands empty until there is time to fill it: who
- * rushes through a hundred thousand rows sees none of them, and nothing is to hold up the rush.
- */
-const SoonRow = memo(
-  function SoonRow({ rushing, ...row }: SoonProps) {
-    const filled = useDeferredValue(true, !rushing);
-    return filled ? <MessageRow {...row} /> : <div className="row" />;
-  },
-  (before, now) =>
-    before.row === now.row &&
-    before.address === now.address &&
-    before.toPeople === now.toPeople &&
-    before.open === now.open &&
-    before.selected === now.selected &&
-    before.acts === now.acts, // in a hurry or not: that counts only when it comes
-);
+/** A row in its place; it has nothing to do as long as it stays the same. */
+const ListedRow = memo(function ListedRow({ at, start, height, among, ...row }: ListedProps) {
+  return (
+    <li
+      style={{ height, transform: `translateY(${start}px)` }}
+      aria-setsize={among}
+      aria-posinset={at + 1}
+    >
+      <MessageRow {...row} />
+    </li>
+  );
+});
 
 function Ghosts({ height }: { height: number }) {
   const say = useSay();

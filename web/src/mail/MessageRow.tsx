@@ -6,11 +6,14 @@ import { type DragEvent, memo, type MouseEvent } from "react";
 import type { Message } from "../api/client";
 import { Snippet } from "../search/Snippet";
 import { useSay } from "../strings/use";
+import { labelsOf, shownLabel } from "./labels";
 import { isFlagged, messagesOf, type Row } from "./messages";
 import { nameOf, shortName } from "./people";
 import { When } from "./When";
 
 export const DRAGGED = "application/x-postbus-messages";
+
+const MOST_LABELS = 3; // of a row: its subject is to be read, too
 
 interface Props {
   row: Row;
@@ -37,6 +40,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
   const unread = all.some((one) => one.unread);
   const flagged = all.some(isFlagged);
   const attachments = all.reduce((sum, one) => sum + one.attachment_count, 0);
+  const labels = labelsOf(message).slice(0, MOST_LABELS);
   const subject = message.subject || say("list.noSubject");
   const people = props.toPeople
     ? say("list.to", { names: message.to.map(shortName).join(", ") || say("list.nobody") })
@@ -95,6 +99,11 @@ export const MessageRow = memo(function MessageRow(props: Props) {
           <When at={message.received_at} />
         </span>
         <span className="row-subject">
+          {labels.map((one) => (
+            <bdi className="row-label" key={one.kind + one.name}>
+              {shownLabel(one, say)}
+            </bdi>
+          ))}
           <bdi>{subject}</bdi>
         </span>
         <span className="row-preview">

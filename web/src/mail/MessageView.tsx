@@ -1,7 +1,6 @@
 /** One message, read: who wrote it, what can be trusted, what it says, what is attached. */
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { DropdownMenu } from "radix-ui";
 import { EllipsisVertical, Forward, Reply, ReplyAll } from "lucide-react";
 import { useState } from "react";
@@ -14,6 +13,7 @@ import { useSay } from "../strings/use";
 import { IconButton } from "../ui/Icon";
 import { Attachments } from "./Attachments";
 import { InvitationCard } from "./InvitationCard";
+import { LabelLinks } from "./LabelLinks";
 import { MessageFrame } from "./MessageFrame";
 import { messageQuery } from "./messages";
 import { Original } from "./Original";
@@ -66,7 +66,7 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
             )}
           </p>
         </div>
-        <Labels all={message.labels} />
+        <LabelLinks message={message} />
         <div className="message-tools">
           <span className="soft small">
             <When at={message.received_at} long />
@@ -155,24 +155,6 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
       {read && read.attachments.length > 0 && <Attachments id={message.id} all={read.attachments} />}
       {read && headers && <Original read={read} onClose={() => setHeaders(false)} />}
     </section>
-  );
-}
-
-/** What somebody called it, where the server has labels; each leads to all that is called so. */
-function Labels({ all }: { all: readonly string[] }) {
-  const say = useSay();
-  const own = all.filter((one) => !one.startsWith("\\")); // the server's own are mailboxes here
-  if (!own.length) return null;
-  return (
-    <ul className="chips" aria-label={say("read.labels")}>
-      {own.map((one) => (
-        <li key={one} className="chip">
-          <Link to="/mail/$scope" params={{ scope: "inbox" }} search={{ q: `label:"${one.replaceAll('"', "")}"` }}>
-            <bdi>{one}</bdi>
-          </Link>
-        </li>
-      ))}
-    </ul>
   );
 }
 

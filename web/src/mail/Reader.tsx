@@ -1,9 +1,11 @@
 /** A conversation, oldest first; what was not yet read stands open. */
 
 import { useQuery } from "@tanstack/react-query";
+import { Forward, Reply, ReplyAll } from "lucide-react";
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 
 import type { Message } from "../api/client";
+import { compose } from "../compose/drafts";
 import { preferences } from "../session/preferences";
 import { useSay } from "../strings/use";
 import { useStore } from "../ui/store";
@@ -96,6 +98,30 @@ export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet
           </button>
         ),
       )}
+      <Answers last={messages.at(-1) ?? opened.data} />
     </article>
+  );
+}
+
+/** Below the last message: what one does when one has read it. */
+function Answers({ last }: { last: Message }) {
+  const say = useSay();
+  const { data: read } = useQuery(messageQuery(last.id, false));
+  if (!read) return null;
+  const toMany = read.to.length + read.cc.length > 1;
+  return (
+    <div className="answers">
+      <button type="button" className="button" onClick={() => compose({ kind: "reply", to: read })}>
+        <Reply size={16} aria-hidden /> {say("act.reply")}
+      </button>
+      {toMany && (
+        <button type="button" className="button" onClick={() => compose({ kind: "replyAll", to: read })}>
+          <ReplyAll size={16} aria-hidden /> {say("act.replyAll")}
+        </button>
+      )}
+      <button type="button" className="button" onClick={() => compose({ kind: "forward", of: read })}>
+        <Forward size={16} aria-hidden /> {say("act.forward")}
+      </button>
+    </div>
   );
 }

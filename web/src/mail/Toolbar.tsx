@@ -1,14 +1,16 @@
 /** What a list is called, and what can be done with what is chosen of it. */
 
-import { Archive, FolderInput, Mail, MailOpen, OctagonAlert, RefreshCw, Trash2, X } from "lucide-react";
+import { Archive, FolderInput, Mail, MailOpen, OctagonAlert, RefreshCw, Tag, Trash2, X } from "lucide-react";
 import { lazy, Suspense } from "react";
 
-import type { Mailbox } from "../api/client";
+import type { Mailbox, Message } from "../api/client";
 import { useSay } from "../strings/use";
 import { IconButton } from "../ui/Icon";
+import type { KnownLabel } from "./labels";
 import type { Row } from "./messages";
 import type { Selection } from "./selection";
 
+const LabelMenu = lazy(async () => ({ default: (await import("./LabelMenu")).LabelMenu }));
 const MoveMenu = lazy(async () => ({ default: (await import("./MoveMenu")).MoveMenu }));
 
 interface Props {
@@ -19,19 +21,26 @@ interface Props {
   isJunk: boolean; // what is shown was judged to be junk
   unread: boolean; // something of it was not read
   targets: readonly Mailbox[];
+  alone: boolean; // above what is read, with no list beside it
+  known: readonly KnownLabel[];
+  chosen: () => readonly Message[];
+  labelling: boolean; // labels are being chosen
+  onLabelling: (open: boolean) => void;
+  onLabels: (add: string[], remove: string[]) => void;
   onAct: (kind: "archive" | "delete" | "junk" | "notJunk") => void;
   onMark: (marks: { seen: boolean }) => void;
   onMove: (to: Mailbox) => void;
   onRefresh: () => void;
 }
 
-export function Toolbar({ name, rows, selection, hasTarget, isJunk, unread, targets, ...on }: Props) {
+export function Toolbar({ name, rows, selection, hasTarget, isJunk, unread, targets, alone, ...on }: Props) {
   const say = useSay();
+  const noLabels = <IconButton icon={Tag} label={say("act.label")} shortcut="l" disabled />;
   const many = selection.ids.size;
   const noMove = <IconButton icon={FolderInput} label={say("act.move")} disabled />;
   return (
     <div className="tools" role="toolbar" aria-label={name}>
-      {many > 0 ? (
+      {alone ? null : many > 0 ? (
         <>
           <IconButton icon={X} label={say("list.clear")} shortcut="Esc" onClick={selection.clear} />
           <span>{selection.everything ? say("list.everything") : say("list.selected", { count: many })}</span>
@@ -82,6 +91,19 @@ export function Toolbar({ name, rows, selection, hasTarget, isJunk, unread, targ
         disabled={!hasTarget}
         onClick={() => on.onMark({ seen: unread })}
       />
+      <Suspense fallback={noLabels}>
+        {hasTarget ? (
+          <LabelMenu
+            open={on.labelling}
+            onOpen={on.onLabelling}
+            chosen={on.chosen}
+            known={on.known}
+            onLabels={on.onLabels}
+          />
+        ) : (
+          noLabels
+        )}
+      </Suspense>
       <Suspense fallback={noMove}>
         {targets.length ? <MoveMenu targets={targets} onMove={on.onMove} /> : noMove}
       </Suspense>

@@ -6,13 +6,15 @@ import { useCallback } from "react";
 import { api, type Job, type Mailbox, type Message, type MessageChanges, must, type Schemas } from "../api/client";
 import { type Say, useSay } from "../strings/use";
 import { toast } from "../ui/toasts";
+import { hasOwn, INBOX, type KnownLabel, keywordOf, labelsQuery } from "./labels";
 import { mailboxesQuery, withRole } from "./mailboxes";
-import { changeLists, insert, marked } from "./messages";
+import { belongs, changeLists, insert, marked } from "./messages";
 
 export type Done =
   | { kind: "marks"; seen?: boolean; flagged?: boolean }
   | { kind: "archive" | "delete" | "junk" | "notJunk" }
-  | { kind: "move"; mailbox: Mailbox };
+  | { kind: "move"; mailbox: Mailbox }
+  | { kind: "labels"; add: readonly string[]; remove: readonly string[] };
 
 const AT_ONCE = 1_000; // messages of one request, as the API allows
 
@@ -51,7 +53,8 @@ async function carryOut(
   done: Done,
 ): Promise<void> {
   const mailboxes = queries.getQueryData(mailboxesQuery.queryKey) ?? [];
-  const plans = planned(messages, done, mailboxes);
+  const known = queries.getQueryData(labelsQuery.queryKey) ?? [];
+  const plans = planned(messages, done, mailboxes, known);
   if (plans === null) {
     toast(say(done.kind === "junk" ? "done.noJunk" : "done.noArchive"));
     return;
@@ -94,18 +97,19 @@ async function carryOutEverything(
   done: Done,
 ): Promise<void> {
   const mailboxes = queries.getQueryData(mailboxesQuery.queryKey) ?? [];
+  const known = queries.getQueryData(labelsQuery.queryKey) ?? [];
   const jobs: Job[] = [];
   const refused = done.kind === "junk" ? "done.noJunk" : "done.noArchive";
   const wanted: { query: Schemas["MessageQuery"]; change: MessageChanges }[] = [];
   for (const { accountId, query } of all.queries) {
-    const change = changeOf(done, accountId, mailboxes);
+    const change = changeOf(done, accountId, mailboxes, known);
     if (!change) {
       toast(say(refused));
       return;
     }
     wanted.push({ query, change });
   }
-  for (const plan of planned(loaded, done, mailboxes) ?? []) show(queries, plan, mailboxes);
+  for (const plan of planned(loaded, done, mailboxes, known) ?? []) show(queries, plan, mailboxes);
   try {
     for (const body of wanted) {
       const answer = await must(api.POST("/api/v1/messages:batch", { body }));
@@ -123,12 +127,33 @@ async function carryOutEverything(
   takeBack(queries);
 }
 
-function changeOf(done: Done, account: string, mailboxes: readonly Mailbox[]): MessageChanges | null {
-  if (done.kind === "marks") return { keywords: { seen: done.seen, flagged: done.flagged } };
-  if (done.kind === "delete") return { delete: true };
+function changeOf(
+  done: Done,
+  account: string,
+  mailboxes: readonly Mailbox[],
+  known: readonly KnownLabel[],
+): MessageChanges | null {
+  const own = hasOwn(known, account);
+  switch (done.kind) {
+    case "marks":
+      return { keywords: { seen: done.seen, flagged: done.flagged } };
+    case "delete":
+      return { delete: true };
+    case "labels": {
+      if (own) return { labels: { add: [...done.add], remove: [...done.remove] } };
+      const custom: Record<string, boolean> = {};
+      for (const name of done.add) custom[keywordOf(name) ?? name] = true;
+      for (const name of done.remove) custom[keywordOf(name) ?? name] = false;
+      return { keywords: { custom } };
+    }
+    case "archive":
+      // What has labels is in the archive all the time, and in the inbox by its label.
+      if (own && !withRole(mailboxes, account, "archive")) return { labels: { remove: [INBOX] } };
+  }
   const to = target(done, account, mailboxes);
   const keywords = done.kind === "junk" || done.kind === "notJunk" ? { junk: done.kind === "junk" } : undefined;
-  return to ? { mailbox_id: to.id, keywords } : null;
+  const labels = own && done.kind === "notJunk" ? { add: [INBOX] } : undefined;
+  return to ? { mailbox_id: to.id, keywords, labels } : null;
 }
 
 interface Plan {
@@ -141,6 +166,7 @@ function planned(
   messages: readonly Message[],
   done: Done,
   mailboxes: readonly Mailbox[],
+  known: readonly KnownLabel[],
 ): Plan[] | null {
   if (done.kind === "marks") {
     const { seen, flagged } = done;
@@ -149,17 +175,19 @@ function planned(
   const byAccount = Map.groupBy(messages, (one) => one.account_id);
   const plans: Plan[] = [];
   for (const [account, theirs] of byAccount) {
-    const change = changeOf(done, account, mailboxes);
+    const change = changeOf(done, account, mailboxes, known);
     if (!change) return null;
     const to =
-      done.kind === "delete" ? withRole(mailboxes, account, "trash") : target(done, account, mailboxes);
+      done.kind === "labels" ? undefined
+      : done.kind === "delete" ? withRole(mailboxes, account, "trash")
+      : target(done, account, mailboxes);
     plans.push({ messages: theirs, change, to: to ?? null });
   }
   return plans;
 }
 
 function target(
-  done: Exclude<Done, { kind: "marks" }>,
+  done: Exclude<Done, { kind: "marks" | "labels" }>,
   account: string,
   mailboxes: readonly Mailbox[],
 ): Mailbox | undefined {
@@ -171,21 +199,20 @@ function target(
     case "junk":
       return withRole(mailboxes, account, "junk");
     default:
-      return withRole(mailboxes, account, "inbox");
+      return withRole(mailboxes, account, "inbox") ?? withRole(mailboxes, account, "all");
   }
 }
 
 /** Lists and numbers as they will be. */
 function show(queries: QueryClient, plan: Plan, mailboxes: readonly Mailbox[]): void {
   const ids = new Set(plan.messages.map((one) => one.id));
-  const keywords = plan.change.keywords;
+  const { to, change } = plan;
   changeLists(queries, (message, scope) => {
     if (!ids.has(message.id)) return message;
-    const now = keywords ? marked(message, keywords) : message;
-    if (!plan.to && !plan.change.delete) return now;
-    if (scope.kind === "search") return { ...now, mailbox_id: plan.to?.id ?? now.mailbox_id };
-    const stays = scope.kind === "mailbox" && scope.mailboxId === plan.to?.id;
-    return stays ? now : null;
+    const now = { ...marked(message, change), mailbox_id: to?.id ?? message.mailbox_id };
+    if (scope.kind === "search" || !(to || change.delete || change.labels)) return now;
+    const box = mailboxes.find((one) => one.id === now.mailbox_id);
+    return (to || !change.delete) && belongs(scope, now, box) ? now : null;
   });
   count(queries, plan, mailboxes);
 }
@@ -251,6 +278,7 @@ function takeBack(queries: QueryClient): void {
   void queries.invalidateQueries({ queryKey: ["messages"] });
   void queries.invalidateQueries({ queryKey: ["thread"] });
   void queries.invalidateQueries({ queryKey: ["mailboxes"] });
+  void queries.invalidateQueries({ queryKey: ["labels"] });
 }
 
 function said(say: Say, done: Done, count: number): string | null {
@@ -267,5 +295,7 @@ function said(say: Say, done: Done, count: number): string | null {
       return say("done.moved", { count, name: say("box.inbox") });
     case "move":
       return say("done.moved", { count, name: done.mailbox.name });
+    case "labels":
+      return say("done.labelled", { count });
   }
 }

@@ -8,13 +8,15 @@ import {
   queryOptions,
 } from "@tanstack/react-query";
 
-import { api, type Mailbox, type Message, must, type Schemas } from "../api/client";
+import { api, type Mailbox, type Message, type MessageChanges, must } from "../api/client";
 import { timeZone } from "../session/preferences";
+import { INBOX } from "./labels";
 
-/** What a list is of: the inboxes of all accounts, one mailbox, or what a search finds. */
+/** What a list is of: inboxes (of all accounts, or one), a mailbox, a label, or what a search finds. */
 export type Scope =
-  | { kind: "inboxes" }
+  | { kind: "inboxes"; accountId?: string }
   | { kind: "mailbox"; mailboxId: string }
+  | { kind: "label"; accountId: string; label: string }
   | { kind: "search"; query: string; accountIds?: readonly string[]; order?: "newest" | "relevance" };
 
 /** A message in a list; what was searched for says by which words it was found. */
@@ -55,8 +57,10 @@ export function listQuery(scope: Scope) {
                 params: {
                   query:
                     scope.kind === "inboxes"
-                      ? { ...query, role: "inbox" }
-                      : { ...query, mailbox_id: scope.mailboxId },
+                      ? { ...query, role: "inbox", account_id: scope.accountId }
+                      : scope.kind === "label"
+                        ? { ...query, account_id: scope.accountId, label: scope.label }
+                        : { ...query, mailbox_id: scope.mailboxId },
                 },
                 signal,
               }),
@@ -145,10 +149,22 @@ export const rowOf = (rows: readonly Row[], id: string | undefined): number =>
 
 export const messagesOf = (row: Row): Message[] => [row.message, ...row.others];
 
-/** Whether a list shows what is in this mailbox. */
-export function shows(scope: Scope, mailbox: Mailbox | undefined): boolean {
-  if (scope.kind === "search" || !mailbox) return false;
-  return scope.kind === "inboxes" ? mailbox.role === "inbox" : scope.mailboxId === mailbox.id;
+/** Whether a list shows a message; `mailbox` is where it is. What a search finds, only the server knows. */
+export function belongs(scope: Scope, message: Message, mailbox: Mailbox | undefined): boolean {
+  switch (scope.kind) {
+    case "search":
+      return false;
+    case "mailbox":
+      return message.mailbox_id === scope.mailboxId;
+    case "label":
+      return message.account_id === scope.accountId && message.labels.includes(scope.label);
+    case "inboxes":
+      if (scope.accountId && message.account_id !== scope.accountId) return false;
+      return (
+        mailbox?.role === "inbox" ||
+        (message.labels.includes(INBOX) && mailbox?.role !== "trash" && mailbox?.role !== "junk")
+      );
+  }
 }
 
 /** Change every list that the cache knows; `change` returns a message anew, or null to take it out. */
@@ -182,7 +198,7 @@ export function changeLists(
 /** Put a message where it belongs in each list that shows its mailbox and reaches so far. */
 export function insert(queries: QueryClient, message: Message, mailbox: Mailbox | undefined): void {
   for (const [key, list] of queries.getQueriesData<List>({ queryKey: ["messages"] })) {
-    if (!list || !shows(key[1] as Scope, mailbox)) continue;
+    if (!list || !belongs(key[1] as Scope, message, mailbox)) continue;
     if (list.pages.some((page) => page.items.some((one) => one.id === message.id))) continue;
     const at = list.pages.findIndex(
       (page) =>
@@ -203,17 +219,32 @@ export function insert(queries: QueryClient, message: Message, mailbox: Mailbox 
     void queries.invalidateQueries({ queryKey: ["thread", message.thread_id] });
 }
 
-/** Marks as the server writes them, after a change of them. */
-export function marked(message: Message, change: Schemas["Keywords"]): Message {
-  const keywords = new Set(message.keywords);
-  const put = (keyword: string, wanted: boolean | null | undefined) => {
-    if (wanted === true) keywords.add(keyword);
-    if (wanted === false) keywords.delete(keyword);
+/** A message as the server will show it, after a change of its marks and labels. */
+export function marked(message: Message, { keywords: marks, labels }: MessageChanges): Message {
+  const keywords = changed(message.keywords, {
+    "\\Seen": marks?.seen,
+    "\\Flagged": marks?.flagged,
+    "\\Answered": marks?.answered,
+    $Forwarded: marks?.forwarded,
+    $Junk: marks?.junk,
+    ...marks?.custom,
+  });
+  return {
+    ...message,
+    keywords,
+    labels: changed(message.labels, {
+      ...Object.fromEntries((labels?.add ?? []).map((one) => [one, true])),
+      ...Object.fromEntries((labels?.remove ?? []).map((one) => [one, false])),
+    }),
+    unread: !keywords.includes("\\Seen"),
   };
-  put("\\Seen", change.seen);
-  put("\\Flagged", change.flagged);
-  put("\\Answered", change.answered);
-  put("$Forwarded", change.forwarded);
-  put("$Junk", change.junk);
-  return { ...message, keywords: [...keywords], unread: !keywords.has("\\Seen") };
+}
+
+function changed(before: readonly string[], wanted: Record<string, boolean | null | undefined>): string[] {
+  const after = new Set(before);
+  for (const [name, is] of Object.entries(wanted)) {
+    if (is === true) after.add(name);
+    if (is === false) after.delete(name);
+  }
+  return [...after];
 }

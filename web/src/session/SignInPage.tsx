@@ -30,8 +30,9 @@ export function SignInPage({ isNew }: { isNew: boolean }) {
   };
 
   return (
-    <main className="page">
+    <main className="page door">
       <div>
+        <p className="door-name">{say("app.name")}</p>
         <h1>{say(isNew ? "session.signUp" : "session.signIn")}</h1>
         <p className="soft">{say("session.welcome")}</p>
       </div>

@@ -5,6 +5,7 @@ import { api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { useSay } from "../strings/use";
 import { Field, textOf, Tick, Trouble } from "../ui/Form";
+import { deviceOf } from "./device";
 
 /** One's password, and wherever one is signed in. */
 export function Security() {
@@ -97,8 +98,8 @@ function Sessions() {
         {data?.items.map((one) => (
           <li key={one.id} className="entry">
             <div className="entry-words">
-              <strong>{one.client || say("state.other")}</strong>{" "}
-              {one.current && <span className="soft small">{say("security.this")}</span>}
+              <strong title={one.client}>{deviceOf(one.client, say)}</strong>{" "}
+              {one.current && <span className="chip">{say("security.this")}</span>}
               <p className="soft small">
                 {one.address} · {say("security.used")} <When at={one.used_at} long />
               </p>

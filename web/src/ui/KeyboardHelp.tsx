@@ -13,6 +13,7 @@ const KEYS: [string, StringId][] = [
   ["#", "keys.delete"],
   ["!", "keys.junk"],
   ["s", "keys.flag"],
+  ["l", "keys.label"],
   ["m", "keys.unread"],
   ["z", "keys.undo"],
   ["c", "keys.compose"],
