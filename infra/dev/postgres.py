@@ -44,6 +44,9 @@ OPTIONS = {
     # What backups have not received is kept for them, but never until the disk is full.
     "max_slot_wal_keep_size": "4GB",
     "jit": "off",
+    # What is read here is nearly always in memory: handing a read to a worker cost more than it.
+    # Of questions to a million messages p95 took 24 ms by workers, 19 without.
+    "io_method": "sync",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
