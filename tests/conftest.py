@@ -36,3 +36,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from tests.side_by_side import SideBySide
 
     return SideBySide(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What passed at its second try may have seen a fault: why it was tried again is shown."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"tried again: {report.nodeid}")
+        terminalreporter.line(report.longreprtext[-4_000:])
