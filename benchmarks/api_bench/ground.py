@@ -77,7 +77,7 @@ async def filled_bench(messages: int) -> AsyncGenerator[Bench]:
     for owner in ("sync", "sender", "own"):
         new_key(directory / "seal" / owner)
     keys = {"current": "k1", "keys": {"k1": base64.b64encode(_KEY).decode()}}
-    (directory / "jwt.json").write_text(json.dumps(keys))
+    (directory / "seal" / "jwt.json").write_text(json.dumps(keys))
     async with running_platform() as platform:
         async with (
             running_api(platform, directory / "seal", access_token_minutes=600) as api,
@@ -127,7 +127,7 @@ async def gateway(bench: Bench) -> AsyncGenerator[Server]:
         **_UNLIMITED,
         "API_PORT": str(port),
         "API_PROBE_PORT": str(probes),
-        "API_JWT_KEYS_FILE": str(bench.directory / "jwt.json"),
+        "API_JWT_KEYS_FILE": str(bench.directory / "seal" / "jwt.json"),
         "API_SEAL_KEYS_DIR": str(bench.directory / "seal"),
         "API_OWN_KEYS_DIR": str(bench.directory / "seal" / "own"),
         "LOG_LEVEL": "INFO",
