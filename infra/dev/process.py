@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import signal
 import socket
 from collections.abc import Awaitable
@@ -84,7 +85,13 @@ class Server:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on, fit for a server that will be restarted.
+
+    Not one of those that systems give to outgoing connections (32768 and up, mostly): while the
+    server is away, somebody's connection would come from its port, and it could not return.
+    """
+    while True:
+        port = random.randrange(12_000, 30_000)  # noqa: S311 - a place to look, no secret
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port

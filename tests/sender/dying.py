@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import CoroutineType
 
 import asyncpg
 
@@ -63,7 +64,9 @@ class Rows:
         try:
             connection = self._connection
             if connection is None or connection.is_closed():
-                connection = self._connection = await asyncpg.connect(self._url)
+                connection = self._connection = await asyncpg.connect(
+                    self._url, timeout=10, command_timeout=30
+                )
             return await connection.fetch(query)
         except (
             OSError,
@@ -80,8 +83,21 @@ class Rows:
             self._connection = None
 
 
-async def hurry(rows: Rows) -> None:
-    """Let no time pass between attempts, and no account rest."""
+@asynccontextmanager
+async def in_a_hurry(bench: Bench) -> AsyncGenerator[None]:
+    """While this lasts, let no time pass between attempts, and no account rest."""
+    rows = Rows(bench)
+    try:
+        async with asyncio.TaskGroup() as group:
+            # Were it to fail unseen, everything would stand still for hours of backoff.
+            hurrying = group.create_task(_hurry(rows))
+            yield
+            hurrying.cancel()
+    finally:
+        await rows.close()
+
+
+async def _hurry(rows: Rows) -> None:
     while True:
         await rows.fetch(
             "UPDATE submission SET due_at = now() WHERE stage = 'waiting' AND due_at > now()"
@@ -115,4 +131,20 @@ async def until_settled(rows: Rows, count: int) -> None:
                 " WHERE NOT (state IN ('accepted', 'failed', 'uncertain') AND stage = 'waiting')"
                 " LIMIT 5"
             )
-            raise AssertionError(f"{settled} of {count} are settled, and no more will be: {left}")
+            accounts = await rows.fetch(
+                "SELECT failures, trouble, trouble_said, rests_until, held, now() FROM account"
+            )
+            raise AssertionError(
+                f"{settled} of {count} are settled, and no more will be: {left}, {accounts}\n"
+                + "\n".join(sorted(map(_waits, asyncio.all_tasks())))
+            )
+
+
+def _waits(task: asyncio.Task[object]) -> str:
+    """What a task waits for, from its beginning to the innermost call."""
+    calls: list[str] = []
+    inner: object = task.get_coro()
+    while isinstance(inner, CoroutineType):
+        calls.append(f"{inner.__qualname__}:{inner.cr_frame.f_lineno if inner.cr_frame else '-'}")
+        inner = inner.cr_await
+    return " > ".join(calls)

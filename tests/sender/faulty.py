@@ -183,8 +183,7 @@ class _Talk:
                 case "EHLO":
                     await self._greet()
                 case "STAR":
-                    if await self._meet(Phase.STARTTLS, "220 go on"):
-                        await self._protect()
+                    await self._protect()
                 case "AUTH":
                     await self._meet(Phase.AUTH, "235 2.7.0 welcome")
                 case "MAIL":
@@ -210,9 +209,15 @@ class _Talk:
             await self._meet(Phase.EHLO, "250-mx.example\r\n250 STARTTLS")
 
     async def _protect(self) -> None:
-        if await self._meet(Phase.HANDSHAKE, ""):
+        plain = self._writer.transport
+        assert isinstance(plain, asyncio.Transport)
+        # What follows upon "go on" is for the handshake: read here, it would be lost to it.
+        plain.pause_reading()
+        if await self._meet(Phase.STARTTLS, "220 go on") and await self._meet(Phase.HANDSHAKE, ""):
             await self._writer.start_tls(self._server.tls)
             self._protected = True
+        else:
+            plain.resume_reading()
 
     def _begin(self, line: str) -> None:
         found = _NUMBER.search(line)

@@ -1,6 +1,5 @@
 """Whatever fails, and whenever: nothing is lost, and nothing is handed over twice by us."""
 
-import asyncio
 import ssl
 from collections import Counter
 from uuid import UUID
@@ -11,7 +10,7 @@ from shared.contracts.account import Security
 from shared.contracts.mail import Address
 from shared.contracts.submission import SubmissionState
 from tests.sender.conftest import Bench
-from tests.sender.dying import Killing, Rows, hurry, until_settled
+from tests.sender.dying import Killing, Rows, in_a_hurry, until_settled
 from tests.sender.faulty import (
     KILLS,
     SIGNING_IN,
@@ -48,13 +47,10 @@ async def the_fates_of(
                 await bench.tell(command)
                 ids[command.submission_id] = number
             await bench.until_row("SELECT count(*) = $1 FROM submission", len(drawn))
-        impatient, watching = Rows(bench), Rows(bench)
-        hurrying = asyncio.create_task(hurry(impatient))
-        async with killing.running():
+        watching = Rows(bench)
+        async with in_a_hurry(bench), killing.running():
             await until_settled(watching, len(drawn))
-        hurrying.cancel()
-        for asking in (impatient, watching):
-            await asking.close()
+        await watching.close()
 
         rows = await bench.again(
             "SELECT submission_id, state, reason, due_at, attempts FROM submission"

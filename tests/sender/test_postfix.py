@@ -17,7 +17,7 @@ from shared.contracts.account import Security
 from shared.contracts.mail import Address
 from shared.contracts.submission import Fate, SubmissionState
 from tests.sender.conftest import SOON_SECONDS, Bench
-from tests.sender.dying import Killing, Rows, hurry, until_settled
+from tests.sender.dying import Killing, Rows, in_a_hurry, until_settled
 from tests.sender.faulty import KILLS
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.postfix import Postfix
@@ -219,22 +219,18 @@ async def test_everything_handed_to_postfix_arrives_once_whoever_is_killed_meanw
     victims = [KILLS[number % len(KILLS)] for number in range(deaths)]
     chance.shuffle(victims)
     moments = sorted(chance.sample(range(1, count * 9 // 10), deaths))
-    rows, impatient = Rows(bench), Rows(bench)
+    rows = Rows(bench)
     killing = Killing(bench, SENDER_ATTEMPTS_AT_ONCE_PER_ACCOUNT="4", LOG_LEVEL="ERROR")
-    hurrying = asyncio.create_task(hurry(impatient))
-    async with killing.running():
+    async with in_a_hurry(bench), killing.running():
         for moment, victim in zip(moments, victims, strict=True):
             await until_settled(rows, moment)
             await killing.kill(victim)
         await until_settled(rows, count)
-    assert not hurrying.done()
-    hurrying.cancel()
     outcome = {
         row["message_id_header"]: row["state"]
         for row in await rows.fetch("SELECT message_id_header, state FROM submission")
     }
-    for asking in (rows, impatient):
-        await asking.close()
+    await rows.close()
 
     async with asyncio.timeout(60 + count / 10):
         while "is empty" not in await asyncio.to_thread(postfix.queue):
