@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -37,8 +38,10 @@ def main() -> int:
                 stand_ins.make(directory)
             stack = open_things.enter_context(_running(directory))
             for step in WALK:
+                began = time.monotonic()
                 print(f"test-compose: {step.__name__.replace('_', ' ')}", flush=True)
                 step(stack)
+                print(f"  took {time.monotonic() - began:.0f} s", flush=True)
     except NoDaemon as reason:
         print(f"test-compose: nothing was tested: {reason}", file=sys.stderr)
         return 3

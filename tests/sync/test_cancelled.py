@@ -211,9 +211,12 @@ def tasks_of(name: str, wrap: Callable[[Coroutine[Any, Any, Any]], Any]) -> Gene
     loop = asyncio.get_running_loop()
 
     def factory(loop: Any, work: Any, **more: Any) -> Any:
-        if getattr(work, "__qualname__", "") == name:
-            work = wrap(work)
-        return asyncio.Task(work, loop=loop, **more)
+        if getattr(work, "__qualname__", "") != name:
+            return asyncio.Task(work, loop=loop, **more)
+        task = asyncio.Task(wrap(work), loop=loop, **more)
+        # Of a task that is cancelled before its first step, nobody begins what is wrapped.
+        task.add_done_callback(lambda _: work.close())
+        return task
 
     loop.set_task_factory(factory)
     try:
