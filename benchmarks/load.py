@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import ssl
 import sys
@@ -28,10 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import Processor, hardware, memory_kilobytes
 from benchmarks.say import say, title
-from benchmarks.send import smtp_sink
 from infra.dev import programs
 from tests.servers.dovecot import Dovecot
 from tests.servers.nginx import Nginx
+from tests.servers.postfix import Postfix
 from tests.servers.process import ServerUnavailable, short_directory
 from tests.stories.stack import Stack, running_stack
 from tests.stories.walk import connection, until_state
@@ -42,6 +43,7 @@ WORDS = ("telescope", "marmalade", "ledger", "harbour", "violin", "quarry", "lan
 MIX = {"accounts": 10, "list": 40, "open": 30, "search": 15, "send": 5}
 AT_ONCE = 16  # when people are made
 OPENING_AT_ONCE = 200
+DRAIN_SECONDS = 180.0
 PROBES = (programs.API_PROBES, programs.LISTEN, programs.ANSWER, programs.SENDER, programs.INDEXER)
 
 
@@ -91,7 +93,7 @@ class Ground:
 
     stack: Stack
     dovecot: Dovecot
-    smtp: int
+    postfix: Postfix
     client: httpx.AsyncClient
     trust: ssl.SSLContext
     door: str  # what stands before the api
@@ -109,7 +111,6 @@ class Ground:
         return person
 
     async def connect(self, person: Person) -> httpx.Response:
-        smtp = {"host": "127.0.0.1", "port": self.smtp, "security": "none"}
         answer = await self.client.post(
             "/accounts",
             headers=bearer(person),
@@ -117,7 +118,7 @@ class Ground:
                 "name": "Load",
                 "email": person.user,
                 "imap": connection(self.dovecot.imap_port, person.user),
-                "smtp": smtp,
+                "smtp": connection(self.postfix.submission_port, person.user),
             },
         )
         answer.raise_for_status()
@@ -141,7 +142,8 @@ async def ground(users: int) -> AsyncGenerator[Ground]:
         # Every account has some connections of its own.
         extra = f"default_process_limit = {users * 6 + 200}\nmail_max_userip_connections = 50\n"
         dovecot = made.enter_context(Dovecot(folder, extra=extra))
-        smtp = await made.enter_async_context(smtp_sink())
+        queue = made.enter_context(short_directory("postbus-queue-"))
+        postfix = made.enter_context(Postfix(queue, dovecot))
         stack = await made.enter_async_context(running_stack(LOG_LEVEL="WARNING"))
         url, trust, before = stack.url, ssl.create_default_context(), "nothing"
         try:
@@ -169,7 +171,7 @@ async def ground(users: int) -> AsyncGenerator[Ground]:
                 ),
             )
         )
-        yield Ground(stack, dovecot, smtp, client, trust, before)
+        yield Ground(stack, dovecot, postfix, client, trust, before)
 
 
 async def made(place: Ground, users: int, messages: int) -> list[Person]:
@@ -213,7 +215,7 @@ async def acts(place: Ground, person: Person, seen: Seen, pause: float, until: f
             case _:
                 body = {
                     "account_id": person.account,
-                    "to": ["somebody@example.org"],
+                    "to": [person.user],
                     "subject": "At noon",
                     "text": "Where we met last time?\n" * 20,
                 }
@@ -285,6 +287,16 @@ async def backlog(stack: Stack) -> dict[str, float]:
     return counted
 
 
+async def until_nothing_waits(stack: Stack) -> float | None:
+    """Seconds after the load until no backlog is left, as metrics tell it; None: it stays."""
+    began = time.monotonic()
+    while time.monotonic() - began < DRAIN_SECONDS:
+        if not any((await backlog(stack)).values()):
+            return round(time.monotonic() - began, 1)
+        await asyncio.sleep(1)
+    return None
+
+
 def memory(stack: Stack) -> dict[str, float]:
     """Megabytes of each process."""
     return {
@@ -347,6 +359,7 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
             came, connected = mail.result(), syncs.result()
             used = Processor.now(pids).since(processor)
             waits, memory_after = await backlog(place.stack), memory(place.stack)
+            drained = await until_nothing_waits(place.stack)
             sql = await sql_p95(place.stack)
     every = [each for took in seen.took.values() for each in took]
     say(
@@ -357,6 +370,7 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         p50, p95, p99 = (percentile(took, part) for part in (0.5, 0.95, 0.99))
         say(f"  {kind:<10}{len(took):>7}  p50 {p50:7.1f}  p95 {p95:7.1f}  p99 {p99:7.1f} ms")
     say(f"{came} messages came in, {connected} accounts were connected; waits at the end: {waits}")
+    say(f"nothing waits any more after {drained} s; load average {os.getloadavg()[0]:.1f}")
     say(f"memory (MB) {memory_before} → {memory_after}")
     busy = ", ".join(f"{name} {seconds / given.seconds:.2f}" for name, seconds in used.items())
     say(f"processors kept busy: {busy}")
@@ -378,6 +392,8 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         "mail_came": came,
         "accounts_connected": connected,
         "waits_at_the_end": waits,
+        "drained_seconds": drained,
+        "load_average": round(os.getloadavg()[0], 1),
         "memory_before_megabytes": memory_before,
         "memory_after_megabytes": memory_after,
     }

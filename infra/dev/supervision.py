@@ -102,7 +102,7 @@ class Supervisor:
         said = self._home.logs / "supervisord.err"
         with said.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-n", "-s", "-c", str(config)],
+                [sys.executable, "-m", "infra.dev.supervised", "-n", "-s", "-c", str(config)],
                 cwd=self._home.logs,
                 env=os.environ | told,
                 stdin=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 @contextmanager
-def _directory(kept: Path | None) -> Iterator[Path]:
+def _directory(kept: Path | None) -> Generator[Path]:
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         yield kept.resolve()
@@ -63,7 +63,7 @@ def _directory(kept: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _running(directory: Path) -> Iterator[Stack]:
+def _running(directory: Path) -> Generator[Stack]:
     tree = directory / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     listed = subprocess.run(
@@ -76,7 +76,7 @@ def _running(directory: Path) -> Iterator[Stack]:
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports: dict[str, int] = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     os.environ |= {f"TEST_{name}_PORT": str(port) for name, port in ports.items()}
     os.environ |= {
         "COMPOSE_PROJECT_NAME": "postbus-test",
