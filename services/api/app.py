@@ -21,7 +21,7 @@ from services.api.subscribers import SERVICE, ears
 from services.api.workers.chores import work
 from services.api.workers.following import watch_logs
 from services.api.workers.webhooks import tell_webhooks
-from services.api.world import World
+from services.api.world import Spreading, World
 from shared.bus import Relay, Values, measure_streams, open_bus
 from shared.db import Pool, open_pool, settle_restoration
 from shared.dial.providers import know_providers
@@ -48,13 +48,18 @@ async def main(stop: asyncio.Event) -> None:
     async with (
         open_bus(settings, service=SERVICE) as bus,
         open_pool(
-            settings.database_url, settings, name=SERVICE, size=settings.database_pool_size
+            settings.database_url,
+            settings,
+            name=SERVICE,
+            size=settings.database_pool_size,
+            by_key=True,
         ) as pool,
         open_pool(
             settings.request_database_url,
             settings,
             name=f"{SERVICE}_request",
             size=settings.request_database_pool_size,
+            by_key=True,
         ) as request_pool,
         open_sanitiser(at_once=settings.sanitisers, seconds=settings.sanitise_seconds) as sanitiser,
         open_limits(Values(bus), settle_seconds=settings.limits_settle_seconds) as limits,
@@ -67,6 +72,7 @@ async def main(stop: asyncio.Event) -> None:
             request_pool=request_pool,
             bus=bus,
             relay=relay,
+            spreading=Spreading(bus),
             issuer=issuer,
             seals=seals,
             sanitiser=sanitiser,

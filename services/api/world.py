@@ -22,6 +22,8 @@ from shared.db import Pool
 T = TypeVar("T")
 
 _MOST_SAID = 10_000
+# A log that grows again so soon after the other gateways were told is told of once, at the end.
+_TOLD_APART_SECONDS = 0.02
 
 
 def utc_now() -> datetime:
@@ -83,6 +85,31 @@ class Growth:
         if not waiting:
             del self._waiting[tenant_id]
             del self._times[tenant_id]
+
+
+class Spreading:
+    """Tells the other gateways that a log grew: the first time at once, then not each time."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._grew_since: dict[UUID, int | None] = {}  # by the tenant that was just told of
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def grew(self, tenant_id: UUID, seq: int) -> None:
+        if tenant_id in self._grew_since:
+            self._grew_since[tenant_id] = seq
+            return
+        self._grew_since[tenant_id] = None
+        loop = asyncio.get_running_loop()
+        loop.call_later(_TOLD_APART_SECONDS, self._again, tenant_id)
+        task = loop.create_task(self._bus.hint(LogGrew(tenant_id=tenant_id, seq=seq)))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def _again(self, tenant_id: UUID) -> None:
+        seq = self._grew_since.pop(tenant_id)
+        if seq is not None:
+            self.grew(tenant_id, seq)
 
 
 class Sharing:
@@ -148,6 +175,7 @@ class World:
     sending: Sending
     manner: Manner
     clock: Callable[[], datetime] = utc_now
+    spreading: Spreading
     growth: Growth = field(default_factory=Growth)
     sharing: Sharing = field(default_factory=Sharing)
     to_forget: asyncio.Event = field(default_factory=asyncio.Event)  # there is deletion to do
@@ -167,4 +195,4 @@ class World:
             self.relay.wake()
         for tenant_id, seq in grew.items():
             self.growth.grew(tenant_id)
-            await self.bus.hint(LogGrew(tenant_id=tenant_id, seq=seq))
+            self.spreading.grew(tenant_id, seq)

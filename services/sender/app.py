@@ -49,13 +49,18 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
     async with (
         open_bus(settings, service="sender") as bus,
         open_pool(
-            settings.database_url, settings, name="sender", size=settings.database_pool_size
+            settings.database_url,
+            settings,
+            name="sender",
+            size=settings.database_pool_size,
+            by_key=True,
         ) as pool,
         open_pool(
             settings.request_database_url,
             settings,
             name="sender_request",
             size=settings.request_database_pool_size,
+            by_key=True,
         ) as request_pool,
     ):
         await _check_keys(pool, keys)

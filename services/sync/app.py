@@ -53,6 +53,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 settings,
                 name=leases.session_name(settings.role, replica_id),
                 size=settings.database_pool_size,
+                by_key=True,
             )
         )
         request_pool = await stack.enter_async_context(
@@ -61,6 +62,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 settings,
                 name=f"sync {settings.role} request",
                 size=settings.request_database_pool_size,
+                by_key=True,
             )
         )
         await _all_keys_here(pool, keys)

@@ -129,6 +129,9 @@ async def open_bus(settings: BusSettings, *, service: str) -> AsyncGenerator[Bus
             )
         ],
         logger=None,
+        # Our functions take the bytes as they came; finding out what else they may want would
+        # take each message through a thread.
+        apply_types=False,
         graceful_timeout=10,
     )
     connection = await _when_there(broker, settings, service, tls)

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import structlog
 from faststream.message import StreamMessage
-from faststream.nats import NatsMessage, NatsResponse
+from faststream.nats import NatsResponse
 
 from shared.bus.connection import FAILED_HEADER, Bus
 from shared.bus.pull import Puller
@@ -188,9 +188,9 @@ class Ears(Generic[W]):
         contract: type[Query],
         handle: Callable[[Any, Any], Awaitable[Any]],
     ) -> None:
-        async def serve(message: NatsMessage) -> NatsResponse:
+        async def serve(body: bytes) -> NatsResponse:
             try:
-                query = decode(cast(bytes, message.body), contract)
+                query = decode(body, contract)
                 with structlog.contextvars.bound_contextvars(
                     request_id=query.caller.request_id, tenant_id=str(query.caller.tenant_id)
                 ):
@@ -214,9 +214,9 @@ class Ears(Generic[W]):
         contract: type[Hint],
         handle: Callable[[Any, Any], Awaitable[None]],
     ) -> None:
-        async def nudge(message: NatsMessage) -> None:
+        async def nudge(body: bytes) -> None:
             try:
-                await handle(decode(cast(bytes, message.body), contract), world)
+                await handle(decode(body, contract), world)
             except msgspec.MsgspecError as error:
                 log.warning("hint cannot be read", channel=contract.channel, error=str(error))
 

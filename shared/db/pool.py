@@ -70,12 +70,15 @@ async def open_pool(
     name: str,
     size: int,
     lesson: Lesson | None = None,
+    by_key: bool = False,
 ) -> AsyncGenerator[Pool]:
     """A pool that waits for the database to be there, and leaves nothing open behind.
 
     The role's search_path is set where the role is made, so statements name tables alone.
+    `by_key` is for work that only ever looks rows up: a plan made while a table was small, which
+    reads all of it, is kept until PostgreSQL has counted again, and the table grows meanwhile.
     """
-    pool = await _when_there(url, settings, name, size, lesson)
+    pool = await _when_there(url, settings, name, size, lesson, by_key)
     POOLS.show(pool, urlsplit(url.get_secret_value()).username or "")
     try:
         yield pool
@@ -89,7 +92,12 @@ async def open_pool(
 
 
 async def _when_there(
-    url: SecretStr, settings: DatabaseSettings, name: str, size: int, lesson: Lesson | None
+    url: SecretStr,
+    settings: DatabaseSettings,
+    name: str,
+    size: int,
+    lesson: Lesson | None,
+    by_key: bool,
 ) -> Pool:
     said: str | None = None
     while True:
@@ -100,7 +108,7 @@ async def _when_there(
                 max_size=size,
                 timeout=10,
                 command_timeout=settings.database_statement_seconds + 5,
-                server_settings=_server_settings(settings, name),
+                server_settings=_server_settings(settings, name, by_key),
                 # A restarted server must not meet plans of its former life.
                 max_inactive_connection_lifetime=300,
                 init=lesson,
@@ -126,7 +134,7 @@ async def _nothing_to_reset(_: Connection) -> None:
     """
 
 
-def _server_settings(settings: DatabaseSettings, name: str) -> dict[str, Any]:
+def _server_settings(settings: DatabaseSettings, name: str, by_key: bool) -> dict[str, Any]:
     def milliseconds(seconds: float) -> str:
         return str(int(seconds * 1000))
 
@@ -141,4 +149,5 @@ def _server_settings(settings: DatabaseSettings, name: str) -> dict[str, Any]:
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
         "jit": "off",  # short statements; compiling costs more than it gives
+        "enable_seqscan": "off" if by_key else "on",
     }

@@ -29,7 +29,7 @@ from services.api.http.gateway import gateway
 from services.api.http.malformed import HttpProtocol
 from services.api.settings import Settings
 from services.api.subscribers import ears
-from services.api.world import World, utc_now
+from services.api.world import Spreading, World, utc_now
 from shared.bus import Bucket, Bus, Relay, Values, open_bus
 from shared.bus.bucket import Key, Whole
 from shared.contracts.account import (
@@ -267,6 +267,7 @@ async def running_api(
             request_pool=requests,
             bus=bus,
             relay=Relay(bus, pool),
+            spreading=Spreading(bus),
             issuer=Issuer(
                 key_file=KeyFile(settings.jwt_keys_file),
                 access_lives=settings.access_lives,
