@@ -108,6 +108,15 @@ class Bus:
                 log.debug("hint lost", channel=hint.channel, error=str(error))
 
 
+    async def listen(self) -> None:
+        """Begin to answer and to notice: whoever asks after this returned is heard."""
+        await self.broker.start()
+        try:
+            await self.nats.flush()
+        except nats.errors.Error as error:  # away again: it is told what we hear when it is back
+            log.debug("not known to be heard", error=str(error))
+
+
 @asynccontextmanager
 async def open_bus(settings: BusSettings, *, service: str) -> AsyncGenerator[Bus]:
     """Connect, waiting until NATS is there; reconnects by itself for ever after."""

@@ -162,7 +162,7 @@ class Ears(Generic[W]):
         for contract, handle in self._noticed:
             if wanted(contract):
                 self._nudge(bus, world, contract, handle)
-        await bus.broker.start()
+        await bus.listen()
         pullers = [
             Puller(
                 bus,
