@@ -299,6 +299,11 @@ build *SERVICE: secrets
 image-build: build
     @infra/scripts/images scan
 
+# Write down, by digest, the images of others that are on this machine: compose.pins.yaml
+[group('stack')]
+image-pin: secrets
+    @infra/scripts/images pin
+
 # Remove images that a newer build replaced, and what builds kept for longer than a week; no volume
 [group('stack')]
 prune:

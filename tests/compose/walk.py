@@ -2,12 +2,14 @@
 
 import imaplib
 import json
+import os
 import shutil
 import smtplib
 import ssl
 import subprocess
 import time
 
+from tests.compose.registry import a_registry
 from tests.compose.stack import Stack, kill_main_process, until
 
 PASSWORD = "correct horse battery"
@@ -270,6 +272,29 @@ def _size(stack: Stack, image: str) -> int:
     return int(stack.run("docker", "image", "inspect", "--format", "{{.Size}}", image))
 
 
+def images_are_pinned_by_what_the_machine_has(stack: Stack) -> None:
+    with a_registry() as registry:
+        image = f"{registry}/nats:1"
+        an_empty_tar = "\0" * 1024
+        stack.run("docker", "import", "-", image, told=an_empty_tar)
+        try:
+            stack.run("docker", "push", "--quiet", image)
+            told = stack.run("docker", "image", "inspect", "--format", "{{.RepoDigests}}", image)
+            override = stack.tree / "compose.other.yaml"
+            override.write_text(f"services: {{ nats: {{ image: '{image}' }} }}\n")
+            files = f"COMPOSE_FILE={os.environ['COMPOSE_FILE']}:compose.other.yaml"
+            stack.run("env", files, "infra/scripts/images", "pin")
+            shown = stack.run(
+                *("env", f"{files}:compose.pins.yaml", "docker", "compose"),
+                *("config", "--images", "nats"),
+            )
+            (pinned,) = [one for one in shown.split() if one.startswith(f"{image}@sha256:")]
+            assert pinned.replace(":1@", "@") in told
+            assert "postbus-" not in (stack.tree / "compose.pins.yaml").read_text()
+        finally:
+            stack.run("docker", "image", "rm", image)
+
+
 def a_backup_is_made_by_itself_once_there_is_a_recovery_key(stack: Stack) -> None:
     assert "waiting for a recovery key" in stack.compose("logs", "backup")
     said = stack.compose("run", "--rm", "--no-TTY", "--no-deps", "backup", "recovery-key")
@@ -369,6 +394,7 @@ WALK = (
     nginx_gives_each_gateway_its_share,
     new_secrets_of_each_kind_lose_nothing,
     images_are_small,
+    images_are_pinned_by_what_the_machine_has,
     a_backup_is_made_by_itself_once_there_is_a_recovery_key,
     each_container_heals_when_its_main_process_is_killed,
     what_comes_after_the_set_is_in_the_wal,
