@@ -107,7 +107,6 @@ class Bus:
             except nats.errors.Error as error:
                 log.debug("hint lost", channel=hint.channel, error=str(error))
 
-
     async def listen(self) -> None:
         """Begin to answer and to notice: whoever asks after this returned is heard."""
         await self.broker.start()
