@@ -65,7 +65,7 @@ async def obey_connect_sync(command: ConnectSync, world: World) -> None:
     """Keep a copy of this account from now on."""
     await connect_account(command, world.pool)
     world.relay.wake()
-    world.accounts_changed.set()
+    await _asked(command.account_id, world)
 
 
 @ears.obey(RemoveSync)
@@ -75,7 +75,7 @@ async def obey_remove_sync(command: RemoveSync, world: World) -> None:
     world.removed.set()
     world.consents_left.set()
     world.relay.wake()
-    world.accounts_changed.set()
+    await _asked(command.account_id, world)
     try:
         await world.bringing.forget(command.account_id)
     except BucketAway as error:
@@ -119,7 +119,8 @@ async def obey_check_sync(command: CheckSync, world: World) -> None:
 
 
 async def _asked(account_id: UUID, world: World) -> None:
-    """Whoever keeps the account is mostly another replica: without the hint it waits for a beat."""
+    """Who keeps the account, or is to keep it, is mostly another replica, and looks up only at its
+    next beat unless it is told."""
     world.accounts_changed.set()
     await world.bus.hint(AccountAsked(account_id=account_id))
 

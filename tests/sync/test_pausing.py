@@ -13,7 +13,7 @@ from tests.sync.conftest import Sync
 from tests.sync.test_copy import a_message, some_messages
 
 # Nothing is found by waiting: whoever looks does so because it was told to.
-PATIENT = {"poll_seconds": 3600.0, "heartbeat_seconds": 30.0, "lease_seconds": 300.0}
+PATIENT = {"poll_seconds": 3600.0, "heartbeat_seconds": 600.0, "lease_seconds": 6000.0}
 
 
 @pytest.fixture
