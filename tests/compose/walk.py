@@ -227,6 +227,25 @@ def nginx_gives_each_gateway_its_share(stack: Stack) -> None:
     until(lambda: stack.is_well("api"))
 
 
+def any_service_may_have_several_processes(stack: Stack) -> None:
+    services = ("sync-listen", "sync-answer", "sender", "indexer")
+    for service in services:
+        stack.run("infra/scripts/scale", service, "2")
+        assert len(stack.compose("ps", "--quiet", service).split()) == 2
+    subject = f"among several {time.time_ns()}"
+    body = {"account_id": _session["account"], "to": [ADA], "subject": subject, "text": "Once."}
+    with stack.client(_session["token"]) as asking:
+        sent = asking.post("/submissions", json=body)
+        assert sent.status_code in (201, 202), sent.text
+        submission = sent.json()["id"]
+        until(lambda: asking.get(f"/submissions/{submission}").json()["state"] == "accepted")
+        words = {"q": f'"{subject}" in:inbox'}
+        until(lambda: bool(asking.get("/search", params=words).json().get("items")))
+        assert len(asking.get("/search", params=words).json()["items"]) == 1
+    for service in services:
+        stack.run("infra/scripts/scale", service, "1")
+
+
 def new_secrets_of_each_kind_lose_nothing(stack: Stack) -> None:
     for what in ("jwt", "mail-keys", "nats", "database"):
         before = {path.name: path.read_bytes() for path in (stack.tree / "secrets").iterdir()}
@@ -392,6 +411,7 @@ WALK = (
     an_event_is_told_through_the_door_when_it_happens,
     the_gateway_is_told_who_asks,
     nginx_gives_each_gateway_its_share,
+    any_service_may_have_several_processes,
     new_secrets_of_each_kind_lose_nothing,
     images_are_small,
     images_are_pinned_by_what_the_machine_has,
