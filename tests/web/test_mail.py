@@ -7,9 +7,13 @@ from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.postfix import Postfix
 from tests.stories.stack import until
 from tests.web.conftest import sign_up
+from tests.web.stillness import stands_still, watch
 from tests.web.walk import accessible, connect, fill_in, fits, letter, row
 
 pytestmark = pytest.mark.story
+
+IN_REPLY = {"In-Reply-To": "<Lunch.on.Friday@postbus.test>"}
+OTHERS = ("drafts", "connect", "sign-in", "sign-up", "forgot", "reset#none", "invitation#none")
 
 
 async def test_somebody_new_reads_archives_undoes_and_finds(
@@ -78,12 +82,14 @@ async def test_a_whole_list_of_more_than_a_thousand_is_marked_and_taken_back(
     await fill_in(page, user, dovecot, postfix)
     await page.get_by_role("button", name="Connect", exact=True).click()
     await expect(page.get_by_label("1,050 unread messages")).to_be_visible()
+    await expect(page).to_have_title("(1,050) Inbox – Postbus")  # what one sees of another tab
     await row(page, "").first.get_by_role("checkbox").click()
     await page.get_by_role("button", name="All shown").click()
     await page.get_by_role("button", name="All in this list").click()
     await page.get_by_role("button", name="Mark as read").click()
     await expect(page.get_by_role("status")).to_contain_text("for all 1,050 messages")
     await expect(page.get_by_label("unread messages")).to_have_count(0)
+    await expect(page).to_have_title("Inbox – Postbus")
 
     async def seen(count: int) -> bool:
         flags = dovecot.flags(user).values()
@@ -152,16 +158,19 @@ async def test_a_message_is_written_and_arrives(
     assert b"Until Friday!" in received
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-async def test_every_screen_can_be_used_by_everybody(
-    page: Page, dovecot: Dovecot, postfix: Postfix, colours: str
+@pytest.mark.parametrize(("colours", "width"), [("light", 1360), ("dark", 390)])
+async def test_every_screen_can_be_used_by_everybody_and_stands_still(
+    page: Page, dovecot: Dovecot, postfix: Postfix, colours: str, width: int
 ) -> None:
     await page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
     await page.goto("/sign-in")
     await page.get_by_role("button", name="Sign in").wait_for()
     await accessible(page)
     await fits(page)
-    await connect(page, dovecot, postfix, [letter("Lunch on Friday", html="<p>Shall we?</p>")])
+    html = "<p>Shall we?</p>" * 20
+    first = letter("Lunch on Friday", html=html)
+    answer = letter("Re: Lunch on Friday", html=html, headers=IN_REPLY)
+    await connect(page, dovecot, postfix, [first, answer, letter("Invoice")], rows=2)
     await accessible(page)
     await fits(page)
     await page.get_by_role("link", name="Lunch on Friday").click()
@@ -170,6 +179,9 @@ async def test_every_screen_can_be_used_by_everybody(
     await page.get_by_role("textbox", name="Message", exact=True).wait_for()
     await accessible(page)
     await fits(page)
-    await page.goto("/settings")
-    await page.get_by_role("heading", name="Settings").wait_for()
-    await accessible(page)
+
+    await page.set_viewport_size({"width": width, "height": 860})
+    (newest, *_) = (await (await page.request.get("/api/v1/messages?role=inbox")).json())["items"]
+    await watch(page)
+    for address in ("mail/inbox", f"mail/inbox/{newest['id']}", "mail/inbox?q=is:read", *OTHERS):
+        await stands_still(page, f"/{address}")

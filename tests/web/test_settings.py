@@ -14,6 +14,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import Postfix
 from tests.stories.stack import Stack, until
 from tests.web.conftest import PASSWORD_HERE, another_browser, sign_up
+from tests.web.stillness import stands_still, watch
 from tests.web.test_composing import begin
 from tests.web.walk import accessible, fits, letter, row
 
@@ -191,7 +192,21 @@ async def test_an_account_is_tested_paused_and_has_addresses_with_signatures(
     await expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
     await page.goto("/settings/identities")
-    await page.get_by_role("button", name="Edit").click()
+    for_all = page.get_by_role("region", name="Signature of every address")
+    await for_all.get_by_role("button", name="Edit").click()
+    await for_all.get_by_role("textbox", name="Signature").fill("Yours, Ada")
+    await for_all.get_by_role("button", name="Save").click()
+    own = page.get_by_role("region", name=user)
+    await expect(own).to_contain_text("The signature of every address without its own")
+    await page.get_by_role("link", name="To the inbox").click()
+    await page.get_by_role("button", name="New message").click()
+    body = page.get_by_role("textbox", name="Message", exact=True)
+    await expect(body).to_contain_text("Yours, Ada")
+    await page.get_by_role("button", name="Close").click()
+
+    await page.get_by_role("button", name="Settings").click()
+    await page.get_by_role("link", name="Addresses and signatures").click()
+    await own.get_by_role("button", name="Edit").click()
     await page.get_by_label("Your name").fill("Ada Lovelace")
     await page.get_by_role("textbox", name="Signature").fill("Countess")
     await page.get_by_role("button", name="Save").click()
@@ -199,9 +214,8 @@ async def test_an_account_is_tested_paused_and_has_addresses_with_signatures(
     await expect(page.get_by_text("Countess")).to_be_visible()
     await page.get_by_role("link", name="To the inbox").click()
     await page.get_by_role("button", name="New message").click()
-    await expect(page.get_by_role("textbox", name="Message", exact=True)).to_contain_text(
-        "Countess"
-    )
+    await expect(body).to_contain_text("Countess")
+    await expect(body).not_to_contain_text("Yours, Ada")
 
 
 async def test_what_somebody_likes_is_so_in_each_of_their_browsers(
@@ -215,6 +229,7 @@ async def test_what_somebody_likes_is_so_in_each_of_their_browsers(
     await page.get_by_label("Colours").select_option("Dark")
     await page.get_by_label("Rows").select_option("Compact")
     await page.get_by_label("Time zone").select_option("Pacific/Kiritimati")
+    await page.get_by_label("Dates and numbers").select_option("German")
     await page.get_by_label("counts as read").select_option("after 10 seconds")
     await page.get_by_label("Write plain text").check()
     for name, value in (("theme", "dark"), ("density", "compact")):
@@ -227,7 +242,7 @@ async def test_what_somebody_likes_is_so_in_each_of_their_browsers(
         (one,) = (await (await page.request.get("/api/v1/messages?role=inbox")).json())["items"]
         zone = ZoneInfo("Pacific/Kiritimati")
         there = datetime.fromisoformat(one["received_at"]).astimezone(zone)
-        said = re.compile(f"{there:%B %-d, %Y} at {there:%-I:%M}")
+        said = re.compile(rf"{there.day}\. \w+ {there.year} um {there:%H:%M}")
         await expect(row(elsewhere, "Lunch").locator("time")).to_have_attribute("title", said)
         await accessible(elsewhere)
         await elsewhere.get_by_role("link", name="Lunch on Friday").click()
@@ -238,14 +253,16 @@ async def test_what_somebody_likes_is_so_in_each_of_their_browsers(
         await expect(row(elsewhere, "Lunch")).not_to_have_attribute("data-unread", "true")
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-async def test_settings_can_be_used_by_everybody(
-    page: Page, dovecot: Dovecot, postfix: Postfix, colours: str
+@pytest.mark.parametrize(("colours", "width"), [("light", 1360), ("dark", 390)])
+async def test_settings_can_be_used_by_everybody_and_stand_still(
+    page: Page, dovecot: Dovecot, postfix: Postfix, colours: str, width: int
 ) -> None:
     await page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
     await begin(page, dovecot, postfix)
+    await page.set_viewport_size({"width": width, "height": 860})
+    await watch(page)
     for section in SECTIONS.split():
-        await page.goto(f"/settings/{section}")
-        await page.get_by_role("heading", level=2).first.wait_for()
+        await stands_still(page, f"/settings/{section}")
+        await expect(page.get_by_role("heading", level=2).first).to_be_visible()
         await accessible(page)
         await fits(page)

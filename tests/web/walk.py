@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.async_api import Locator, Page, expect
 
 from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.imap_server import Reachable
 from tests.servers.postfix import Postfix
 from tests.web.conftest import sign_up
 
@@ -39,11 +40,11 @@ def letter(
     return message.as_bytes().replace(b"\n", b"\r\n")
 
 
-async def fill_in(page: Page, user: str, dovecot: Dovecot, postfix: Postfix) -> None:
+async def fill_in(page: Page, user: str, incoming: Reachable, postfix: Postfix) -> None:
     """What the form asks for, of the servers here."""
     await page.get_by_label("E-mail address").fill(user)
     await page.get_by_label("Password of the mail account").fill(PASSWORD)
-    ports = {"Incoming": dovecot.imap_port, "Outgoing": postfix.submission_port}
+    ports = {"Incoming": incoming.imap_port, "Outgoing": postfix.submission_port}
     for group, port in ports.items():
         fields = page.get_by_role("group", name=group)
         await fields.get_by_label("Server").fill("127.0.0.1")

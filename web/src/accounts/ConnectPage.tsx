@@ -7,6 +7,7 @@ import { ApiProblem } from "../api/problem";
 import { accountsQuery } from "../session/session";
 import { type Say, useSay } from "../strings/use";
 import { Trouble } from "../ui/Form";
+import { useTitle } from "../ui/useTitle";
 import "./connect.css";
 import { consentAt, goAndConsent } from "./consent";
 import { best, isSure, takesNoPassword, useDiscovery } from "./discovery";
@@ -28,6 +29,7 @@ const PORTS: Record<"imap" | "smtp", Record<Security, number>> = {
 
 export function ConnectPage() {
   const say = useSay();
+  useTitle(say("connect.title"));
   const id = useId();
   const queries = useQueryClient();
   const navigate = useNavigate();

@@ -1,7 +1,7 @@
 /** Everything that is being written, at the foot of the page. */
 
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense, useEffect, useMemo } from "react";
 import { useIntl } from "react-intl";
 
 import type { Account } from "../api/client";
@@ -12,7 +12,7 @@ import { useStore } from "../ui/store";
 import { toast } from "../ui/toasts";
 import { as, identityOf, isEmpty } from "./draft";
 import { drafts, replace, writeAs } from "./drafts";
-import { useIdentities } from "./identities";
+import { signedBy, useIdentities } from "./identities";
 import { hurry, whenSent } from "./saving";
 import { remember, takeBack } from "./sent";
 
@@ -24,19 +24,23 @@ export function ComposerDock({ accounts }: { accounts: readonly Account[] }) {
   const intl = useIntl();
   const queries = useQueryClient();
   const isReached = useStore(reached);
-  const { plain_text: plain, reply_to_all: toAll } = useStore(preferences);
-  const identities = useIdentities(accounts);
+  const { plain_text: plain, reply_to_all: toAll, signature, signature_html } = useStore(preferences);
+  const { all } = useIdentities(accounts);
+  const identities = useMemo(
+    () => all.map((one) => signedBy(one, { signature, signature_html })),
+    [all, signature, signature_html],
+  );
   useEffect(() => {
-    writeAs({ accounts, identities: identities.all, plain, toAll });
-  }, [accounts, identities.all, plain, toAll]);
+    writeAs({ accounts, identities, plain, toAll });
+  }, [accounts, identities, plain, toAll]);
   useEffect(() => {
     // Begun before it was known who one may write as.
     for (const draft of drafts.get())
       if (draft.identityId === null && isEmpty(draft)) {
-        const identity = identityOf(draft, identities.all);
+        const identity = identityOf(draft, identities);
         if (identity) replace(draft.key, as(draft, identity));
       }
-  }, [identities.all]);
+  }, [identities]);
   useEffect(() => {
     if (isReached) hurry();
   }, [isReached]);
@@ -68,7 +72,7 @@ export function ComposerDock({ accounts }: { accounts: readonly Account[] }) {
     <aside className="dock" aria-label={say("compose.open")}>
       <Suspense>
         {ours.map((draft) => (
-          <Composer key={draft.key} draft={draft} accounts={accounts} identities={identities.all} />
+          <Composer key={draft.key} draft={draft} accounts={accounts} identities={identities} />
         ))}
       </Suspense>
     </aside>

@@ -1,6 +1,6 @@
 /** What is being written, and what is on its way out: on the server, for every browser. */
 
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
 
@@ -9,8 +9,10 @@ import { useLive } from "../live/live";
 import { nameOf } from "../mail/people";
 import { When } from "../mail/When";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Trouble } from "../ui/Form";
 import { useStore } from "../ui/store";
+import { useTitle } from "../ui/useTitle";
 import { ComposerDock } from "./ComposerDock";
 import type { ServerDraft } from "./draft";
 import { drafts } from "./drafts";
@@ -18,9 +20,21 @@ import { Outgoing } from "./Outgoing";
 import { openKept } from "./saving";
 import { textOf } from "./words";
 
+const draftsQuery = infiniteQueryOptions({
+  queryKey: ["drafts"],
+  queryFn: ({ pageParam, signal }) =>
+    must(api.GET("/api/v1/drafts", { params: { query: { cursor: pageParam, limit: 50 } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => page.next_cursor ?? undefined,
+  staleTime: 0, // they change elsewhere, and nobody tells of it
+  refetchOnWindowFocus: true,
+});
+
 export function DraftsPage({ accounts }: { accounts: readonly Account[] }) {
   useLive();
   const say = useSay();
+  useTitle(say("drafts.title"));
+  const { isPending } = useInfiniteQuery(draftsQuery);
   return (
     <>
       <main className="page wide">
@@ -30,8 +44,14 @@ export function DraftsPage({ accounts }: { accounts: readonly Account[] }) {
             <ArrowLeft size={16} aria-hidden /> {say("app.home")}
           </Link>
         </div>
-        <Kept />
-        <Outgoing />
+        {isPending ? (
+          <CardGhost />
+        ) : (
+          <>
+            <Kept />
+            <Outgoing />
+          </>
+        )}
       </main>
       <ComposerDock accounts={accounts} />
     </>
@@ -42,15 +62,7 @@ function Kept() {
   const say = useSay();
   const open = useStore(drafts);
   const queries = useQueryClient();
-  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: ["drafts"],
-    queryFn: ({ pageParam, signal }) =>
-      must(api.GET("/api/v1/drafts", { params: { query: { cursor: pageParam, limit: 50 } }, signal })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next_cursor ?? undefined,
-    staleTime: 0, // they change elsewhere, and nobody tells of it
-    refetchOnWindowFocus: true,
-  });
+  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(draftsQuery);
   const removing = useMutation({
     mutationFn: async (id: string) =>
       must(api.DELETE("/api/v1/drafts/{draft_id}", { params: { path: { draft_id: id } } })),
@@ -62,7 +74,6 @@ function Kept() {
     <section className="card" aria-label={say("box.drafts")}>
       <h2>{say("box.drafts")}</h2>
       <Trouble of={error ?? removing.error ?? opening.error} />
-      {data === undefined && !error && <div className="ghost ghost-body" />}
       {data && all.length === 0 && <p className="soft">{say("drafts.none")}</p>}
       <ul className="entries">
         {all.map((one) => (

@@ -20,6 +20,7 @@ import { useShortcuts } from "../ui/shortcuts";
 import { useStore } from "../ui/store";
 import { undoNewest } from "../ui/toasts";
 import { NARROW, useMedia } from "../ui/useMedia";
+import { useTitle } from "../ui/useTitle";
 import { type Done, useChange, useChangeEverything } from "./changes";
 import { everythingIn } from "./everything";
 import { type KnownLabel, labelsQuery } from "./labels";
@@ -27,7 +28,7 @@ import { MailboxTree } from "./MailboxTree";
 import { MessageList } from "./MessageList";
 import { inOrder, mailboxesQuery } from "./mailboxes";
 import { isFlagged, type List, messageQuery, messagesOf, rowOf, type Scope } from "./messages";
-import { nameOf, type Place, placesOf, scopeOf } from "./places";
+import { nameOf, type Place, placesOf, scopeOf, unreadInInboxes } from "./places";
 import { ReaderGhost } from "./ReaderGhost";
 import { useSelection } from "./selection";
 import { Toolbar } from "./Toolbar";
@@ -91,6 +92,12 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
   const { role, name } = query
     ? { role: null, name: say("search.results") }
     : nameOf(scopeName, accounts, mailboxes, saved, say);
+
+  const places = useMemo(
+    () => accounts.flatMap((one) => placesOf(one.id, mailboxes, known, say)),
+    [accounts, mailboxes, known, say],
+  );
+  useTitle(name, unreadInInboxes(places));
 
   const openAt = useMemo(() => rowOf(rows, messageId), [rows, messageId]);
   const search = query ? { q: query } : {};
@@ -189,9 +196,7 @@ export function MailPage({ accounts, scopeName, query, messageId }: Props) {
     "/": () => document.getElementById("search")?.focus(),
     "g i": () => void navigate({ to: "/mail/$scope", params: { scope: "inbox" }, search: {} }),
     "g t": () => {
-      const sent = accounts
-        .flatMap((one) => placesOf(one.id, mailboxes, known, say))
-        .find((one) => one.role === "sent");
+      const sent = places.find((one) => one.role === "sent");
       if (sent) void navigate({ to: "/mail/$scope", params: { scope: sent.scopeName }, search: {} });
     },
     "?": () => setHelp(true),

@@ -24,9 +24,9 @@ import type { Account, MailboxRole } from "../api/client";
 import { savedQuery } from "../search/searches";
 import { useSay } from "../strings/use";
 import { DRAGGED } from "./MessageRow";
-import type { KnownLabel } from "./labels";
+import { type KnownLabel, labelsQuery } from "./labels";
 import { mailboxesQuery } from "./mailboxes";
-import { type Place, placesOf } from "./places";
+import { type Place, placesOf, unreadInInboxes } from "./places";
 
 const PICTURES: Partial<Record<MailboxRole, LucideIcon>> = {
   inbox: Inbox,
@@ -49,12 +49,12 @@ interface Props {
 
 export const MailboxTree = memo(function MailboxTree({ accounts, current, known, onPut, onChosen }: Props) {
   const say = useSay();
-  const { data: mailboxes = [] } = useQuery(mailboxesQuery);
-  const { data: saved = [] } = useQuery(savedQuery);
+  const { data: mailboxes = [], isPending } = useQuery(mailboxesQuery);
+  const { data: saved = [], isPending: isSavedPending } = useQuery(savedQuery);
+  const { isPending: isLabelsPending } = useQuery(labelsQuery);
+  if (isPending || isSavedPending || isLabelsPending) return <TreeGhost />;
   const places = new Map(accounts.map((one) => [one.id, placesOf(one.id, mailboxes, known, say)]));
-  const unread = [...places.values()]
-    .flat()
-    .reduce((sum, one) => sum + (one.role === "inbox" ? one.unread : 0), 0);
+  const unread = unreadInInboxes([...places.values()].flat());
   return (
     <nav className="tree" aria-label={say("app.menu")}>
       {accounts.length > 1 && (
@@ -138,6 +138,18 @@ export const MailboxTree = memo(function MailboxTree({ accounts, current, known,
     </nav>
   );
 });
+
+/** Where they will stand. */
+function TreeGhost() {
+  const say = useSay();
+  return (
+    <div className="tree" role="status" aria-label={say("read.loading")}>
+      {Array.from({ length: 6 }, (_, at) => (
+        <div key={at} className="ghost tree-ghost" />
+      ))}
+    </div>
+  );
+}
 
 interface EntryProps {
   scope: string;

@@ -10,8 +10,16 @@ import { useSay } from "../strings/use";
 
 const LEAST = 60;
 const MOST = 30_000;
+const FAILED_MILLISECONDS = 1_000;
 
-export function MessageFrame({ id, images, sender }: { id: string; images: boolean; sender: string }) {
+interface Props {
+  id: string;
+  images: boolean;
+  sender: string;
+  onMeasured?: () => void; // it is known how high it is, or will not be
+}
+
+export function MessageFrame({ id, images, sender, onMeasured }: Props) {
   const say = useSay();
   const frame = useRef<HTMLIFrameElement>(null);
   const [height, setHeight] = useState(240);
@@ -20,14 +28,16 @@ export function MessageFrame({ id, images, sender }: { id: string; images: boole
     const hear = (event: MessageEvent<unknown>) => {
       if (!frame.current || event.source !== frame.current.contentWindow) return;
       const told = read(event.data);
-      if (told.height !== undefined)
+      if (told.height !== undefined) {
         setHeight(Math.min(MOST, Math.max(LEAST, Math.ceil(told.height) + 4)));
+        onMeasured?.();
+      }
       if (told.key !== undefined && document.activeElement === frame.current)
         document.dispatchEvent(new KeyboardEvent("keydown", { key: told.key, bubbles: true }));
     };
     window.addEventListener("message", hear);
     return () => window.removeEventListener("message", hear);
-  }, []);
+  }, [onMeasured]);
 
   return (
     <iframe
@@ -38,6 +48,8 @@ export function MessageFrame({ id, images, sender }: { id: string; images: boole
       sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox"
       referrerPolicy="no-referrer"
       style={{ height }}
+      // A page that is none of ours (that something failed) tells nothing.
+      onLoad={() => onMeasured && window.setTimeout(onMeasured, FAILED_MILLISECONDS)}
     />
   );
 }

@@ -3,7 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { DropdownMenu } from "radix-ui";
 import { EllipsisVertical, Forward, Reply, ReplyAll } from "lucide-react";
-import { useState } from "react";
+import { useCallback, useState } from "react";
 
 import { api, type Message, must, type Schemas } from "../api/client";
 import { listOf } from "../compose/draft";
@@ -23,6 +23,12 @@ import { Trust } from "./Trust";
 import { unsubscribing } from "./unsubscribe";
 import { When } from "./When";
 
+const ANSWERS = [
+  ["reply", Reply, "act.reply", "r"],
+  ["replyAll", ReplyAll, "act.replyAll", "a"],
+  ["forward", Forward, "act.forward", "f"],
+] as const;
+
 export function MessageView({ message, own }: { message: Message; own: ReadonlySet<string> }) {
   const say = useSay();
   const [images, setImages] = useState(false);
@@ -40,12 +46,15 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
       return queries.invalidateQueries({ queryKey: ["message"] });
     },
   });
+  const [measured, setMeasured] = useState(false);
+  const onMeasured = useCallback(() => setMeasured(true), []);
+  const settled = read ? !read.html || measured : Boolean(error);
   const leave = read ? unsubscribing(read, say) : null;
   const name = (one: Schemas["Person"]) =>
     own.has(one.email.toLowerCase()) ? say("read.me") : (nameOf(one) ?? "");
 
   return (
-    <section className="message" aria-label={sender}>
+    <section className="message" aria-label={sender} data-settling={!settled || undefined}>
       <header className="message-head">
         <div className="face" aria-hidden>
           {sender.slice(0, 1).toUpperCase()}
@@ -71,28 +80,16 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
           <span className="soft small">
             <When at={message.received_at} long />
           </span>
-          {read && (
-            <>
-              <IconButton
-                icon={Reply}
-                label={say("act.reply")}
-                shortcut="r"
-                onClick={() => compose({ kind: "reply", to: read })}
-              />
-              <IconButton
-                icon={ReplyAll}
-                label={say("act.replyAll")}
-                shortcut="a"
-                onClick={() => compose({ kind: "replyAll", to: read })}
-              />
-              <IconButton
-                icon={Forward}
-                label={say("act.forward")}
-                shortcut="f"
-                onClick={() => compose({ kind: "forward", of: read })}
-              />
-            </>
-          )}
+          {ANSWERS.map(([kind, icon, label, shortcut]) => (
+            <IconButton
+              key={kind}
+              icon={icon}
+              label={say(label)}
+              shortcut={shortcut}
+              disabled={!read}
+              onClick={() => read && compose(kind === "forward" ? { kind, of: read } : { kind, to: read })}
+            />
+          ))}
           <DropdownMenu.Root modal={false}>
             <DropdownMenu.Trigger asChild>
               <IconButton icon={EllipsisVertical} label={say("app.more")} />
@@ -145,7 +142,7 @@ export function MessageView({ message, own }: { message: Message; own: ReadonlyS
         </p>
       )}
       {read?.html ? (
-        <MessageFrame id={message.id} images={images && data !== undefined} sender={sender} />
+        <MessageFrame id={message.id} images={images && data !== undefined} sender={sender} onMeasured={onMeasured} />
       ) : read ? (
         <TextBody read={read} />
       ) : (

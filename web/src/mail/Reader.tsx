@@ -1,6 +1,6 @@
 /** A conversation, oldest first; what was not yet read stands open. */
 
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Forward, Reply, ReplyAll } from "lucide-react";
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 
@@ -11,7 +11,7 @@ import { useSay } from "../strings/use";
 import { useStore } from "../ui/store";
 import { useChange } from "./changes";
 import { MessageView } from "./MessageView";
-import { messageQuery, threadQuery } from "./messages";
+import { listed, messageQuery, threadQuery } from "./messages";
 import { nameOf } from "./people";
 import { ReaderGhost } from "./ReaderGhost";
 import { When } from "./When";
@@ -20,7 +20,9 @@ export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet
   const say = useSay();
   const subject = useId();
   const opened = useQuery(messageQuery(messageId, false));
-  const threadId = opened.data?.thread_id;
+  const queries = useQueryClient();
+  // As a list knows it: its conversation is asked for at once, and not after the message.
+  const threadId = opened.data?.thread_id ?? listed(queries, messageId)?.thread_id;
   const thread = useQuery({ ...threadQuery(threadId ?? ""), enabled: Boolean(threadId) });
   const messages = useMemo<Message[]>(() => {
     const found = thread.data?.length ? thread.data : opened.data ? [opened.data] : [];
@@ -67,7 +69,7 @@ export function Reader({ messageId, own }: { messageId: string; own: ReadonlySet
         </button>
       </div>
     );
-  if (!opened.data) return <ReaderGhost />;
+  if (!opened.data || !settled) return <ReaderGhost />;
 
   const lastId = messages.at(-1)?.id;
   const isOpen = (one: Message) => one.id === messageId || one.id === lastId || unfolded.has(one.id);

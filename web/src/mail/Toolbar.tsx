@@ -6,6 +6,7 @@ import { lazy, Suspense } from "react";
 import type { Mailbox, Message } from "../api/client";
 import { useSay } from "../strings/use";
 import { IconButton } from "../ui/Icon";
+import { NARROW, useMedia } from "../ui/useMedia";
 import type { KnownLabel } from "./labels";
 import type { Row } from "./messages";
 import type { Selection } from "./selection";
@@ -37,13 +38,26 @@ export function Toolbar({ name, rows, selection, hasTarget, isJunk, unread, targ
   const say = useSay();
   const noLabels = <IconButton icon={Tag} label={say("act.label")} shortcut="l" disabled />;
   const many = selection.ids.size;
+  // What can be done with nothing stands there where there is room for it.
+  const narrow = useMedia(NARROW);
+  const idle = narrow && !hasTarget;
+  const count = say("list.selected", { count: many });
   const noMove = <IconButton icon={FolderInput} label={say("act.move")} disabled />;
   return (
     <div className="tools" role="toolbar" aria-label={name}>
       {alone ? null : many > 0 ? (
         <>
           <IconButton icon={X} label={say("list.clear")} shortcut="Esc" onClick={selection.clear} />
-          <span>{selection.everything ? say("list.everything") : say("list.selected", { count: many })}</span>
+          {selection.everything ? (
+            <span>{say("list.everything")}</span>
+          ) : narrow ? (
+            <>
+              <strong aria-hidden>{many}</strong>
+              <span className="unseen">{count}</span>
+            </>
+          ) : (
+            <span>{count}</span>
+          )}
           {!selection.everything && (
             <button
               type="button"
@@ -63,50 +77,54 @@ export function Toolbar({ name, rows, selection, hasTarget, isJunk, unread, targ
         </>
       )}
       <span className="tools-space" />
-      <IconButton
-        icon={Archive}
-        label={say("act.archive")}
-        shortcut="e"
-        disabled={!hasTarget}
-        onClick={() => on.onAct("archive")}
-      />
-      <IconButton
-        icon={Trash2}
-        label={say("act.delete")}
-        shortcut="#"
-        disabled={!hasTarget}
-        onClick={() => on.onAct("delete")}
-      />
-      <IconButton
-        icon={OctagonAlert}
-        label={say(isJunk ? "act.notJunk" : "act.junk")}
-        shortcut="!"
-        disabled={!hasTarget}
-        onClick={() => on.onAct(isJunk ? "notJunk" : "junk")}
-      />
-      <IconButton
-        icon={unread ? MailOpen : Mail}
-        label={say(unread ? "act.read" : "act.unread")}
-        shortcut="m"
-        disabled={!hasTarget}
-        onClick={() => on.onMark({ seen: unread })}
-      />
-      <Suspense fallback={noLabels}>
-        {hasTarget ? (
-          <LabelMenu
-            open={on.labelling}
-            onOpen={on.onLabelling}
-            chosen={on.chosen}
-            known={on.known}
-            onLabels={on.onLabels}
+      {!idle && (
+        <>
+          <IconButton
+            icon={Archive}
+            label={say("act.archive")}
+            shortcut="e"
+            disabled={!hasTarget}
+            onClick={() => on.onAct("archive")}
           />
-        ) : (
-          noLabels
-        )}
-      </Suspense>
-      <Suspense fallback={noMove}>
-        {targets.length ? <MoveMenu targets={targets} onMove={on.onMove} /> : noMove}
-      </Suspense>
+          <IconButton
+            icon={Trash2}
+            label={say("act.delete")}
+            shortcut="#"
+            disabled={!hasTarget}
+            onClick={() => on.onAct("delete")}
+          />
+          <IconButton
+            icon={OctagonAlert}
+            label={say(isJunk ? "act.notJunk" : "act.junk")}
+            shortcut="!"
+            disabled={!hasTarget}
+            onClick={() => on.onAct(isJunk ? "notJunk" : "junk")}
+          />
+          <IconButton
+            icon={unread ? MailOpen : Mail}
+            label={say(unread ? "act.read" : "act.unread")}
+            shortcut="m"
+            disabled={!hasTarget}
+            onClick={() => on.onMark({ seen: unread })}
+          />
+          <Suspense fallback={noLabels}>
+            {hasTarget ? (
+              <LabelMenu
+                open={on.labelling}
+                onOpen={on.onLabelling}
+                chosen={on.chosen}
+                known={on.known}
+                onLabels={on.onLabels}
+              />
+            ) : (
+              noLabels
+            )}
+          </Suspense>
+          <Suspense fallback={noMove}>
+            {targets.length ? <MoveMenu targets={targets} onMove={on.onMove} /> : noMove}
+          </Suspense>
+        </>
+      )}
     </div>
   );
 }

@@ -195,6 +195,16 @@ export function changeLists(
   }
 }
 
+/** A message as some list shows it. */
+export function listed(queries: QueryClient, messageId: string): Listed | undefined {
+  for (const [, list] of queries.getQueriesData<List>({ queryKey: ["messages"] }))
+    for (const page of list?.pages ?? []) {
+      const found = page.items.find((one) => one.id === messageId);
+      if (found) return found;
+    }
+  return undefined;
+}
+
 /** Put a message where it belongs in each list that shows its mailbox and reaches so far. */
 export function insert(queries: QueryClient, message: Message, mailbox: Mailbox | undefined): void {
   for (const [key, list] of queries.getQueriesData<List>({ queryKey: ["messages"] })) {

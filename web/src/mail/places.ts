@@ -75,6 +75,10 @@ export function placesOf(
   return [...ofServer, ...ofMailboxes, ...ofPeople];
 }
 
+/** How much in the inboxes of all accounts nobody has read. */
+export const unreadInInboxes = (places: readonly Place[]): number =>
+  places.reduce((sum, one) => sum + (one.role === "inbox" ? one.unread : 0), 0);
+
 /** What the name of a list in an address is of; a saved search that is not known yet is null. */
 export function scopeOf(
   scopeName: string,

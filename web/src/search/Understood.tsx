@@ -27,14 +27,14 @@ export function Understood({ query, saved, onQuery }: Props) {
   const say = useSay();
   const { locale, timeZone } = useIntl();
   const [saving, setSaving] = useState(false);
-  const { data: terms = [], isError } = useQuery({
+  const { data: terms = [], isError, isPending } = useQuery({
     ...understoodQuery(query),
     placeholderData: keepPreviousData,
   });
   const positions = terms.flatMap((one) => one.position ?? []);
   const letters = Array.from(query);
   return (
-    <div className="understood">
+    <div className="understood" data-settling={isPending || undefined}>
       <ul aria-label={say("search.understood")}>
         {!isError &&
           terms.map((term, at) => {

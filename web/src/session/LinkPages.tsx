@@ -7,12 +7,14 @@ import { type ReactNode, type SubmitEvent, useEffect, useRef } from "react";
 import { api, must } from "../api/client";
 import { useSay } from "../strings/use";
 import { Field, textOf, Trouble } from "../ui/Form";
+import { useTitle } from "../ui/useTitle";
 import { endTokens } from "./session";
 
 /** What the link proves; it goes no further than to the server. */
 const token = (): string => window.location.hash.slice(1);
 
 function Page({ title, intro, children }: { title: string; intro?: string; children: ReactNode }) {
+  useTitle(title);
   return (
     <main className="page">
       <div>

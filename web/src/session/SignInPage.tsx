@@ -3,10 +3,12 @@ import { type SubmitEvent, useId } from "react";
 
 import { ApiProblem } from "../api/problem";
 import { useSay } from "../strings/use";
+import { useTitle } from "../ui/useTitle";
 import { useSignIn, useSignUp } from "./session";
 
 export function SignInPage({ isNew }: { isNew: boolean }) {
   const say = useSay();
+  useTitle(say(isNew ? "session.signUp" : "session.signIn"));
   const navigate = useNavigate();
   const signIn = useSignIn();
   const signUp = useSignUp();

@@ -3,11 +3,13 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, must } from "../api/client";
 import { useSay } from "../strings/use";
 import { Trouble } from "../ui/Form";
+import { useTitle } from "../ui/useTitle";
 import { accountsQuery, meQuery, useSignOut } from "./session";
 
 /** Who has to show first that an address is theirs: a link was sent there. */
 export function UnverifiedPage() {
   const say = useSay();
+  useTitle(say("unverified.title"));
   const queries = useQueryClient();
   const signOut = useSignOut();
   const { data: me } = useQuery(meQuery);

@@ -3,7 +3,7 @@ import { act, renderHook, waitFor } from "@testing-library/react";
 import type { ReactNode } from "react";
 import { afterEach, expect, test, vi } from "vitest";
 
-import { known, preferences, usePrefer } from "./preferences";
+import { known, localeOf, preferences, usePrefer } from "./preferences";
 
 const Around = ({ children }: { children: ReactNode }) => (
   <QueryClientProvider client={new QueryClient()}>{children}</QueryClientProvider>
@@ -51,4 +51,11 @@ test("another tab hears of it", () => {
 test("a time zone that this browser does not know is the browser's own", () => {
   expect(known("Europe/Berlin")).toBe("Europe/Berlin");
   expect(known("Mars/Olympus")).toBeUndefined();
+});
+
+test("dates and numbers are as the reader chose, and in the browser's way where it does not know that", () => {
+  expect(localeOf("de-CH")).toBe("de-CH");
+  expect([localeOf(null), localeOf("not a language"), localeOf("qaa-x-made-up")]).toEqual(
+    Array(3).fill(navigator.language),
+  );
 });

@@ -71,6 +71,17 @@ export function known(zone: string | null): string | undefined {
   }
 }
 
+/** The language of dates and numbers: as the reader chose, else the browser's. */
+export function localeOf(language: string | null): string {
+  if (language === null) return navigator.language;
+  try {
+    return Intl.DateTimeFormat.supportedLocalesOf(language)[0] ?? navigator.language;
+  } catch (error) {
+    if (error instanceof RangeError) return navigator.language;
+    throw error;
+  }
+}
+
 /** Whoever comes next to this browser begins anew. */
 export function forgetPreferences(): void {
   localStorage.removeItem(KEY);

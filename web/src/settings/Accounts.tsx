@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions, useMutation, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { goAndConsent } from "../accounts/consent";
@@ -7,12 +7,33 @@ import { When } from "../mail/When";
 import { accountsQuery } from "../session/session";
 import { en, type StringId } from "../strings/en";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Trouble } from "../ui/Form";
 import type { SectionProps } from "./SettingsPage";
+
+const standingQuery = ({ id, state, reason }: Account) =>
+  queryOptions({
+    queryKey: ["standing", id, state, reason],
+    queryFn: async ({ signal }) =>
+      must(api.GET("/api/v1/accounts/{account_id}/standing", { params: { path: { account_id: id } }, signal })),
+    placeholderData: keepPreviousData,
+  });
+
+const integrityQuery = ({ id }: Account) =>
+  queryOptions({
+    queryKey: ["integrity", id],
+    queryFn: async ({ signal }) =>
+      must(api.GET("/api/v1/accounts/{account_id}/integrity", { params: { path: { account_id: id } }, signal })),
+  });
+
+const arePending = (answers: { isPending: boolean }[]): boolean => answers.some((one) => one.isPending);
 
 /** Mail accounts: how each is doing, in its server's words, and what can be done. */
 export function Accounts({ accounts }: SectionProps) {
   const say = useSay();
+  const standing = useQueries({ queries: accounts.map(standingQuery), combine: arePending });
+  const proving = useQueries({ queries: accounts.map(integrityQuery), combine: arePending });
+  if (standing || proving) return <CardGhost />;
   return (
     <section className="card" aria-label={say("settings.accounts")}>
       <h2>{say("settings.accounts")}</h2>
@@ -32,11 +53,7 @@ function AccountCard({ account }: { account: Account }) {
   const say = useSay();
   const queries = useQueryClient();
   const path = { account_id: account.id };
-  const { data: standing } = useQuery({
-    queryKey: ["standing", account.id, account.state, account.reason],
-    queryFn: async ({ signal }) =>
-      must(api.GET("/api/v1/accounts/{account_id}/standing", { params: { path }, signal })),
-  });
+  const { data: standing } = useQuery(standingQuery(account));
   const doing = useMutation({
     mutationFn: async (what: Done): Promise<unknown> => {
       const params = { path };
@@ -162,16 +179,7 @@ function Tested({ name, server }: { name: string; server: Schemas["TestedServer"
 
 function Proof({ account }: { account: Account }) {
   const say = useSay();
-  const { data: facts } = useQuery({
-    queryKey: ["integrity", account.id],
-    queryFn: async ({ signal }) =>
-      must(
-        api.GET("/api/v1/accounts/{account_id}/integrity", {
-          params: { path: { account_id: account.id } },
-          signal,
-        }),
-      ),
-  });
+  const { data: facts } = useQuery(integrityQuery(account));
   if (!facts) return null;
   const number = (value: number | null) => value ?? "?";
   return (

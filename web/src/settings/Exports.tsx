@@ -4,6 +4,7 @@ import { type SubmitEvent, useState } from "react";
 import { type Account, api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Choice, Trouble } from "../ui/Form";
 import { Size } from "../ui/Size";
 import type { SectionProps } from "./SettingsPage";
@@ -16,7 +17,7 @@ const FORMATS = ["mbox", "eml"] as const;
 export function Exports({ accounts }: SectionProps) {
   const say = useSay();
   const queries = useQueryClient();
-  const { data, error } = useQuery({
+  const { data, error, isPending } = useQuery({
     queryKey: ["exports"],
     queryFn: async ({ signal }) => must(api.GET("/api/v1/exports", { signal })),
   });
@@ -25,6 +26,7 @@ export function Exports({ accounts }: SectionProps) {
       must(api.DELETE("/api/v1/exports/{export_id}", { params: { path: { export_id: id } } })),
     onSettled: () => queries.invalidateQueries({ queryKey: ["exports"] }),
   });
+  if (isPending) return <CardGhost />;
   return (
     <>
       <section className="card" aria-label={say("settings.exports")}>

@@ -1,50 +1,59 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { lazy, type SubmitEvent, Suspense, useCallback, useState } from "react";
+import { type SubmitEvent, useState } from "react";
 
 import { type Account, api, must } from "../api/client";
 import type { Identity } from "../compose/draft";
 import { useIdentities } from "../compose/identities";
 import { people } from "../compose/recipients";
-import { paragraphs, textOf as plain } from "../compose/words";
+import { textOf as plain } from "../compose/words";
 import { written } from "../mail/people";
+import { preferences } from "../session/preferences";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Field, textOf, Tick, Trouble } from "../ui/Form";
+import { useStore } from "../ui/store";
 import type { SectionProps } from "./SettingsPage";
-
-const Editor = lazy(() => import("../compose/Editor"));
+import { SignatureField } from "./SignatureField";
+import { SignatureOfAll } from "./SignatureOfAll";
 
 /** Whom one writes as, with what stands below what one writes. */
 export function Identities({ accounts }: SectionProps) {
   const say = useSay();
-  const { all } = useIdentities(accounts);
+  const { all, pending } = useIdentities(accounts);
   const [editing, setEditing] = useState<string | null>(null);
-  return accounts.map((account) => (
-    <section className="card" key={account.id} aria-label={account.name || account.email}>
-      <h2>
-        <bdi>{account.name || account.email}</bdi>
-      </h2>
-      <ul className="entries">
-        {all
-          .filter((one) => one.account_id === account.id)
-          .map((one) => (
-            <li key={one.id} className="entry">
-              {editing === one.id ? (
-                <IdentityForm account={account} identity={one} onDone={() => setEditing(null)} />
-              ) : (
-                <Shown identity={one} onEdit={() => setEditing(one.id)} />
-              )}
-            </li>
-          ))}
-      </ul>
-      {editing === account.id ? (
-        <IdentityForm account={account} identity={null} onDone={() => setEditing(null)} />
-      ) : (
-        <button type="button" className="button" onClick={() => setEditing(account.id)}>
-          {say("identity.add")}
-        </button>
-      )}
-    </section>
-  ));
+  if (pending) return accounts.map((account) => <CardGhost key={account.id} />);
+  return (
+    <>
+      {accounts.map((account) => (
+        <section className="card" key={account.id} aria-label={account.name || account.email}>
+          <h2>
+            <bdi>{account.name || account.email}</bdi>
+          </h2>
+          <ul className="entries">
+            {all
+              .filter((one) => one.account_id === account.id)
+              .map((one) => (
+                <li key={one.id} className="entry">
+                  {editing === one.id ? (
+                    <IdentityForm account={account} identity={one} onDone={() => setEditing(null)} />
+                  ) : (
+                    <Shown identity={one} onEdit={() => setEditing(one.id)} />
+                  )}
+                </li>
+              ))}
+          </ul>
+          {editing === account.id ? (
+            <IdentityForm account={account} identity={null} onDone={() => setEditing(null)} />
+          ) : (
+            <button type="button" className="button" onClick={() => setEditing(account.id)}>
+              {say("identity.add")}
+            </button>
+          )}
+        </section>
+      ))}
+      <SignatureOfAll />
+    </>
+  );
 }
 
 function Shown({ identity, onEdit }: { identity: Identity; onEdit: () => void }) {
@@ -59,7 +68,9 @@ function Shown({ identity, onEdit }: { identity: Identity; onEdit: () => void })
       ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["identities"] }),
   });
+  const { signature: text, signature_html: html } = useStore(preferences);
   const signature = identity.signature_text || plain(identity.signature_html);
+  const none = say(text || html ? "identity.hasThatOfAll" : "identity.noSignature");
   return (
     <>
       <div className="entry-words">
@@ -67,7 +78,7 @@ function Shown({ identity, onEdit }: { identity: Identity; onEdit: () => void })
           <bdi>{written(identity)}</bdi>
         </strong>{" "}
         {identity.is_default && <span className="soft small">{say("identity.default")}</span>}
-        <p className="soft small entry-line">{signature || say("identity.noSignature")}</p>
+        <p className="soft small entry-line">{signature || none}</p>
         <Trouble of={removing.error} />
       </div>
       <div className="entry-acts">
@@ -98,7 +109,6 @@ function IdentityForm({ account, identity, onDone }: FormProps) {
     html: identity?.signature_html ?? "",
     text: identity?.signature_text ?? "",
   });
-  const ready = useCallback(() => undefined, []);
   const saving = useMutation({
     mutationFn: async (given: { name: string; email: string; replyTo: string }): Promise<unknown> => {
       const params = { path: { account_id: account.id } };
@@ -156,20 +166,7 @@ function IdentityForm({ account, identity, onDone }: FormProps) {
         defaultValue={identity?.reply_to.map(written).join(", ")}
         error={saving.error}
       />
-      <div className="field">
-        <span>{say("identity.signature")}</span>
-        <Suspense fallback={<div className="ghost ghost-body" />}>
-          <Editor
-            html={signature.html || paragraphs(signature.text)}
-            label={say("identity.signature")}
-            focus={false}
-            pictureOf={() => ""}
-            onChange={(html, text) => setSignature(text.trim() ? { html, text } : { html: "", text: "" })}
-            onFiles={ready}
-            onReady={ready}
-          />
-        </Suspense>
-      </div>
+      <SignatureField value={signature} onChange={setSignature} />
       <Tick
         label={say("identity.isDefault")}
         checked={isDefault}

@@ -1,10 +1,11 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type SubmitEvent, useState } from "react";
 
 import { api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { meQuery } from "../session/session";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Choice, Field, textOf, Trouble } from "../ui/Form";
 
 type Role = Schemas["Role"];
@@ -12,12 +13,17 @@ type Me = Schemas["Me"];
 
 const ROLES: readonly Role[] = ["owner", "admin", "member", "read_only"];
 
+const invitationsQuery = queryOptions({
+  queryKey: ["invitations"],
+  queryFn: async ({ signal }) => must(api.GET("/api/v1/invitations", { signal })),
+});
+
 /** Who belongs to it, as what, and who is asked to. */
 export function Members() {
   const say = useSay();
   const queries = useQueryClient();
   const { data: me } = useQuery(meQuery);
-  const { data, error } = useQuery({
+  const { data, error, isPending } = useQuery({
     queryKey: ["members"],
     queryFn: async ({ signal }) => must(api.GET("/api/v1/members", { signal })),
   });
@@ -31,6 +37,8 @@ export function Members() {
     onSettled: () => queries.invalidateQueries({ queryKey: ["members"] }),
   });
   const admin = me?.scopes.includes("tenant:admin") ?? false;
+  const { isLoading } = useQuery({ ...invitationsQuery, enabled: admin });
+  if (isPending || isLoading) return <CardGhost />;
   return (
     <>
       <section className="card" aria-label={say("settings.members")}>
@@ -91,11 +99,8 @@ function Invitations({ me }: { me: Me }) {
   const say = useSay();
   const queries = useQueryClient();
   const [role, setRole] = useState<Role>("member");
-  const { data, error } = useQuery({
-    queryKey: ["invitations"],
-    queryFn: async ({ signal }) => must(api.GET("/api/v1/invitations", { signal })),
-  });
-  const again = () => queries.invalidateQueries({ queryKey: ["invitations"] });
+  const { data, error } = useQuery(invitationsQuery);
+  const again = () => queries.invalidateQueries({ queryKey: invitationsQuery.queryKey });
   const inviting = useMutation({
     mutationFn: async (email: string) => must(api.POST("/api/v1/invitations", { body: { email, role } })),
     onSuccess: again,

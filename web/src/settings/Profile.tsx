@@ -95,6 +95,11 @@ function Tenant({ name }: { name: string }) {
 
 const THEMES = ["system", "light", "dark"] as const;
 const DENSITIES = ["comfortable", "cosy", "compact"] as const;
+// As people write dates and numbers in them; any other that was chosen elsewhere is shown, too.
+const LANGUAGES = (
+  "ar bg ca cs da de de-AT de-CH el en-AU en-CA en-GB en-IE en-IN en-US es es-MX et fa fi fr fr-CA " +
+  "fr-CH he hi hr hu id it ja ko lt lv nb nl pl pt pt-BR ro ru sk sl sr sv th tr uk vi zh-CN zh-TW"
+).split(" ");
 const PATIENCE = ["0", "2", "5", "10"] as const; // seconds
 
 function Looks() {
@@ -103,6 +108,8 @@ function Looks() {
   const prefer = usePrefer();
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const zones = new Set([...Intl.supportedValuesOf("timeZone"), "UTC", ...(chosen.time_zone ? [chosen.time_zone] : [])]);
+  const names = new Intl.DisplayNames("en", { type: "language", fallback: "code" });
+  const languages = new Set([...LANGUAGES, ...(chosen.language ? [chosen.language] : [])]);
   return (
     <section className="card" aria-label={say("settings.appearance")}>
       <h2>{say("settings.appearance")}</h2>
@@ -123,6 +130,15 @@ function Looks() {
         value={chosen.time_zone ?? ""}
         among={[["", say("settings.timeZone.here", { zone: here })], ...[...zones].map((one) => [one, one] as const)]}
         onChange={(zone) => prefer.mutate({ time_zone: zone || null })}
+      />
+      <Choice
+        label={say("settings.language")}
+        value={chosen.language ?? ""}
+        among={[
+          ["", say("settings.language.here", { language: names.of(navigator.language) ?? navigator.language })],
+          ...[...languages].map((one) => [one, names.of(one) ?? one] as const),
+        ]}
+        onChange={(language) => prefer.mutate({ language: language || null })}
       />
       <Choice
         label={say("settings.markRead")}

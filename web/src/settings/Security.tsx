@@ -1,14 +1,22 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type SubmitEvent, useRef, useState } from "react";
 
 import { api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Field, textOf, Tick, Trouble } from "../ui/Form";
 import { deviceOf } from "./device";
 
+const sessionsQuery = queryOptions({
+  queryKey: ["sessions"],
+  queryFn: async ({ signal }) => must(api.GET("/api/v1/me/sessions", { signal })),
+});
+
 /** One's password, and wherever one is signed in. */
 export function Security() {
+  const { isPending } = useQuery(sessionsQuery);
+  if (isPending) return <CardGhost />;
   return (
     <>
       <Password />
@@ -77,10 +85,7 @@ function Password() {
 function Sessions() {
   const say = useSay();
   const queries = useQueryClient();
-  const { data, error } = useQuery({
-    queryKey: ["sessions"],
-    queryFn: async ({ signal }) => must(api.GET("/api/v1/me/sessions", { signal })),
-  });
+  const { data, error } = useQuery(sessionsQuery);
   const ending = useMutation({
     mutationFn: async (id: string) =>
       must(api.DELETE("/api/v1/me/sessions/{session_id}", { params: { path: { session_id: id } } })),

@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { ArrowLeft } from "lucide-react";
+import { ArrowLeft, ChevronDown } from "lucide-react";
 import type { ComponentType } from "react";
 
 import type { Account } from "../api/client";
@@ -10,7 +10,10 @@ import { useLive } from "../live/live";
 import { meQuery, useSignOut } from "../session/session";
 import type { StringId } from "../strings/en";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { KeyMap } from "../ui/KeyboardHelp";
+import { NARROW, useMedia } from "../ui/useMedia";
+import { useTitle } from "../ui/useTitle";
 import { Accounts } from "./Accounts";
 import { Exports } from "./Exports";
 import { Identities } from "./Identities";
@@ -52,10 +55,33 @@ export function SettingsPage({ accounts, section }: SectionProps & { section: st
   useLive();
   const say = useSay();
   const signOut = useSignOut();
-  const { data: me } = useQuery(meQuery);
+  const { data: me, isPending } = useQuery(meQuery);
   // Who may not look after webhooks is not shown that there are any.
   const mine = SECTIONS.filter(([name]) => name !== "webhooks" || me?.scopes.includes("tenant:admin"));
-  const [, , Shown] = mine.find(([name]) => name === section) ?? SECTIONS[0] ?? [];
+  const [, title, Shown] = mine.find(([name]) => name === section) ?? SECTIONS[0] ?? [];
+  useTitle(say(title ?? "settings.title"));
+  const narrow = useMedia(NARROW);
+  const list = (
+    <>
+      <ul>
+        {mine.map(([name, title]) => (
+          <li key={name}>
+            <Link
+              to="/settings/$section"
+              params={{ section: name }}
+              className="tree-entry"
+              aria-current={name === section ? "page" : undefined}
+            >
+              {say(title)}
+            </Link>
+          </li>
+        ))}
+      </ul>
+      <button type="button" className="button" onClick={() => signOut.mutate()}>
+        {say("session.signOut")}
+      </button>
+    </>
+  );
   return (
     <div className="settings">
       <header className="settings-head">
@@ -65,25 +91,21 @@ export function SettingsPage({ accounts, section }: SectionProps & { section: st
         </Link>
       </header>
       <nav className="settings-nav" aria-label={say("settings.title")}>
-        <ul>
-          {mine.map(([name, title]) => (
-            <li key={name}>
-              <Link
-                to="/settings/$section"
-                params={{ section: name }}
-                className="tree-entry"
-                aria-current={name === section ? "page" : undefined}
-              >
-                {say(title)}
-              </Link>
-            </li>
-          ))}
-        </ul>
-        <button type="button" className="button" onClick={() => signOut.mutate()}>
-          {say("session.signOut")}
-        </button>
+        {narrow ? (
+          // Where there is room for one thing, that is what is set; the others are a touch away.
+          <details key={section}>
+            <summary>
+              {title && say(title)} <ChevronDown size={18} aria-hidden />
+            </summary>
+            <div className="settings-others">{list}</div>
+          </details>
+        ) : isPending ? (
+          <div className="ghost ghost-line" />
+        ) : (
+          list
+        )}
       </nav>
-      <main className="settings-body">{Shown && <Shown accounts={accounts} />}</main>
+      <main className="settings-body">{isPending ? <CardGhost /> : Shown && <Shown accounts={accounts} />}</main>
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { meQuery } from "../session/session";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Choice, Field, textOf, Tick, Trouble } from "../ui/Form";
 
 type Scope = Schemas["Scope"];
@@ -16,7 +17,7 @@ const DAY_MILLISECONDS = 24 * 3_600_000;
 export function Tokens() {
   const say = useSay();
   const queries = useQueryClient();
-  const { data, error } = useQuery({
+  const { data, error, isPending } = useQuery({
     queryKey: ["tokens"],
     queryFn: async ({ signal }) => must(api.GET("/api/v1/tokens", { signal })),
   });
@@ -25,6 +26,7 @@ export function Tokens() {
       must(api.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: id } } })),
     onSettled: () => queries.invalidateQueries({ queryKey: ["tokens"] }),
   });
+  if (isPending) return <CardGhost />;
   return (
     <>
       <section className="card" aria-label={say("settings.tokens")}>

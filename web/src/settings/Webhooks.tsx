@@ -4,6 +4,7 @@ import { type SubmitEvent, useState } from "react";
 import { api, must, type Schemas } from "../api/client";
 import { When } from "../mail/When";
 import { useSay } from "../strings/use";
+import { CardGhost } from "../ui/CardGhost";
 import { Field, textOf, Tick, Trouble } from "../ui/Form";
 
 type Webhook = Schemas["ShownWebhook"];
@@ -26,11 +27,12 @@ const OFFERED: readonly EventType[] = [
 /** Programs that are told what happens. */
 export function Webhooks() {
   const say = useSay();
-  const { data, error } = useQuery({
+  const { data, error, isPending } = useQuery({
     queryKey: ["webhooks"],
     queryFn: async ({ signal }) => must(api.GET("/api/v1/webhooks", { signal })),
     refetchOnWindowFocus: true,
   });
+  if (isPending) return <CardGhost />;
   return (
     <>
       <section className="card" aria-label={say("settings.webhooks")}>

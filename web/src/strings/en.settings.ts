@@ -30,6 +30,8 @@ export const settings = {
   "settings.density.compact": "Compact",
   "settings.timeZone": "Time zone",
   "settings.timeZone.here": "As this browser says ({zone})",
+  "settings.language": "Dates and numbers",
+  "settings.language.here": "As this browser writes them ({language})",
   "settings.markRead": "What is opened counts as read",
   "settings.markRead.after": "{seconds, plural, =0 {at once} other {after # seconds}}",
   "settings.sent": "Sending",
@@ -77,6 +79,8 @@ export const settings = {
   "identity.default": "used unless you choose another",
   "identity.isDefault": "Use it unless I choose another",
   "identity.noSignature": "No signature",
+  "identity.signatureOfAll": "Signature of every address that has none of its own",
+  "identity.hasThatOfAll": "The signature of every address without its own",
   "identity.signature": "Signature",
   "identity.replyTo": "Answers go to (if not here)",
 

@@ -3,6 +3,8 @@
 import { settings } from "./en.settings";
 
 export const en = {
+  "app.title": "{name} – Postbus",
+  "app.titleUnread": "({count, number}) {name} – Postbus",
   "app.name": "Postbus",
   "app.skip": "Skip to the messages",
   "app.offline": "The server cannot be reached. What is shown may be old; news come when it is back.",

@@ -3,7 +3,7 @@
 import { type ReactNode, useCallback } from "react";
 import { IntlProvider, useIntl } from "react-intl";
 
-import { known, preferences } from "../session/preferences";
+import { known, localeOf, preferences } from "../session/preferences";
 import { useStore } from "../ui/store";
 import { en, type StringId } from "./en";
 
@@ -17,13 +17,13 @@ export function useSay(): Say {
 }
 
 export function Strings({ children }: { children: ReactNode }) {
-  const zone = known(useStore(preferences).time_zone);
-  // Dates and numbers as the reader's browser writes them; sentences in English until there are more.
+  const { time_zone: zone, language } = useStore(preferences);
+  // Dates and numbers as the reader or their browser writes them; sentences in English until there are more.
   return (
     <IntlProvider
-      locale={navigator.language}
+      locale={localeOf(language)}
       defaultLocale="en"
-      timeZone={zone}
+      timeZone={known(zone)}
       messages={en}
       onError={() => undefined}
     >
