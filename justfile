@@ -68,7 +68,7 @@ test-watch +PYTEST: install-test
 [group('check')]
 interop *PYTEST: install-test servers
     @infra/scripts/interop-servers
-    @exec {{ python }} -m pytest tests/interop {{ if PYTEST == "" { "--interop-table docs/standards.md" } else { "" } }} "$@"
+    @exec {{ python }} -m pytest tests/interop tests/web/test_gmail.py {{ if PYTEST == "" { "--interop-table docs/standards.md" } else { "" } }} "$@"
 
 # Break everything at random, and prove the copy, for MINUTES (60) from SEED (random)
 [group('check')]

@@ -171,7 +171,7 @@ function take(queries: QueryClient, event: LogEvent, stale: Stale): void {
       return;
     }
     case "messages.added":
-      stale.add("messages", "mailboxes");
+      stale.add("messages", "mailboxes", "labels");
       return;
     case "account.progress":
       progressed(queries, event.data as { id: string; done: number; total: number });
