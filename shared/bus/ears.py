@@ -1,9 +1,8 @@
 """How a service hears: one thin function per channel, and one place that decides on failures.
 
-What is kept in a stream is read by our own pull loop (docs/decisions/0015): nats-py's `fetch`
-returns at once with what is there, each message is decoded by itself, and a failed batch is
-retried one by one, so that only the guilty message is delayed or buried. Queries and hints are
-served by FastStream.
+What is kept in a stream is read by our own pull loop (docs/decisions/0015): it takes at once what
+is there, each message is decoded by itself, and a failed batch is retried one by one, so that
+only the guilty message is delayed or buried. Queries and hints are served by FastStream.
 """
 
 import asyncio

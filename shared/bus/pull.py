@@ -1,7 +1,6 @@
 """Our own pull loop: batches from a durable consumer, and what becomes of each message."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +11,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.js.api import Header
 
+from shared.bus.batches import Batches, CannotPull
 from shared.bus.connection import Bus
 from shared.bus.metrics import CONSUMED, CONSUMER_PENDING
 from shared.bus.topology import ACK_WAIT_SECONDS, stream_of
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 FAILURES = 6
 # "The world was not ready" is no failure of the message, but it does not wait for ever either.
 RETRIES = 500
-_FETCH_SECONDS = 5.0
+_WAITED_SECONDS = 5.0
 _AWAY_SECONDS = 1.0
 # What comes soon after something else comes together with what follows it.
 _BETWEEN_SECONDS = 0.005
@@ -72,37 +72,34 @@ class Puller:
         """Pull, handle, acknowledge; at most so many batches at a time as the settings say."""
         slots = asyncio.Semaphore(self._bus.settings.bus_batches_in_flight)
         stream = stream_of(self._contract)
-        subscription = await self._bus.js.pull_subscribe_bind(self.consumer, stream)
-        try:
-            async with asyncio.TaskGroup() as working:
-                while True:
-                    await slots.acquire()
-                    messages = await self._fetch(subscription)
-                    if not messages:
-                        slots.release()
-                        continue
-                    pending = messages[-1].metadata.num_pending
-                    CONSUMER_PENDING.labels(self.consumer).set(pending)
-                    task = working.create_task(self._batch(messages))
-                    task.add_done_callback(lambda _: slots.release())
-                    if len(messages) < self._several:
-                        await asyncio.sleep(_BETWEEN_SECONDS)
-        finally:
-            # Otherwise closing the connection would wait for messages that nobody will take.
-            with contextlib.suppress(nats.errors.Error):
-                await subscription.unsubscribe()
+        async with (
+            Batches.of(self._bus.nats, stream=stream, consumer=self.consumer) as batches,
+            asyncio.TaskGroup() as working,
+        ):
+            while True:
+                await slots.acquire()
+                messages = await self._next(batches)
+                if not messages:
+                    slots.release()
+                    continue
+                pending = messages[-1].metadata.num_pending
+                CONSUMER_PENDING.labels(self.consumer).set(pending)
+                task = working.create_task(self._batch(messages))
+                task.add_done_callback(lambda _: slots.release())
+                if len(messages) < self._several:
+                    await asyncio.sleep(_BETWEEN_SECONDS)
 
-    async def _fetch(self, subscription: Any) -> list[Msg]:
+    async def _next(self, batches: Batches) -> list[Msg]:
         try:
-            return await subscription.fetch(self._several, timeout=_FETCH_SECONDS)
-        except (nats.errors.TimeoutError, TimeoutError):
-            CONSUMER_PENDING.labels(self.consumer).set(0)
-            return []
-        except nats.errors.Error as error:
+            messages = await batches.next(self._several, seconds=_WAITED_SECONDS)
+        except (CannotPull, nats.errors.Error) as error:
             # The consumer is not there (yet), or the bus is away: its owner brings it back.
             log.warning("cannot pull", consumer=self.consumer, error=str(error))
             await asyncio.sleep(_AWAY_SECONDS)
             return []
+        if not messages:
+            CONSUMER_PENDING.labels(self.consumer).set(0)
+        return messages
 
     async def _batch(self, messages: list[Msg]) -> None:
         try:
