@@ -24,5 +24,6 @@ async def stack(stack_names: NameServer) -> AsyncIterator[Stack]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def person(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    await stack.until_serving()
     async with stack.person() as client:
         yield client

@@ -80,6 +80,18 @@ class Stack:
         """SIGKILL, as a power cut or the kernel would; the supervisor brings it back."""
         os.kill(self.pids()[name], signal.SIGKILL)
 
+    async def until_serving(self) -> None:
+        """Until the gateway answers: somebody may have been killed a moment ago."""
+        async with self.client() as client:
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get(f"{self.url}/health")).status_code == 200
+                except httpx.HTTPError:
+                    return False
+
+            await until("the gateway answers", answers)
+
     @asynccontextmanager
     async def client(self) -> AsyncGenerator[httpx.AsyncClient]:
         async with httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=60) as client:
