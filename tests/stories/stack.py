@@ -81,12 +81,13 @@ class Stack:
         os.kill(self.pids()[name], signal.SIGKILL)
 
     async def until_serving(self) -> None:
-        """Until the gateway answers: somebody may have been killed a moment ago."""
+        """Until the gateway says it is ready: somebody may have been killed a moment ago."""
+        ready = f"http://127.0.0.1:{self.port + programs.API_PROBES}/ready"
         async with self.client() as client:
 
             async def answers() -> bool:
                 try:
-                    return (await client.get(f"{self.url}/health")).status_code == 200
+                    return (await client.get(ready)).status_code == 200
                 except httpx.HTTPError:
                     return False
 
