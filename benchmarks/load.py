@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import ssl
 import sys
 import time
@@ -45,6 +46,8 @@ AT_ONCE = 16  # when people are made
 NEWCOMERS = 200  # that are connected at a time, at most
 OPENING_AT_ONCE = 200
 DRAIN_SECONDS = 180.0
+SQL_SAMPLED = 0.02  # of all statements: what they are is written at length
+LATE_SECONDS = 0.02
 PROBES = (programs.API_PROBES, programs.LISTEN, programs.ANSWER, programs.SENDER, programs.INDEXER)
 
 
@@ -98,6 +101,11 @@ class Ground:
     client: httpx.AsyncClient
     trust: ssl.SSLContext
     door: str  # what stands before the api
+    around: dict[str, int]  # processes that are no part of the platform: who asks, other servers
+
+    def pids(self) -> dict[str, int]:
+        """Each process whose processor time is said."""
+        return self.stack.pids() | self.around
 
     async def person(self, messages: int) -> Person:
         user = self.dovecot.new_user()
@@ -153,6 +161,7 @@ async def ground(users: int) -> AsyncGenerator[Ground]:
         postfix = made.enter_context(Postfix(queue, dovecot))
         stack = await made.enter_async_context(running_stack(LOG_LEVEL="WARNING"))
         url, trust, before = stack.url, ssl.create_default_context(), "nothing"
+        around = {"people": os.getpid(), "dovecot": dovecot.pid, "postfix": postfix.pid}
         try:
             Nginx.require()
         except ServerUnavailable as reason:
@@ -168,6 +177,7 @@ async def ground(users: int) -> AsyncGenerator[Ground]:
             }
             nginx = made.enter_context(Nginx(door, stack.url, **any_rate))
             url, trust, before = nginx.url, nginx.trust, "nginx"
+            around["nginx"] = nginx.pid
         client = await made.enter_async_context(
             httpx.AsyncClient(
                 base_url=f"{url}/api/v1",
@@ -178,7 +188,7 @@ async def ground(users: int) -> AsyncGenerator[Ground]:
                 ),
             )
         )
-        yield Ground(stack, dovecot, postfix, client, trust, before)
+        yield Ground(stack, dovecot, postfix, client, trust, before, around)
 
 
 async def made(place: Ground, users: int, messages: int) -> list[Person]:
@@ -318,23 +328,50 @@ def percentile(values: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else 0.0
 
 
-async def sql_p95(stack: Stack) -> float | None:
-    """The 95th percentile of statements by their mean, in ms; None without pg_stat_statements."""
+@asynccontextmanager
+async def sampled_statements(stack: Stack) -> AsyncGenerator[list[float]]:
+    """How many ms statements took while inside, one in fifty of them; known when it is left.
+
+    PostgreSQL itself writes them into its log.
+    """
+    log = stack.home / "logs/postgres.log"
+    took: list[float] = []
     database = await asyncpg.connect(stack.superuser_url)
     try:
-        rows = await database.fetch(
-            "SELECT calls, mean_exec_time FROM pg_stat_statements ORDER BY mean_exec_time"
-        )
-    except (asyncpg.UndefinedTableError, asyncpg.ObjectNotInPrerequisiteStateError):
-        return None
+        await database.execute(f"ALTER SYSTEM SET log_statement_sample_rate = {SQL_SAMPLED}")
+        await database.execute("ALTER SYSTEM SET log_parameter_max_length = 0")
+        await database.execute("ALTER SYSTEM SET log_min_duration_sample = 0")
+        begins = log.stat().st_size
+        await database.execute("SELECT pg_reload_conf()")
+        yield took
+        await database.execute("ALTER SYSTEM RESET log_min_duration_sample")
+        await database.execute("SELECT pg_reload_conf()")
     finally:
         await database.close()
-    total, passed = sum(row["calls"] for row in rows), 0
-    for row in rows:
-        passed += row["calls"]
-        if passed >= 0.95 * total:
-            return float(row["mean_exec_time"])
-    return None
+    with log.open("rb") as said:
+        said.seek(begins)
+        # Parsing and binding have lines of their own; COMMIT is a statement, with its fsync.
+        found = re.findall(rb"duration: ([0-9.]+) ms  (?:execute|statement)", said.read())
+    took.extend(float(each) for each in found)
+
+
+@asynccontextmanager
+async def own_lateness() -> AsyncGenerator[list[float]]:
+    """How many ms later than they wanted the people here woke: what they add to each answer."""
+    late: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    async def watch() -> None:
+        while True:
+            due = loop.time() + LATE_SECONDS
+            await asyncio.sleep(LATE_SECONDS)
+            late.append((loop.time() - due) * 1000)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield late
+    finally:
+        watching.cancel()
 
 
 async def measure(given: argparse.Namespace) -> dict[str, object]:
@@ -343,9 +380,13 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         people = await made(place, given.users, given.messages)
         url = place.client.base_url
         seen = Seen()
-        async with held_open(url, given.connections, place.trust) as held:
+        async with (
+            held_open(url, given.connections, place.trust) as held,
+            sampled_statements(place.stack) as statements,
+            own_lateness() as late,
+        ):
             say(f"{held} connections are held open")
-            pids = place.stack.pids()
+            pids = place.pids()
             processor, memory_before = Processor.now(pids), memory(place.stack)
             until = time.monotonic() + given.seconds
 
@@ -367,7 +408,6 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
             used = Processor.now(pids).since(processor)
             waits, memory_after = await backlog(place.stack), memory(place.stack)
             drained = await until_nothing_waits(place.stack)
-            sql = await sql_p95(place.stack)
     every = [each for took in seen.took.values() for each in took]
     say(
         f"{len(every)} requests, {len(every) / given.seconds:.0f} a second; "
@@ -379,6 +419,9 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
     say(f"{came} messages came in, {connected} accounts were connected; waits at the end: {waits}")
     say(f"nothing waits any more after {drained} s; load average {os.getloadavg()[0]:.1f}")
     say(f"memory (MB) {memory_before} → {memory_after}")
+    sql = percentile(statements, 0.95)
+    say(f"statements: p95 {sql:.1f} ms of {len(statements)}, one in fifty")
+    say(f"the people themselves woke late by p95 {percentile(late, 0.95):.1f} ms")
     busy = ", ".join(f"{name} {seconds / given.seconds:.2f}" for name, seconds in used.items())
     say(f"processors kept busy: {busy}")
     return {
@@ -395,7 +438,9 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
             f"{kind}_p95_milliseconds": round(percentile(took, 0.95), 1)
             for kind, took in sorted(seen.took.items())
         },
-        "sql_p95_milliseconds": sql,
+        "sql_p95_milliseconds": round(sql, 1),
+        "people_late_p95_milliseconds": round(percentile(late, 0.95), 1),
+        "processors": {name: round(each / given.seconds, 3) for name, each in used.items()},
         "mail_came": came,
         "accounts_connected": connected,
         "waits_at_the_end": waits,

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from services.api.actions.connecting import Seals
+from services.api.actions.hashing import open_hashing
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.send_message import sending_in
@@ -62,6 +63,7 @@ async def main(stop: asyncio.Event) -> None:
             by_key=True,
         ) as request_pool,
         open_sanitiser(at_once=settings.sanitisers, seconds=settings.sanitise_seconds) as sanitiser,
+        open_hashing(at_once=settings.passwords_at_once) as hashing,
         open_limits(Values(bus), settle_seconds=settings.limits_settle_seconds) as limits,
     ):
         await settle_restoration(pool, settle_restore)
@@ -76,6 +78,7 @@ async def main(stop: asyncio.Event) -> None:
             issuer=issuer,
             seals=seals,
             sanitiser=sanitiser,
+            hashing=hashing,
             limits=limits,
             sending=sending_in(request_pool),
             manner=manner_of(settings, await own_keys(settings.own_keys_dir, pool)),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.api.actions.add_owner import add_owner
 from services.api.actions.delete_tenant import delete_tenant
+from services.api.actions.hashing import open_hashing
 from services.api.actions.suspend_tenant import suspend_tenant
 from services.api.domain.addresses import NotAnAddress, address_spec
 from services.api.domain.refusals import AddressTaken
@@ -67,7 +68,10 @@ async def _add_owner(pool: Pool, arguments: argparse.Namespace) -> str:
     if len(password) < _SHORTEST_PASSWORD:
         raise CannotDo(f"A password has at least {_SHORTEST_PASSWORD} characters.")
     try:
-        tenant_id = await add_owner(pool, email=email, name=arguments.name, password=password)
+        async with open_hashing(at_once=1) as hashing:
+            tenant_id = await add_owner(
+                pool, hashing, email=email, name=arguments.name, password=password
+            )
     except AddressTaken as taken:
         raise CannotDo(taken.detail) from None
     return f"{email} owns {shown(Kind.TENANT, tenant_id)}"

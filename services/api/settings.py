@@ -172,6 +172,11 @@ class Settings(
         ge=1024,
         description="So much one person may have uploaded that nothing uses yet.",
     )
+    passwords_at_once: int = Field(
+        default=2,
+        ge=1,
+        description="Passwords hashed at the same time; each takes 64 MiB and four threads.",
+    )
     sanitisers: int = Field(
         default=2, ge=1, description="Processes that make HTML mail harmless, at most."
     )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from services.api.actions.connecting import Seals
+from services.api.actions.hashing import Hashing
 from services.api.actions.limiting import Limits
 from services.api.actions.sanitising import Sanitiser
 from services.api.actions.send_message import Sending
@@ -171,6 +172,7 @@ class World:
     issuer: Issuer
     seals: Seals
     sanitiser: Sanitiser
+    hashing: Hashing
     limits: Limits
     sending: Sending
     manner: Manner

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from services.api import subscribers
 from services.api.actions.connecting import Seals
+from services.api.actions.hashing import open_hashing
 from services.api.actions.limiting import open_limits
 from services.api.actions.sanitising import open_sanitiser
 from services.api.actions.send_message import sending_in
@@ -259,6 +260,7 @@ async def running_api(
         open_pool(settings.database_url, settings, name="api", size=8) as pool,
         open_pool(settings.request_database_url, settings, name="api_request", size=8) as requests,
         open_sanitiser(at_once=2, seconds=5) as sanitiser,
+        open_hashing(at_once=2) as hashing,
         open_limits(Values(bus), settle_seconds=settings.limits_settle_seconds) as limits,
     ):
         world = World(
@@ -278,6 +280,7 @@ async def running_api(
                 sender=SealingKeys.load(seal_directory / "sender"),
             ),
             sanitiser=sanitiser,
+            hashing=hashing,
             limits=limits,
             sending=sending_in(requests),
             clock=clock,

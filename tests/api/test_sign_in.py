@@ -1,3 +1,7 @@
+import asyncio
+import os
+import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,6 +11,7 @@ import jwt
 import pytest
 from litestar.connection import ASGIConnection
 
+from services.api.actions.hashing import open_hashing
 from services.api.actions.sessions import KeyFile
 from services.api.domain import passwords
 from services.api.domain.refusals import TokenRefused
@@ -235,3 +240,28 @@ async def test_guessing_a_password_ends_in_429(api: Api, ada: Person) -> None:
     assert answers[0].status_code == 401
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+async def test_passwords_are_hashed_some_at_a_time_and_after_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock, together = threading.Lock(), threading.Barrier(2)
+    running, most, priorities = 0, 0, list[int]()
+
+    def hashed(password: str) -> str:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+            priorities.append(os.getpriority(os.PRIO_PROCESS, 0))
+        together.wait(30)  # two are at work, or nobody comes on
+        with lock:
+            running -= 1
+        return password
+
+    monkeypatch.setattr(passwords, "hashed", hashed)
+    async with open_hashing(at_once=2) as hashing:
+        assert await asyncio.gather(*(hashing.hashed(f"{n}") for n in range(6))) == list("012345")
+    assert most == 2
+    if sys.platform == "linux":
+        assert min(priorities) > os.getpriority(os.PRIO_PROCESS, 0)

@@ -103,6 +103,12 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process at the top of the server's."""
+        assert self._process is not None
+        return self._process.pid
+
     def _spawn(
         self,
         command: list[str],

@@ -1,14 +1,13 @@
 """Let somebody in who was asked to join."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from services.api.actions.hashing import Hashing
 from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
 from services.api.actions.signing_in import note_place
-from services.api.domain import passwords
 from services.api.domain.refusals import (
     InvitationInvalid,
     PasswordWrong,
@@ -22,6 +21,7 @@ from shared.db import Pool
 
 async def accept_invitation(
     pool: Pool,
+    hashing: Hashing,
     issuer: Issuer,
     *,
     token: str,
@@ -46,10 +46,10 @@ async def accept_invitation(
     if known is None:
         if not new_people:
             raise RegistrationClosed
-        hashed = await asyncio.to_thread(passwords.hashed, password)
+        hashed = await hashing.hashed(password)
         person_id = uuid7()
     else:
-        if not await asyncio.to_thread(passwords.matches, known.password_hash, password):
+        if not await hashing.matches(known.password_hash, password):
             raise PasswordWrong(pointers=("/password",))
         hashed, person_id = known.password_hash, known.person_id
     claims = Claims(tenant_id=asked.tenant_id, person_id=person_id, session_id=uuid7())

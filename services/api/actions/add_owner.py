@@ -1,21 +1,20 @@
 """Make somebody the owner of a new tenant: how the first administrator comes to be."""
 
-import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from services.api.domain import passwords
+from services.api.actions.hashing import Hashing
 from services.api.domain.refusals import AddressTaken
 from services.api.store import people, system_mail
 from shared.db import Pool
 
 
-async def add_owner(pool: Pool, *, email: str, name: str, password: str) -> UUID:
+async def add_owner(pool: Pool, hashing: Hashing, *, email: str, name: str, password: str) -> UUID:
     """The tenant, whose owner signs in with this password; raises AddressTaken."""
-    hashed = await asyncio.to_thread(passwords.hashed, password)
+    hashed = await hashing.hashed(password)
     tenant_id, person_id = uuid7(), uuid7()
     try:
         async with pool.acquire() as connection, connection.transaction():

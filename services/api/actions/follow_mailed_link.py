@@ -1,10 +1,9 @@
 """What the links do that Postbus sends: verify an address, choose a new password."""
 
-import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.api.domain import passwords
+from services.api.actions.hashing import Hashing
 from services.api.domain.letters import Letter
 from services.api.domain.refusals import LinkInvalid
 from services.api.domain.tokens import secret_hash
@@ -22,7 +21,7 @@ async def ask_reset(pool: Pool, email: str) -> None:
 
 
 async def reset_password(
-    pool: Pool, *, token: str, password: str, end_tokens: bool, address: str
+    pool: Pool, hashing: Hashing, *, token: str, password: str, end_tokens: bool, address: str
 ) -> None:
     """A new password for whom the link was sent to, and every session of theirs ends.
 
@@ -33,7 +32,7 @@ async def reset_password(
     async with pool.acquire() as connection:
         if await system_mail.whose(connection, kept, Letter.RESET, now) is None:
             raise LinkInvalid
-    hashed = await asyncio.to_thread(passwords.hashed, password)
+    hashed = await hashing.hashed(password)
     async with pool.acquire() as connection, connection.transaction():
         person_id = await system_mail.whose(connection, kept, Letter.RESET, now)
         if person_id is None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from services.api.actions.hashing import Hashing
 from services.api.actions.sessions import signed_in
 from services.api.actions.signing_in import note_place, prove_password
 from services.api.domain.tokens import KEY_BYTES, cookie_secret, secret_hash
@@ -28,6 +29,7 @@ class BrowserSession:
 
 async def open_browser_session(
     pool: Pool,
+    hashing: Hashing,
     *,
     email: str,
     password: str,
@@ -43,7 +45,13 @@ async def open_browser_session(
     its hash.
     """
     person, rehashed = await prove_password(
-        pool, email=email, password=password, tenant_id=tenant_id, rather=rather, client=client
+        pool,
+        hashing,
+        email=email,
+        password=password,
+        tenant_id=tenant_id,
+        rather=rather,
+        client=client,
     )
     secret = cookie_secret(secrets.token_bytes(KEY_BYTES))
     now = datetime.now(UTC)

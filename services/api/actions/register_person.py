@@ -1,14 +1,13 @@
 """Let somebody in for the first time."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from services.api.actions.hashing import Hashing
 from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
 from services.api.actions.signing_in import note_place
-from services.api.domain import passwords
 from services.api.domain.letters import Letter
 from services.api.domain.refusals import AddressTaken
 from services.api.domain.tokens import Claims
@@ -20,6 +19,7 @@ from shared.db import Pool
 
 async def register_person(
     pool: Pool,
+    hashing: Hashing,
     issuer: Issuer,
     *,
     email: str,
@@ -30,7 +30,7 @@ async def register_person(
     allowed: Quotas | None = None,
 ) -> SignedIn:
     """A new tenant whose owner is this person, signed in; raises AddressTaken."""
-    password_hash = await asyncio.to_thread(passwords.hashed, password)
+    password_hash = await hashing.hashed(password)
     now = datetime.now(UTC)
     person = Person(
         person_id=uuid7(),

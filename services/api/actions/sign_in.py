@@ -5,6 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from services.api.actions.hashing import Hashing
 from services.api.actions.sessions import Issuer, SignedIn, issue, signed_in
 from services.api.actions.signing_in import note_place, prove_password
 from services.api.domain.tokens import Claims
@@ -15,6 +16,7 @@ from shared.db import Pool
 
 async def sign_in(
     pool: Pool,
+    hashing: Hashing,
     issuer: Issuer,
     *,
     email: str,
@@ -26,7 +28,13 @@ async def sign_in(
 ) -> SignedIn:
     """A session for whoever has this address and this password; raises SignInRefused."""
     person, rehashed = await prove_password(
-        pool, email=email, password=password, tenant_id=tenant_id, rather=rather, client=client
+        pool,
+        hashing,
+        email=email,
+        password=password,
+        tenant_id=tenant_id,
+        rather=rather,
+        client=client,
     )
     now = datetime.now(UTC)
     claims = Claims(tenant_id=person.tenant_id, person_id=person.person_id, session_id=uuid7())

@@ -1,10 +1,10 @@
 """What every way to sign in begins with: an address and a password that belong together."""
 
-import asyncio
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from uuid import UUID
 
+from services.api.actions.hashing import Hashing
 from services.api.actions.sessions import signed_in
 from services.api.domain import passwords
 from services.api.domain.letters import Letter
@@ -19,6 +19,7 @@ _NOBODYS = UUID(int=0)
 
 async def prove_password(
     pool: Pool,
+    hashing: Hashing,
     *,
     email: str,
     password: str,
@@ -34,7 +35,7 @@ async def prove_password(
         person = await people.person_with(connection, email, tenant_id, rather)
     kept = person.password_hash if person else passwords.NOBODY
     # Checked also when there is nobody, and without holding a connection meanwhile.
-    right = await asyncio.to_thread(passwords.matches, kept, password)
+    right = await hashing.matches(kept, password)
     if person is None or not right:
         now = datetime.now(UTC)
         # Where nobody has the address, too, and as much: the operator's to see, and nobody's.
@@ -53,7 +54,7 @@ async def prove_password(
             await audit_log.note(connection, refused)
         raise SignInRefused
     outdated = passwords.is_outdated(kept)
-    return person, await asyncio.to_thread(passwords.hashed, password) if outdated else None
+    return person, await hashing.hashed(password) if outdated else None
 
 
 async def note_place(

@@ -142,6 +142,7 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
     registered = _tokens(
         await register_person(
             world.pool,
+            world.hashing,
             world.issuer,
             email=data.email,
             name=data.name,
@@ -161,6 +162,7 @@ async def login(request: Request[Any, Any, Any], data: JSONBody[Credentials]) ->
     async with _guessing(request, data) as (email, tenant_id):
         signed = await sign_in(
             world.pool,
+            world.hashing,
             world.issuer,
             email=email,
             password=data.password.get_secret_value(),
@@ -188,6 +190,7 @@ async def open_session(
     async with _guessing(request, data) as (email, tenant_id):
         opened = await open_browser_session(
             world.pool,
+            world.hashing,
             email=email,
             password=data.password.get_secret_value(),
             client=described_client(request),
@@ -314,6 +317,7 @@ async def accept(request: Request[Any, Any, Any], data: JSONBody[Acceptance]) ->
     return _tokens(
         await accept_invitation(
             world.pool,
+            world.hashing,
             world.issuer,
             token=data.token.get_secret_value(),
             name=data.name,
@@ -356,8 +360,10 @@ async def forgot_password(
 )
 async def reset(request: Request[Any, Any, Any], data: JSONBody[NewPassword]) -> None:
     await attempt(request, "login-client")
+    world = world_of(request)
     await reset_password(
-        world_of(request).pool,
+        world.pool,
+        world.hashing,
         token=data.token.get_secret_value(),
         password=data.password.get_secret_value(),
         end_tokens=data.end_api_tokens,

@@ -150,8 +150,10 @@ async def end_session(request: Asking, session_id: FromPath[str]) -> None:
 async def password(request: Asking, data: JSONBody[ChangedPassword]) -> None:
     who = request.user.claims
     await guess_again(request)
+    world = world_of(request)
     await change_password(
-        world_of(request).pool,
+        world.pool,
+        world.hashing,
         who,
         current=data.current_password.get_secret_value(),
         new=data.new_password.get_secret_value(),

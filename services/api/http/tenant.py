@@ -173,7 +173,7 @@ async def end_tenant(request: Asking, data: JSONBody[Farewell]) -> Response[Aske
         raise NotPermitted("Only an owner deletes a tenant.")
     await guess_again(request)
     password = data.password.get_secret_value()
-    await prove_own_password(world.pool, identity.claims, password, "/password")
+    await prove_own_password(world.pool, world.hashing, identity.claims, password, "/password")
     deletion = await delete_tenant(world.pool, identity.claims.tenant_id)
     if deletion is None:
         raise NotFound
@@ -194,7 +194,7 @@ async def end_person(request: Asking, data: JSONBody[Farewell]) -> AskedDeletion
     world, identity = world_of(request), request.user
     await guess_again(request)
     password = data.password.get_secret_value()
-    await prove_own_password(world.pool, identity.claims, password, "/password")
+    await prove_own_password(world.pool, world.hashing, identity.claims, password, "/password")
     made, grew = await delete_person(world.pool, identity.claims)
     await world.committed(grew, told=True)
     world.to_forget.set()
