@@ -54,6 +54,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             name="sender",
             size=settings.database_pool_size,
             by_key=True,
+            planned_once=True,
         ) as pool,
         open_pool(
             settings.request_database_url,
@@ -61,6 +62,7 @@ async def open_world(settings: Settings) -> AsyncGenerator[World]:
             name="sender_request",
             size=settings.request_database_pool_size,
             by_key=True,
+            planned_once=True,
         ) as request_pool,
     ):
         await _check_keys(pool, keys)

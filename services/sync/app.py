@@ -54,6 +54,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 name=leases.session_name(settings.role, replica_id),
                 size=settings.database_pool_size,
                 by_key=True,
+                planned_once=True,
             )
         )
         request_pool = await stack.enter_async_context(
@@ -63,6 +64,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 name=f"sync {settings.role} request",
                 size=settings.request_database_pool_size,
                 by_key=True,
+                planned_once=True,
             )
         )
         await _all_keys_here(pool, keys)

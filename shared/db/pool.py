@@ -71,14 +71,20 @@ async def open_pool(
     size: int,
     lesson: Lesson | None = None,
     by_key: bool = False,
+    planned_once: bool = False,
 ) -> AsyncGenerator[Pool]:
     """A pool that waits for the database to be there, and leaves nothing open behind.
 
     The role's search_path is set where the role is made, so statements name tables alone.
     `by_key` is for work that only ever looks rows up: a plan made while a table was small, which
     reads all of it, is kept until PostgreSQL has counted again, and the table grows meanwhile.
+    `planned_once` is for statements that are best served by one plan, whatever they are asked.
     """
-    pool = await _when_there(url, settings, name, size, lesson, by_key)
+    plans = {
+        "enable_seqscan": "off" if by_key else "on",
+        "plan_cache_mode": "force_generic_plan" if planned_once else "auto",
+    }
+    pool = await _when_there(url, settings, name, size, lesson, plans)
     POOLS.show(pool, urlsplit(url.get_secret_value()).username or "")
     try:
         yield pool
@@ -97,7 +103,7 @@ async def _when_there(
     name: str,
     size: int,
     lesson: Lesson | None,
-    by_key: bool,
+    plans: dict[str, str],
 ) -> Pool:
     said: str | None = None
     while True:
@@ -108,7 +114,7 @@ async def _when_there(
                 max_size=size,
                 timeout=10,
                 command_timeout=settings.database_statement_seconds + 5,
-                server_settings=_server_settings(settings, name, by_key),
+                server_settings=_server_settings(settings, name) | plans,
                 # A restarted server must not meet plans of its former life.
                 max_inactive_connection_lifetime=300,
                 init=lesson,
@@ -134,7 +140,7 @@ async def _nothing_to_reset(_: Connection) -> None:
     """
 
 
-def _server_settings(settings: DatabaseSettings, name: str, by_key: bool) -> dict[str, Any]:
+def _server_settings(settings: DatabaseSettings, name: str) -> dict[str, Any]:
     def milliseconds(seconds: float) -> str:
         return str(int(seconds * 1000))
 
@@ -149,5 +155,4 @@ def _server_settings(settings: DatabaseSettings, name: str, by_key: bool) -> dic
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
         "jit": "off",  # short statements; compiling costs more than it gives
-        "enable_seqscan": "off" if by_key else "on",
     }

@@ -44,28 +44,28 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
 
 async def note(connection: Connection, *entries: AuditEntry) -> None:
     """Write down what happens in this transaction."""
-    await connection.executemany(
+    await connection.execute(
         """
         INSERT INTO audit_log (tenant_id, audit_id, occurred_at, action, person_id, token_id,
                address, request_id, account_id, subject, details)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json)
+        SELECT tenant_id, audit_id, occurred_at, action, person_id, token_id, address, request_id,
+               account_id, subject, details::json
+          FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[],
+                      $6::uuid[], $7::text[], $8::text[], $9::uuid[], $10::text[], $11::text[])
+            AS noted (tenant_id, audit_id, occurred_at, action, person_id, token_id, address,
+                      request_id, account_id, subject, details)
         """,
-        [
-            (
-                entry.tenant_id,
-                entry.audit_id,
-                entry.occurred_at,
-                entry.action,
-                entry.person_id,
-                entry.token_id,
-                entry.address,
-                entry.request_id,
-                entry.account_id,
-                entry.subject,
-                msgspec.json.encode(entry.details).decode(),
-            )
-            for entry in entries
-        ],
+        [entry.tenant_id for entry in entries],
+        [entry.audit_id for entry in entries],
+        [entry.occurred_at for entry in entries],
+        [entry.action for entry in entries],
+        [entry.person_id for entry in entries],
+        [entry.token_id for entry in entries],
+        [entry.address for entry in entries],
+        [entry.request_id for entry in entries],
+        [entry.account_id for entry in entries],
+        [entry.subject for entry in entries],
+        [msgspec.json.encode(entry.details).decode() for entry in entries],
     )
 
 

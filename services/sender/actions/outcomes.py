@@ -70,8 +70,7 @@ async def _write(connection: Connection, outcomes: Sequence[Outcome]) -> list[Su
         if after.reached_somebody and not before.reached_somebody:
             filings.append(to_file(after, now))
     after = {one.submission.submission_id: one.submission for one in ended}
-    await store.put_states(connection, list(after.values()))
-    await store.put_attempts(connection, ended)
+    await store.put_states(connection, list(after.values()), ended)
     resting = await _accounts(connection, outcomes, now)
     await tell(connection, *pages_of(changes), *filings_of(filings), *resting)
     return [after.get(outcome.submission.submission_id) for outcome in outcomes]

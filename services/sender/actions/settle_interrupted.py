@@ -29,9 +29,8 @@ async def settle_interrupted(pool: Pool) -> list[Submission]:
         ]
         settled = [*released, *uncertain]
         if settled:
-            await store.put_states(connection, settled)
-            await store.put_attempts(
-                connection, [Ended(one, timedelta(), "dot") for one in uncertain]
+            await store.put_states(
+                connection, settled, [Ended(one, timedelta(), "dot") for one in uncertain]
             )
             await tell(connection, *pages_of(one.told() for one in settled))
         return settled

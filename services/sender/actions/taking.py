@@ -66,8 +66,7 @@ async def take(connection: Connection, wanted: Mapping[Sender, int], terms: Term
     )
     going, put_off = await _today(connection, going, accounts, now)
     begun = [after_claim(one, now=now) for one in going]
-    await store.begin(connection, begun, terms.owner, terms.lease)
-    mimes = await store.short_mimes(connection, begun)
+    mimes = await store.begin(connection, begun, terms.owner, terms.lease)
     return Taken(
         found,
         [Due(one, accounts[_sender_of(one)], mimes.get(one.submission_id)) for one in begun],

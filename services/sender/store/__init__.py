@@ -58,7 +58,6 @@ from services.sender.store.mime import (
     pieces_of,
     purge_mime,
     put_mime,
-    short_mimes,
 )
 from services.sender.store.paces import forget_paces, give_slots, reserve
 from services.sender.store.rests import (
@@ -82,7 +81,6 @@ from services.sender.store.submissions import (
     hold_overtaken,
     hold_resting,
     hold_unfiled,
-    put_attempts,
     put_fates,
     put_filed,
     put_states,
@@ -140,7 +138,6 @@ __all__ = [
     "pieces_of",
     "purge_mime",
     "put_account",
-    "put_attempts",
     "put_changed",
     "put_composed",
     "put_days",
@@ -167,7 +164,6 @@ __all__ = [
     "sealed_headers",
     "senders_with_due",
     "session_limits",
-    "short_mimes",
     "suppress",
     "suppressed",
     "suppressed_of",

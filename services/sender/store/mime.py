@@ -1,6 +1,6 @@
 """The frozen bytes of messages, in pieces."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,7 +8,6 @@ from services.sender.domain.submission import Submission
 from shared.db import Connection
 
 PIECE_BYTES = 256 * 1024
-_SHORT_BYTES = 64 * 1024
 
 
 def pieces_of(mime: bytes) -> list[bytes]:
@@ -18,27 +17,13 @@ def pieces_of(mime: bytes) -> list[bytes]:
 
 async def put_mime(connection: Connection, submission: Submission, pieces: Sequence[bytes]) -> None:
     """Freeze the bytes."""
-    await put_mimes(connection, [(submission, pieces)])
-
-
-async def put_mimes(
-    connection: Connection, frozen: Sequence[tuple[Submission, Sequence[bytes]]]
-) -> None:
-    """Freeze the bytes of several."""
     await connection.executemany(
         """
         INSERT INTO mime_piece (submission_id, number, tenant_id, account_id, data)
         VALUES ($1, $2, $3, $4, $5)
         """,
         [
-            (
-                submission.submission_id,
-                number,
-                submission.tenant_id,
-                submission.account_id,
-                piece,
-            )
-            for submission, pieces in frozen
+            (submission.submission_id, number, submission.tenant_id, submission.account_id, piece)
             for number, piece in enumerate(pieces)
         ],
     )
@@ -55,21 +40,6 @@ async def mime(connection: Connection, submission: Submission) -> bytes:
         submission.submission_id,
     )
     return b"".join(row["data"] for row in rows)
-
-
-async def short_mimes(
-    connection: Connection, submissions: Collection[Submission]
-) -> dict[UUID, bytes]:
-    """The messages of those that are short enough to be read before they are needed."""
-    rows = await connection.fetch(
-        """
-        SELECT submission_id, data FROM submission JOIN mime_piece USING (submission_id)
-         WHERE submission_id = ANY($1) AND piece_count = 1 AND size_bytes <= $2
-        """,
-        [one.submission_id for one in submissions],
-        _SHORT_BYTES,
-    )
-    return {row["submission_id"]: row["data"] for row in rows}
 
 
 async def mime_piece(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.sender.domain.submission import Submission
 from services.sender.domain.turns import Sender
-from services.sender.store.mime import put_mimes
+from services.sender.store.mime import put_mime
 from services.sender.store.rows import read
 from shared.contracts.submission import SendMessage
 from shared.db import Connection
@@ -30,30 +30,57 @@ class Frozen:
         return Sender(self.submission.tenant_id, self.submission.account_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that ended: what the submission came to, how long it took, how far it came."""
+
+    submission: Submission
+    took: timedelta
+    phase: str | None
+
+
 async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> set[UUID]:
     """Freeze submissions; those that are new. What is here already does not change."""
     each = {one.submission.submission_id: one for one in frozen}
+    people = [
+        (one.submission, person) for one in each.values() for person in one.submission.recipients
+    ]
+    whole = [one for one in each.values() if len(one.pieces) == 1]
     rows = await connection.fetch(
         """
-        INSERT INTO submission
-               (submission_id, tenant_id, account_id, state, revision, message_id_header,
-                sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                server_said, settled_at, seek_at, expires_at, date_is_ours, ignores_suppressions,
-                retries_in_doubt)
-        SELECT submission_id, tenant_id, account_id, state, revision, message_id_header,
-               sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-               server_said, CASE WHEN settled THEN now() END,
-               CASE WHEN state = 'uncertain' THEN now() END, expires_at, date_is_ours,
-               ignores_suppressions, retries_in_doubt
-          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
-                      $7::text[], $8::bigint[], $9::integer[], $10::boolean[], $11::timestamptz[],
-                      $12::text[], $13::text[], $14::boolean[], $15::timestamptz[], $16::boolean[],
-                      $17::boolean[], $18::boolean[])
-            AS frozen (submission_id, tenant_id, account_id, state, revision, message_id_header,
-                       sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
-                       server_said, settled, expires_at, date_is_ours, ignores_suppressions,
-                       retries_in_doubt)
-        ON CONFLICT (submission_id) DO NOTHING RETURNING submission_id
+        WITH new AS (
+            INSERT INTO submission
+                   (submission_id, tenant_id, account_id, state, revision, message_id_header,
+                    sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
+                    server_said, settled_at, seek_at, expires_at, date_is_ours,
+                    ignores_suppressions, retries_in_doubt)
+            SELECT submission_id, tenant_id, account_id, state, revision, message_id_header,
+                   sender_email, size_bytes, piece_count, needs_smtputf8, due_at, reason,
+                   server_said, CASE WHEN settled THEN now() END,
+                   CASE WHEN state = 'uncertain' THEN now() END, expires_at, date_is_ours,
+                   ignores_suppressions, retries_in_doubt
+              FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[],
+                          $6::text[], $7::text[], $8::bigint[], $9::integer[], $10::boolean[],
+                          $11::timestamptz[], $12::text[], $13::text[], $14::boolean[],
+                          $15::timestamptz[], $16::boolean[], $17::boolean[], $18::boolean[])
+                AS frozen (submission_id, tenant_id, account_id, state, revision,
+                           message_id_header, sender_email, size_bytes, piece_count,
+                           needs_smtputf8, due_at, reason, server_said, settled, expires_at,
+                           date_is_ours, ignores_suppressions, retries_in_doubt)
+            ON CONFLICT (submission_id) DO NOTHING
+            RETURNING submission_id, tenant_id, account_id
+        ), addressed AS (
+            INSERT INTO recipient (submission_id, number, tenant_id, account_id, email, fate)
+            SELECT submission_id, number, tenant_id, account_id, email, fate
+              FROM new JOIN unnest($19::uuid[], $20::integer[], $21::text[], $22::text[])
+                         AS people (submission_id, number, email, fate) USING (submission_id)
+        ), written AS (
+            INSERT INTO mime_piece (submission_id, number, tenant_id, account_id, data)
+            SELECT submission_id, 0, tenant_id, account_id, data
+              FROM new JOIN unnest($23::uuid[], $24::bytea[])
+                         AS short (submission_id, data) USING (submission_id)
+        )
+        SELECT submission_id FROM new
         """,
         list(each),
         [one.submission.tenant_id for one in each.values()],
@@ -73,35 +100,17 @@ async def put_submissions(connection: Connection, frozen: Sequence[Frozen]) -> s
         [one.date_is_ours for one in each.values()],
         [one.ignores_suppressions for one in each.values()],
         [one.retries_in_doubt for one in each.values()],
-    )
-    new = {row["submission_id"] for row in rows}
-    people = [
-        (one.submission, person)
-        for submission_id, one in each.items()
-        if submission_id in new
-        for person in one.submission.recipients
-    ]
-    await connection.execute(
-        """
-        INSERT INTO recipient (submission_id, number, tenant_id, account_id, email, fate)
-        SELECT * FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text[],
-                             $6::text[])
-        """,
         [submission.submission_id for submission, _ in people],
         [person.number for _, person in people],
-        [submission.tenant_id for submission, _ in people],
-        [submission.account_id for submission, _ in people],
         [person.email for _, person in people],
         [person.fate.value for _, person in people],
+        [one.submission.submission_id for one in whole],
+        [one.pieces[0] for one in whole],
     )
-    await put_mimes(
-        connection,
-        [
-            (one.submission, one.pieces)
-            for submission_id, one in each.items()
-            if submission_id in new
-        ],
-    )
+    new = {row["submission_id"] for row in rows}
+    for submission_id, one in each.items():
+        if submission_id in new and len(one.pieces) > 1:
+            await put_mime(connection, one.submission, one.pieces)
     return new
 
 
@@ -188,10 +197,37 @@ async def hold_unfiled(
     return await read(connection, rows)
 
 
-async def put_states(connection: Connection, submissions: Sequence[Submission]) -> None:
-    """Write what held submissions came to; their leases end."""
+async def put_states(
+    connection: Connection, submissions: Sequence[Submission], ended: Sequence[Ended] = ()
+) -> None:
+    """Write what held submissions came to, and of their recipients; their leases end.
+
+    Attempts that ended now are logged; one that is heard of again is known better now.
+    """
+    people = [(one.submission_id, person) for one in submissions for person in one.recipients]
     await connection.execute(
         """
+        WITH recipients AS (
+            UPDATE recipient
+               SET fate = told.fate, code = told.code, enhanced_code = told.enhanced_code,
+                   server_said = told.server_said
+              FROM unnest($8::uuid[], $9::integer[], $10::text[], $11::integer[], $12::text[],
+                          $13::text[])
+                AS told (submission_id, number, fate, code, enhanced_code, server_said)
+             WHERE recipient.submission_id = told.submission_id AND recipient.number = told.number
+        ), attempts AS (
+            INSERT INTO attempt (submission_id, number, tenant_id, account_id, began_at, ended_at,
+                                 state, phase, reason, server_said)
+            SELECT submission_id, number, tenant_id, account_id, now() - took, now(), state, phase,
+                   reason, server_said
+              FROM unnest($14::uuid[], $15::integer[], $16::uuid[], $17::uuid[], $18::interval[],
+                          $19::text[], $20::text[], $21::text[], $22::text[])
+                AS ended (submission_id, number, tenant_id, account_id, took, state, phase, reason,
+                          server_said)
+            ON CONFLICT (submission_id, number) DO UPDATE
+               SET ended_at = excluded.ended_at, state = excluded.state, phase = excluded.phase,
+                   reason = excluded.reason, server_said = excluded.server_said
+        )
         UPDATE submission
            SET state = came.state, revision = came.revision, due_at = came.due_at,
                reason = came.reason, server_said = came.server_said, slot_at = NULL,
@@ -211,8 +247,22 @@ async def put_states(connection: Connection, submissions: Sequence[Submission]) 
         [one.reason for one in submissions],
         [one.server_said for one in submissions],
         [one.is_settled for one in submissions],
+        [submission_id for submission_id, _ in people],
+        [person.number for _, person in people],
+        [person.fate.value for _, person in people],
+        [person.code for _, person in people],
+        [person.enhanced_code for _, person in people],
+        [person.server_said for _, person in people],
+        [one.submission.submission_id for one in ended],
+        [one.submission.attempts for one in ended],
+        [one.submission.tenant_id for one in ended],
+        [one.submission.account_id for one in ended],
+        [one.took for one in ended],
+        [one.submission.state.value for one in ended],
+        [one.phase for one in ended],
+        [one.submission.reason for one in ended],
+        [one.submission.server_said for one in ended],
     )
-    await put_fates(connection, submissions)
 
 
 async def put_fates(connection: Connection, submissions: Sequence[Submission]) -> None:
@@ -249,43 +299,6 @@ async def put_filed(
         tenant_id,
         [one.submission_id for one in submissions],
         [one.revision for one in submissions],
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An attempt that ended: what the submission came to, how long it took, how far it came."""
-
-    submission: Submission
-    took: timedelta
-    phase: str | None
-
-
-async def put_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
-    """Log attempts that ended now; one that is heard of again is known better now."""
-    await connection.execute(
-        """
-        INSERT INTO attempt (submission_id, number, tenant_id, account_id, began_at, ended_at,
-                             state, phase, reason, server_said)
-        SELECT submission_id, number, tenant_id, account_id, now() - took, now(), state, phase,
-               reason, server_said
-          FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::interval[],
-                      $6::text[], $7::text[], $8::text[], $9::text[])
-            AS ended (submission_id, number, tenant_id, account_id, took, state, phase, reason,
-                      server_said)
-        ON CONFLICT (submission_id, number) DO UPDATE
-           SET ended_at = excluded.ended_at, state = excluded.state, phase = excluded.phase,
-               reason = excluded.reason, server_said = excluded.server_said
-        """,
-        [one.submission.submission_id for one in ended],
-        [one.submission.attempts for one in ended],
-        [one.submission.tenant_id for one in ended],
-        [one.submission.account_id for one in ended],
-        [one.took for one in ended],
-        [one.submission.state.value for one in ended],
-        [one.phase for one in ended],
-        [one.submission.reason for one in ended],
-        [one.submission.server_said for one in ended],
     )
 
 

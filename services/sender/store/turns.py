@@ -9,6 +9,8 @@ from services.sender.domain.turns import Sender
 from services.sender.store.rows import read
 from shared.db import Connection
 
+_SHORT_BYTES = 64 * 1024
+
 
 async def senders_with_due(connection: Connection, limit: int) -> list[Sender]:
     """Accounts that have something due and may send; from each to the next in one step.
@@ -89,9 +91,12 @@ async def hold_due(
 
 async def begin(
     connection: Connection, submissions: Collection[Submission], owner: UUID, lease: timedelta
-) -> None:
-    """Write down of held submissions that their attempt begins: the owner's, for its lease."""
-    await connection.execute(
+) -> dict[UUID, bytes]:
+    """Write down of held submissions that their attempt begins: the owner's, for its lease.
+
+    The bytes of those that are short enough to be read before they are needed.
+    """
+    rows = await connection.fetch(
         """
         UPDATE submission
            SET stage = 'sending', lease_owner = $1, lease_until = now() + $2, fence = begun.fence,
@@ -100,7 +105,10 @@ async def begin(
           FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[],
                       $8::timestamptz[])
             AS begun (submission_id, fence, state, revision, attempts, first_attempt_at)
+          LEFT JOIN mime_piece ON mime_piece.submission_id = begun.submission_id AND number = 0
          WHERE submission.submission_id = begun.submission_id
+        RETURNING submission.submission_id,
+                  CASE WHEN piece_count = 1 AND size_bytes <= $9 THEN data END AS data
         """,
         owner,
         lease,
@@ -110,4 +118,6 @@ async def begin(
         [one.revision for one in submissions],
         [one.attempts for one in submissions],
         [one.first_attempt_at for one in submissions],
+        _SHORT_BYTES,
     )
+    return {row["submission_id"]: row["data"] for row in rows if row["data"] is not None}
