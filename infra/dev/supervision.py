@@ -143,6 +143,11 @@ class Supervisor:
         with self._asked() as supervisor:
             supervisor.startProcess(program.supervised_as, False)
 
+    def stop(self, program: Program) -> None:
+        """End one process, and leave it so."""
+        with self._asked() as supervisor:
+            supervisor.stopProcess(program.supervised_as, True)
+
     def shutdown(self) -> None:
         """Ask for the end: group after group, the last started first."""
         with contextlib.suppress(xmlrpc.client.Fault), self._asked() as supervisor:

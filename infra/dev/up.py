@@ -64,7 +64,7 @@ async def _serve(home: Home, show: Progress) -> int:
 async def _run(home: Home, show: Progress) -> None:
     kept = secrets.make(home)
     _show_recovery_key(recovery_key.make(home.recovery_key), show)
-    _write_nats_config(home, kept)
+    write_nats_config(home, kept)
     if not (postgres.place(home.database) / "PG_VERSION").exists():
         with show.step("Making the database"):
             await asyncio.to_thread(postgres.prepare, home.database, kept.passwords["postgres"])
@@ -190,7 +190,8 @@ async def _deploy(module: str, step: str, home: Home, kept: Secrets) -> None:
         raise Refused(f"`python -m {module} {step}` failed.\n{said.decode(errors='replace')}")
 
 
-def _write_nats_config(home: Home, kept: Secrets) -> None:
+def write_nats_config(home: Home, kept: Secrets) -> None:
+    """Write what the bus is told: where it is, and who may say and hear what."""
     text = nats_config(
         host="127.0.0.1",
         port=home.port + programs.NATS,

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +117,15 @@ async def running_stack(home: Path | None = None, **settings: str) -> AsyncGener
 
     A home that is given stays, for another start.
     """
+    async with running_tree(ROOT, home, settings) as running:
+        yield running
+
+
+@asynccontextmanager
+async def running_tree(
+    root: Path, home: Path | None = None, settings: Mapping[str, str] | None = None
+) -> AsyncGenerator[Stack]:
+    """The same of the platform that another tree holds."""
     with contextlib.ExitStack() as kept:
         port = kept.enter_context(ports_in_a_row(PORTS))
         if home is None:
@@ -124,7 +133,7 @@ async def running_stack(home: Path | None = None, **settings: str) -> AsyncGener
             kept.callback(shutil.rmtree, home, ignore_errors=True)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "infra.dev", "up"),
-            cwd=ROOT,
+            cwd=root,
             env=os.environ
             | {
                 "POSTBUS_HOME": str(home),
@@ -146,7 +155,7 @@ async def running_stack(home: Path | None = None, **settings: str) -> AsyncGener
                 "API_DISCOVERY_SECONDS": "0.5",
                 "SYNC_POLL_SECONDS": "5",  # what a test waits for in mailboxes without IDLE
             }
-            | settings,
+            | dict(settings or {}),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
