@@ -108,6 +108,12 @@ class Ground:
         return self.stack.pids() | self.around
 
     async def person(self, messages: int) -> Person:
+        person = await self.stranger(messages)
+        person.account = (await self.connect(person)).json()["id"]
+        return person
+
+    async def stranger(self, messages: int) -> Person:
+        """Somebody with a mailbox that is not connected."""
         user = self.dovecot.new_user()
         letters = [letter(number) for number in range(messages)]
         await asyncio.to_thread(self.dovecot.append, user, "INBOX", letters)
@@ -115,9 +121,14 @@ class Ground:
             "/auth/register", json={"email": user, "password": PASSWORD}
         )
         answer.raise_for_status()
-        person = Person(user, answer.json()["access_token"], "")
-        person.account = (await self.connect(person)).json()["id"]
-        return person
+        return Person(user, answer.json()["access_token"], "")
+
+    async def copied(self, person: Person) -> int:
+        """How many messages of its first copy are there."""
+        answer = await self.client.get(f"/accounts/{person.account}", headers=bearer(person))
+        answer.raise_for_status()
+        progress = answer.json()["progress"]
+        return progress["done"] if progress else 0
 
     async def connect(self, person: Person) -> httpx.Response:
         answer = await self.client.post(
@@ -378,6 +389,7 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
     async with ground(given.users) as place:
         title(f"{given.users} people, {given.messages} messages each, behind {place.door}")
         people = await made(place, given.users, given.messages)
+        large = [await place.stranger(given.copy_messages) for _ in range(given.copies)]
         url = place.client.base_url
         seen = Seen()
         async with (
@@ -388,6 +400,8 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
             say(f"{held} connections are held open")
             pids = place.pids()
             processor, memory_before = Processor.now(pids), memory(place.stack)
+            for stranger in large:
+                stranger.account = (await place.connect(stranger)).json()["id"]
             until = time.monotonic() + given.seconds
 
             async def mail_comes() -> None:
@@ -406,8 +420,10 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
                 syncs = group.create_task(at_a_rate(given.syncs, until, connects))
             came, connected = mail.result(), syncs.result()
             used = Processor.now(pids).since(processor)
+            copied = sum([await place.copied(stranger) for stranger in large])
             waits, memory_after = await backlog(place.stack), memory(place.stack)
-            drained = await until_nothing_waits(place.stack)
+            # Large copies are not waited for.
+            drained = None if large else await until_nothing_waits(place.stack)
     every = [each for took in seen.took.values() for each in took]
     say(
         f"{len(every)} requests, {len(every) / given.seconds:.0f} a second; "
@@ -417,7 +433,11 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         p50, p95, p99 = (percentile(took, part) for part in (0.5, 0.95, 0.99))
         say(f"  {kind:<10}{len(took):>7}  p50 {p50:7.1f}  p95 {p95:7.1f}  p99 {p99:7.1f} ms")
     say(f"{came} messages came in, {connected} accounts were connected; waits at the end: {waits}")
-    say(f"nothing waits any more after {drained} s; load average {os.getloadavg()[0]:.1f}")
+    if given.copies:
+        say(f"{copied} messages of {given.copies} large mailboxes were copied meanwhile")
+    if not given.copies:
+        say(f"nothing waits any more after {drained} s")
+    say(f"load average {os.getloadavg()[0]:.1f}")
     say(f"memory (MB) {memory_before} → {memory_after}")
     sql = percentile(statements, 0.95)
     say(f"statements: p95 {sql:.1f} ms of {len(statements)}, one in fifty")
@@ -443,6 +463,7 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         "processors": {name: round(each / given.seconds, 3) for name, each in used.items()},
         "mail_came": came,
         "accounts_connected": connected,
+        "copied_meanwhile": copied,
         "waits_at_the_end": waits,
         "drained_seconds": drained,
         "load_average": round(os.getloadavg()[0], 1),
@@ -459,6 +480,8 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between two things")
     parser.add_argument("--mail", type=float, default=120, help="messages that come in, a minute")
     parser.add_argument("--syncs", type=float, default=100, help="accounts connected, a minute")
+    parser.add_argument("--copies", type=int, default=0, help="large mailboxes copied meanwhile")
+    parser.add_argument("--copy-messages", type=int, default=20_000, help="in each of them")
     parser.add_argument("--connections", type=int, default=1000, help="that are held open")
     given = parser.parse_args()
     machine = hardware()
