@@ -54,6 +54,7 @@ async def main(stop: asyncio.Event) -> None:
             name=SERVICE,
             size=settings.database_pool_size,
             by_key=True,
+            planned_once=True,
         ) as pool,
         open_pool(
             settings.request_database_url,

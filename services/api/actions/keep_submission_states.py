@@ -44,25 +44,20 @@ async def keep_submission_states(
         if not told:
             return {}, False
         # A state is news once, by its revision: no need to ask what the log holds already.
-        differ = await submissions.put_states(connection, told)
-        entries = [
-            logbook.of_submission_state(event)
+        put = {
+            one.key: one
+            for one in await submissions.put_states(connection, told, reached=_REACHED_SOMEBODY)
+        }
+        news = [
+            (event, one)
             for event in told
-            if (event.tenant_id, event.submission_id) in differ
+            if (one := put.get((event.tenant_id, event.submission_id))) is not None
         ]
-        made = [
-            (event.tenant_id, event.submission_id)
-            for event in told
-            if event.size_bytes or event.state in _ENDED
-        ]
-        for tenant_id, submission_id in await uploads.users(connection, made) if made else ():
-            await uploads.release(connection, tenant_id, submission_id)
-        accepted = [
-            (event.tenant_id, event.submission_id)
-            for event in told
-            if event.state in _REACHED_SOMEBODY
-        ]
-        followed = await submissions.take_followed(connection, accepted) if accepted else []
+        entries = [logbook.of_submission_state(event) for event, one in news if one.differs]
+        for event, one in news:
+            if one.has_uploads and (event.size_bytes or event.state in _ENDED):
+                await uploads.release(connection, event.tenant_id, event.submission_id)
+        followed = [one.followed for _, one in news if one.followed is not None]
         entries += await _mark_originals(connection, followed)
         return await log.append(connection, entries), bool(followed)
 

@@ -239,6 +239,18 @@ async def select(
 
     Ids follow time: one above the job's came after it.
     """
+    # Each selection is a text of its own, for each is served by another index.
+    arguments: list[object] = [tenant_id, account_id, after or UUID(int=0), job_id, limit]
+    only: list[str] = []
+    for condition, wanted in (
+        ("mailbox_id = {}", selection.mailbox_id),
+        ("thread_id = {}", selection.thread_id),
+        ("unread = {}", selection.unread),
+        ("labels @> ARRAY[{}]", selection.label),
+    ):
+        if wanted is not None:
+            arguments.append(wanted)
+            only.append(f"AND {condition.format(f'${len(arguments)}')}")
     among = (
         "(SELECT message_id FROM job_message WHERE tenant_id = $1 AND job_id = $4) AS found"
         " JOIN message USING (message_id)"
@@ -250,21 +262,10 @@ async def select(
         SELECT message_id FROM {among}
          WHERE tenant_id = $1 AND account_id = $2 AND listed
            AND message_id > $3 AND message_id < $4
-           AND ($5::uuid IS NULL OR mailbox_id = $5)
-           AND ($6::uuid IS NULL OR thread_id = $6)
-           AND ($7::boolean IS NULL OR unread = $7)
-           AND ($8::text IS NULL OR labels @> ARRAY[$8])
-         ORDER BY message_id LIMIT $9
+           {" ".join(only)}
+         ORDER BY message_id LIMIT $5
         """,  # noqa: S608 - text of our own
-        tenant_id,
-        account_id,
-        after or UUID(int=0),
-        job_id,
-        selection.mailbox_id,
-        selection.thread_id,
-        selection.unread,
-        selection.label,
-        limit,
+        *arguments,
     )
     return [row["message_id"] for row in rows]
 

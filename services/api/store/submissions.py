@@ -1,6 +1,6 @@
 """Submissions as sender tells of them, and as they were asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from services.api.domain.cursors import After
 from services.api.domain.told import storable
 from shared.contracts.mail import Address
-from shared.contracts.submission import Group, Recipient, SubmissionChanged
+from shared.contracts.submission import Group, Recipient, SubmissionChanged, SubmissionState
 from shared.db import Connection
 
 
@@ -78,6 +78,15 @@ class Followed(Struct, frozen=True, kw_only=True):
     created_by: UUID
     answers: UUID | None
     forwards: UUID | None
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """A submission of which something newer was told, and what is to be done for it."""
+
+    key: tuple[UUID, UUID]  # tenant and submission
+    differs: bool  # it is in another state, or in its first
+    has_uploads: bool
+    followed: Followed | None  # its originals are to be marked, which nobody has done yet
 
 
 _COLUMNS = """submission_id, account_id, created_at, updated_at, subject, addressed, state,
@@ -183,12 +192,15 @@ async def newest(
 
 
 async def put_states(
-    connection: Connection, told: Sequence[SubmissionChanged]
-) -> set[tuple[UUID, UUID]]:
-    """What became of submissions, by the newest revision; returns those now in another state.
+    connection: Connection,
+    told: Sequence[SubmissionChanged],
+    *,
+    reached: Collection[SubmissionState],
+) -> list[Told]:
+    """What became of submissions, by the newest revision; returns those it was news of.
 
-    The first state told is news, also when it is the one it began with. One event for each
-    submission, sorted by tenant and id.
+    The first state told is news, also when it is the one it began with. With a state of `reached`
+    they are followed from now on. One event for each submission, sorted by tenant and id.
     """
     rows = await connection.fetch(
         """
@@ -216,12 +228,19 @@ async def put_states(
                size_bytes = excluded.size_bytes,
                change_id = coalesce(excluded.change_id, known.change_id),
                change_refused = CASE WHEN excluded.change_id IS NULL THEN known.change_refused
-                                     ELSE excluded.change_refused END
+                                     ELSE excluded.change_refused END,
+               followed = known.followed
+                          OR known.created_by IS NOT NULL AND excluded.state = ANY($17)
          WHERE known.account_id = excluded.account_id AND excluded.revision > known.revision
         RETURNING WITH (OLD AS before, NEW AS after)
                   after.tenant_id, after.submission_id,
                   before.state IS DISTINCT FROM after.state
-                  OR coalesce(before.revision, 0) = 0 AS differs
+                  OR coalesce(before.revision, 0) = 0 AS differs,
+                  after.followed AND NOT before.followed AS follows,
+                  after.created_by, after.answers, after.forwards,
+                  EXISTS (SELECT FROM upload_use
+                           WHERE tenant_id = after.tenant_id
+                             AND used_by = after.submission_id) AS has_uploads
         """,
         [event.tenant_id for event in told],
         [event.submission_id for event in told],
@@ -239,8 +258,24 @@ async def put_states(
         [event.size_bytes for event in told],
         [event.change_id for event in told],
         [event.change_refused and storable(event.change_refused) for event in told],
+        [state.value for state in reached],
     )
-    return {(row["tenant_id"], row["submission_id"]) for row in rows if row["differs"]}
+    return [
+        Told(
+            key=(row["tenant_id"], row["submission_id"]),
+            differs=row["differs"],
+            has_uploads=row["has_uploads"],
+            followed=Followed(
+                tenant_id=row["tenant_id"],
+                created_by=row["created_by"],
+                answers=row["answers"],
+                forwards=row["forwards"],
+            )
+            if row["follows"]
+            else None,
+        )
+        for row in rows
+    ]
 
 
 class Unspoken(Struct, frozen=True, kw_only=True):
@@ -260,25 +295,6 @@ async def doubt_unspoken(connection: Connection) -> list[Unspoken]:
         """
     )
     return [Unspoken(**row) for row in rows]
-
-
-async def take_followed(
-    connection: Connection, keys: Sequence[tuple[UUID, UUID]]
-) -> list[Followed]:
-    """Those of these submissions whose originals nobody has marked yet; now somebody does."""
-    rows = await connection.fetch(
-        """
-        UPDATE submission SET followed = true
-          FROM unnest($1::uuid[], $2::uuid[]) AS accepted (tenant_id, submission_id)
-         WHERE submission.tenant_id = accepted.tenant_id
-           AND submission.submission_id = accepted.submission_id
-           AND NOT followed AND created_by IS NOT NULL
-        RETURNING submission.tenant_id, created_by, answers, forwards
-        """,
-        [tenant_id for tenant_id, _ in keys],
-        [submission_id for _, submission_id in keys],
-    )
-    return [Followed(**row) for row in rows]
 
 
 async def forget(connection: Connection, tenant_id: UUID, account_id: UUID, limit: int) -> int:

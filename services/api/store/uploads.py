@@ -167,20 +167,6 @@ async def use(
     return {row["upload_id"]: Upload(**row) for row in rows}
 
 
-async def users(connection: Connection, of: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
-    """Those of these (tenant, draft or submission) that use any upload."""
-    rows = await connection.fetch(
-        """
-        SELECT DISTINCT tenant_id, used_by FROM upload_use
-          JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (tenant_id, used_by)
-         USING (tenant_id, used_by)
-        """,
-        [tenant_id for tenant_id, _ in of],
-        [used_by for _, used_by in of],
-    )
-    return [(row["tenant_id"], row["used_by"]) for row in rows]
-
-
 async def release(
     connection: Connection, tenant_id: UUID, used_by: UUID, *, keeping: Sequence[UUID] = ()
 ) -> None:
