@@ -131,8 +131,11 @@ class Tables:
 
 
 @asynccontextmanager
-async def running_platform() -> AsyncGenerator[Platform]:
-    """Start both servers in a directory of their own and bring them to this release."""
+async def running_platform(kept: Path | None = None) -> AsyncGenerator[Platform]:
+    """Start both servers in a directory of their own and bring them to this release.
+
+    What PostgreSQL holds stays in `kept`, where one is given, and is there the next time.
+    """
     directory = Path(tempfile.mkdtemp(prefix="postbus-test-"))
     # Sized for tests; JetStream only reserves, but a small disk would refuse.
     os.environ.setdefault("BUS_MAIL_MAX_MEBIBYTES", "256")
@@ -147,14 +150,14 @@ async def running_platform() -> AsyncGenerator[Platform]:
             passwords=dict.fromkeys(USERS, PASSWORD),
         )
     )
-    postgres = EmbeddedPostgres(directory / "postgres")
+    postgres = EmbeddedPostgres((kept or directory) / "postgres", kept=kept is not None)
     bus = EmbeddedNats(config, port)
     try:
         async with postgres, bus:
             tables = Tables(postgres.url.rpartition("/")[0] + f"/{DATABASE}")
             platform = Platform(postgres, bus, DATABASE, directory, tables)
             await _hurry(platform)
-            await _migrate(platform)
+            await bring(platform)
             async with platform.admin_bus() as client:
                 await apply(client)
             try:
@@ -180,8 +183,11 @@ async def _hurry(platform: Platform) -> None:
         await superuser.close()
 
 
-async def _migrate(platform: Platform) -> None:
-    """As on a managed server: the administrator owns the database and is no superuser."""
+async def bring(platform: Platform) -> None:
+    """Bring its database to this release, and make it where there is none.
+
+    As on a managed server: the administrator owns the database and is no superuser.
+    """
     admin = f"postgresql://postbus_admin:{PASSWORD}@127.0.0.1:{platform.postgres.port}/"
     await own_database(platform.postgres.url, admin + platform.database)
     await migrate(

@@ -19,7 +19,7 @@ from services.indexer.domain.query import parse
 from services.indexer.domain.tree import Words, leaves
 from shared.contracts.envelope import Caller
 from shared.contracts.search import NamedAccount, SearchMessages, SuggestPeople
-from shared.db import Pool, tenant_reading, tenant_transaction
+from shared.db import Pool, TenantReader, tenant_transaction
 
 CALLER = Caller(tenant_id=TENANT, account_ids=(ACCOUNT,))
 PAGE = 50
@@ -95,11 +95,10 @@ async def without_lines(pool: Pool, text: str) -> int:
     """Only which messages they are."""
     plan = plan_of(meaning_of(parse(text), Reader(now=_NOW)))
     found = 0
-    async with tenant_reading(pool, CALLER) as connection:
-        async for batch in matches(connection, CALLER, plan, at_once=PAGE + 1):
-            found += len(batch)
-            if found > PAGE:
-                break
+    async for batch in matches(TenantReader(pool, CALLER), plan, at_once=PAGE + 1):
+        found += len(batch)
+        if found > PAGE:
+            break
     return found
 
 

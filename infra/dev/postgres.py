@@ -255,14 +255,23 @@ async def fault(url: str) -> str | None:
 class EmbeddedPostgres(Server):
     """A server for a while: `async with EmbeddedPostgres(data) as server: server.url`.
 
-    `stop` and `kill` keep the data for another `start`; leaving the block forgets it.
+    `stop` and `kill` keep the data for another `start`; leaving the block forgets it, unless it is
+    to be `kept`.
     """
 
     stop_signal = signal.SIGINT
 
-    def __init__(self, data: Path, port: int = 0, password: str = "postgres") -> None:  # noqa: S107
+    def __init__(
+        self,
+        data: Path,
+        port: int = 0,
+        password: str = "postgres",  # noqa: S107
+        *,
+        kept: bool = False,
+    ) -> None:
         super().__init__(data.with_name(data.name + ".log"))
         self.data = data
+        self.kept = kept
         self.port = port or free_port()
         self.password = password
         self.url = url(self.port, password)
@@ -289,4 +298,5 @@ class EmbeddedPostgres(Server):
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
-        remove(self.data)
+        if not self.kept:
+            remove(self.data)
