@@ -76,7 +76,8 @@ class TenantReader:
         """What a query finds. It says `caller.tenant_id`, and its own arguments begin with $4.
 
         Since it needs that tenant, PostgreSQL sets whose rows may be seen before it looks for any;
-        a query that did not would find none. The settings end with the statement.
+        a query that did not would find none. `OFFSET 0` keeps the query apart: merely joined with
+        who asks, it could as well be begun first. The settings end with the statement.
         """
         return await self.pool.fetch(
             f"""
@@ -84,7 +85,8 @@ class TenantReader:
                 SELECT set_config('postbus.tenant', $1, true)::uuid AS tenant_id,
                        set_config('postbus.accounts', $2, true) AS accounts,
                        set_config('postbus.person', $3, true) AS person)
-            SELECT found.* FROM caller CROSS JOIN LATERAL ({query}) AS found
+            SELECT found.* FROM caller CROSS JOIN LATERAL (
+                SELECT * FROM ({query}) AS asked OFFSET 0) AS found
             """,  # noqa: S608 - queries are text of ours
             str(self.caller.tenant_id),
             "{" + ",".join(str(account_id) for account_id in self.caller.account_ids) + "}",

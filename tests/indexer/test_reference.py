@@ -175,3 +175,108 @@ async def test_random_queries_find_what_a_plain_reading_finds_in_the_same_order(
                 heads.setdefault(message.state.thread_id, message.message_id)
         threads = await indexer.finds(query.text, mailboxes=BOXES, unit=Unit.THREADS)
         assert threads == list(heads.values()), query.text
+
+
+OTHER = uuid4()
+YEARS = 12
+
+
+def mail_of_years(chance: random.Random, count: int) -> list[SyncedMessage]:
+    """Much at once now and then, and years of little; words from common to rare."""
+    weights = [1 / (rank + 1) ** 1.5 for rank in range(len(WORDS))]
+    minutes = [chance.uniform(0, YEARS * 525_600) for _ in range(count // 3)]
+    for _ in range(8):
+        start = chance.uniform(0, YEARS * 525_600)
+        minutes += [
+            start + chance.choice([0, chance.uniform(0, 3_000)]) for _ in range(count // 12)
+        ]
+    return [
+        a_message(
+            " ".join(chance.choices(WORDS, weights, k=2)),
+            " ".join(chance.choices(WORDS, weights, k=chance.randint(0, 6))),
+            sender=chance.choice(PEOPLE),
+            keywords=[k for k in ("\\Seen", "\\Flagged") if chance.random() < 0.4],
+            minutes=-at,
+            mailbox_id=chance.choice(BOXES).mailbox_id,
+        )
+        for at in minutes
+    ]
+
+
+def asked_of_years(chance: random.Random) -> Asked:
+    """What the index looks up by itself, in all of it or in some years."""
+    words = [a_leaf_of_words(chance) for _ in range(chance.choice((1, 1, 2, 3)))]
+    asked = words[0]
+    for more in words[1:]:
+        before, asked = asked, more
+        asked = (
+            Asked(
+                f"({before.text} OR {more.text})",
+                lambda m, a=before, b=more: a.fits(m) or b.fits(m),
+            )
+            if chance.random() < 0.3
+            else Asked(
+                f"{before.text} {more.text}", lambda m, a=before, b=more: a.fits(m) and b.fits(m)
+            )
+        )
+    if chance.random() < 0.3:
+        at = BEGINNING - timedelta(minutes=chance.uniform(0, YEARS * 525_600))
+        at = at.replace(second=0, microsecond=0)
+        said, whole = f"after:{at:%Y-%m-%dT%H:%M}", asked
+        asked = Asked(
+            f"{whole.text} {said}",
+            lambda m: whole.fits(m) and m.content.received_at >= at,
+        )
+    if chance.random() < 0.3:
+        inner = asked
+        asked = Asked(
+            f"{inner.text} is:unread",
+            lambda m: inner.fits(m) and "\\Seen" not in m.state.keywords,
+        )
+    return asked
+
+
+def a_leaf_of_words(chance: random.Random) -> Asked:
+    word = chance.choice(WORDS)
+    match chance.randrange(5):
+        case 0:
+            phrase = [word, chance.choice(WORDS)]
+            return Asked(f'"{" ".join(phrase)}"', lambda m: has(m, phrase, None, begun=False))
+        case 1:
+            return Asked(f"{word[:2]}*", lambda m: has(m, [word[:2]], None, begun=True))
+        case 2:
+            return Asked(f"subject:{word}", lambda m: has(m, [word], "subject", begun=False))
+        case _:
+            return Asked(word, lambda m: has(m, [word], None, begun=False))
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 20))]
+)
+async def test_pages_of_years_of_mail_are_what_a_plain_reading_finds_in_the_same_order(
+    indexer, seed, monkeypatch
+):
+    monkeypatch.setattr(SearchMessages, "deadline_seconds", 60)
+    chance = random.Random(seed)
+    mail = mail_of_years(chance, 1_500)
+    chance.shuffle(mail)
+    mine, other, waiting = mail[:900], mail[900:1_350], mail[1_350:]
+    for start in range(0, len(mine), 450):
+        await indexer.hears(a_page(*mine[start : start + 450]))
+    await indexer.hears(a_page(*other, account=OTHER))
+    await indexer.admin.execute("ANALYZE indexer.words_live")
+    await indexer.hears(a_filled_page(*waiting, account=OTHER))
+    newest = sorted(mail, key=lambda m: (m.content.received_at, m.message_id), reverse=True)
+    for _ in range(60):
+        query, limit = asked_of_years(chance), chance.choice((1, 2, 5, 20))
+        expected = [message.message_id for message in newest if query.fits(message)][: 4 * limit]
+        found, before = [], None
+        while len(found) < len(expected):
+            page = await indexer.asks(
+                query.text, accounts=(ACCOUNT, OTHER), limit=limit, before=before
+            )
+            found += [one.message_id for one in page.found]
+            if not page.more:
+                break
+            before = (page.found[-1].received_at, page.found[-1].message_id)
+        assert found == expected, query.text

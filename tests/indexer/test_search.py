@@ -1,8 +1,11 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
+from shared.contracts.envelope import Caller
+from shared.db import tenant_transaction
 from tests.indexer.mail import (
     ACCOUNT,
     BEGINNING,
@@ -412,3 +415,40 @@ async def test_times_at_the_ends_of_the_calendar_can_be_found(indexer):
     late = a_message("lunch", minutes=timedelta(days=365 * 7000).total_seconds() / 60)
     await indexer.hears(a_page(late))
     assert await indexer.finds("lunch", tenant=TENANT) == [late.message_id]
+
+
+async def test_a_plan_made_for_no_mail_at_all_still_looks_words_up_in_much(indexer, platform):
+    """Statements are planned once: what was cheap for an empty table must not be kept."""
+    ask = """
+        SELECT message_id FROM find_messages('''needle'''::tsquery, '{}', '{}', '{}', NULL, NULL,
+            NULL, '{}', $1, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', $2)
+    """
+    read = """
+        SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
+         WHERE schemaname = 'indexer' AND relname = 'words_live'
+    """
+    caller = Caller(tenant_id=TENANT, account_ids=(ACCOUNT,))
+    needles = [a_message("needle", minutes=minutes) for minutes in (2990, 2500, 5)]
+    expected = [one.message_id for one in needles]
+    beginning = datetime.min.replace(tzinfo=UTC)
+    address = platform.database_url("indexer_request")
+    async with asyncpg.create_pool(address, min_size=1, max_size=1) as pool:
+
+        async def finds(since: datetime, wanted: int) -> tuple[list[UUID], int]:
+            async with tenant_transaction(pool, caller) as connection:
+                rows = await connection.fetch(ask, since, wanted)
+                return [row["message_id"] for row in rows], await connection.fetchval(read)
+
+        for wanted in (1, 50):
+            assert (await finds(beginning, wanted))[0] == []
+        hay = [a_message("straw", minutes=minutes) for minutes in range(3000)]
+        for start in range(0, len(hay), 500):
+            await indexer.hears(a_page(*hay[start : start + 500]))
+        await indexer.hears(a_page(*needles))
+        # In a stretch of time, of which 500 messages are counted, and among all there are.
+        found, rows_read = await finds(beginning, 1)
+        assert found == expected[:1]
+        assert rows_read < 600
+        found, rows_read = await finds(beginning, 50)
+        assert found == expected
+        assert rows_read < 50

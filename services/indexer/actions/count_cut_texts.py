@@ -2,12 +2,11 @@
 
 from services.indexer.store.search import cut_texts
 from shared.contracts.envelope import Caller
-from shared.db import Pool, tenant_reading
+from shared.db import Pool, TenantReader
 
 _MOST = 1_000  # nobody needs to know how many more there are
 
 
 async def count_cut_texts(caller: Caller, pool: Pool) -> int:
     """How many of the caller's messages are so long that only their beginning is searched."""
-    async with tenant_reading(pool, caller) as connection:
-        return await cut_texts(connection, caller, _MOST)
+    return await cut_texts(TenantReader(pool, caller), _MOST)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,8 +10,7 @@ from services.indexer.domain.document import Document, Kept, document_of
 from services.indexer.domain.plan import Plan, tsquery_of
 from services.indexer.domain.tree import Mark, Words, has_words, holds, leaves
 from services.indexer.store.search import Asked, Candidate, find, texts, verdicts
-from shared.contracts.envelope import Caller
-from shared.db import Connection
+from shared.db import TenantReader
 
 _SLICE_MOST = 2_000
 _HIDDEN = ["\\deleted"]  # marked for removal; lists hide it too
@@ -20,8 +19,7 @@ _LAST = (datetime.max.replace(tzinfo=UTC), UUID(int=(1 << 128) - 1))
 
 
 async def matches(
-    connection: Connection,
-    caller: Caller,
+    reader: TenantReader,
     plan: Plan,
     *,
     at_once: int,
@@ -30,28 +28,37 @@ async def matches(
     since: datetime | None = None,
 ) -> AsyncGenerator[list[Candidate]]:
     """All that match and stand behind `before`; more than `at_once` are asked for as it goes on."""
-    until = (plan.until, UUID(int=0)) if plan.until else _LAST
-    before = min(until, before) if before else until
-    beginning = max(plan.since or _FIRST, since or _FIRST)
+    asked = asked_of(plan, before=before, threads=threads, since=since)
     while True:
-        asked = Asked(
-            tsquery=plan.tsquery,
-            required=plan.required,
-            forbidden=[*plan.forbidden, *_HIDDEN],
-            labels=plan.labels,
-            accounts=plan.accounts,
-            mailboxes=plan.mailboxes,
-            other_mailboxes=plan.other_mailboxes,
-            threads=_both(plan.threads, threads),
-            since=beginning,
-            before=before,
-        )
-        candidates = await find(connection, asked, at_once)
-        yield await _decided(connection, caller, plan, candidates)
+        candidates = await find(reader, asked, at_once)
+        yield await _decided(reader, plan, candidates)
         if len(candidates) < at_once:
             return
-        before = candidates[-1].place
+        asked = replace(asked, before=candidates[-1].place)
         at_once = min(at_once * 4, max(at_once, _SLICE_MOST))
+
+
+def asked_of(
+    plan: Plan,
+    *,
+    before: tuple[datetime, UUID] | None = None,
+    threads: frozenset[UUID] | None = None,
+    since: datetime | None = None,
+) -> Asked:
+    """What the index is asked: every answer is among what it finds."""
+    until = (plan.until, UUID(int=0)) if plan.until else _LAST
+    return Asked(
+        tsquery=plan.tsquery,
+        required=plan.required,
+        forbidden=[*plan.forbidden, *_HIDDEN],
+        labels=plan.labels,
+        accounts=plan.accounts,
+        mailboxes=plan.mailboxes,
+        other_mailboxes=plan.other_mailboxes,
+        threads=_both(plan.threads, threads),
+        since=max(plan.since or _FIRST, since or _FIRST),
+        before=min(until, before) if before else until,
+    )
 
 
 def _both(one: frozenset[UUID] | None, other: frozenset[UUID] | None) -> frozenset[UUID] | None:
@@ -103,7 +110,7 @@ class _Seen:
 
 
 async def _decided(
-    connection: Connection, caller: Caller, plan: Plan, candidates: Sequence[Candidate]
+    reader: TenantReader, plan: Plan, candidates: Sequence[Candidate]
 ) -> list[Candidate]:
     """The candidates that are answers: what the index could not decide is decided here."""
     if plan.rest is None and (
@@ -113,16 +120,12 @@ async def _decided(
     partial = [one.message_id for one in candidates if not one.is_whole and plan.depends_on_places]
     if plan.rest is None and not partial:
         return list(candidates)
-    kept = await texts(connection, caller, partial) if partial else {}
+    kept = await texts(reader, partial) if partial else {}
     asked = (
         [leaf for leaf in leaves(plan.rest) if isinstance(leaf, Words | Mark)] if plan.rest else []
     )
     whole = [one.message_id for one in candidates if one.message_id not in kept]
-    said = (
-        await verdicts(connection, caller, whole, [tsquery_of(leaf) for leaf in asked])
-        if asked
-        else {}
-    )
+    said = await verdicts(reader, whole, [tsquery_of(leaf) for leaf in asked]) if asked else {}
     return await asyncio.to_thread(_judge, plan, candidates, kept, asked, said)
 
 

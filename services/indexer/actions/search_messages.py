@@ -14,7 +14,7 @@ from services.indexer.domain.plan import Plan, plan_of
 from services.indexer.domain.said import QueryInvalid
 from services.indexer.domain.snippet import Snippet, pattern_of, snippet, words_shown
 from services.indexer.store.search import Candidate, bodies, expect, ranks, visible_of
-from shared.contracts.envelope import Caller, Problem
+from shared.contracts.envelope import Problem
 from shared.contracts.search import (
     Found,
     Order,
@@ -24,7 +24,7 @@ from shared.contracts.search import (
     TotalKind,
     Unit,
 )
-from shared.db import Connection, Pool, tenant_reading
+from shared.db import Pool, TenantReader
 
 MOST = 200
 MOST_WITHOUT_LINES = 2_000
@@ -56,27 +56,25 @@ async def search_messages(query: SearchMessages, pool: Pool, now: datetime) -> S
     except QueryInvalid as error:
         return SearchAnswer(problem=problem_of(error))
     limit = max(1, min(query.limit, MOST if query.with_lines else MOST_WITHOUT_LINES))
+    reader = TenantReader(pool, query.caller)
     page = _Page()
     shown: dict[UUID, _Shown] = {}
     total: Total | None = None
     try:
-        async with (
-            asyncio.timeout(query.deadline_seconds * _DEADLINE_SHARE),
-            tenant_reading(pool, query.caller) as connection,
-        ):
+        async with asyncio.timeout(query.deadline_seconds * _DEADLINE_SHARE):
             if query.order is Order.RELEVANCE:
-                await _find_relevant(connection, query, plan, limit + 1, page)
+                await _find_relevant(reader, query, plan, limit + 1, page)
             elif query.unit is Unit.THREADS:
-                await _find_threads(connection, query, plan, limit + 1, page)
+                await _find_threads(reader, query, plan, limit + 1, page)
             else:
-                await _find(connection, query, plan, limit + 1, page.found)
+                await _find(reader, query, plan, limit + 1, page.found)
             shown = (
-                await _shown(connection, query.caller, plan, page.found[:limit])
+                await _shown(reader, plan, page.found[:limit])
                 if query.with_lines
-                else await _named(connection, query.caller, page.found[:limit])
+                else await _named(reader, page.found[:limit])
             )
             if query.with_total:
-                total = await _total(connection, query, plan)
+                total = await _total(reader, query, plan)
     except TimeoutError:
         if not page.found:
             return _problem("search_too_slow", "Nothing was found in time: narrow the search.")
@@ -87,16 +85,14 @@ async def search_messages(query: SearchMessages, pool: Pool, now: datetime) -> S
 
 
 async def _find(
-    connection: Connection,
+    reader: TenantReader,
     query: SearchMessages,
     plan: Plan,
     wanted: int,
     found: list[Candidate],
 ) -> None:
     """The newest; they are added as they are found."""
-    async with aclosing(
-        matches(connection, query.caller, plan, at_once=wanted, before=query.before)
-    ) as batches:
+    async with aclosing(matches(reader, plan, at_once=wanted, before=query.before)) as batches:
         async for batch in batches:
             found += batch
             if len(found) >= wanted:
@@ -105,19 +101,17 @@ async def _find(
 
 
 async def _find_threads(
-    connection: Connection, query: SearchMessages, plan: Plan, wanted: int, page: _Page
+    reader: TenantReader, query: SearchMessages, plan: Plan, wanted: int, page: _Page
 ) -> None:
     """The newest match of each thread, but not of those that a page before showed."""
     seen: set[UUID] = set()
-    async with aclosing(
-        matches(connection, query.caller, plan, at_once=wanted, before=query.before)
-    ) as batches:
+    async with aclosing(matches(reader, plan, at_once=wanted, before=query.before)) as batches:
         async for batch in batches:
             heads = {
                 thread_id: one for thread_id, one in _heads(batch).items() if thread_id not in seen
             }
             seen |= heads.keys()
-            shown = await _shown_before(connection, query, plan, frozenset(heads))
+            shown = await _shown_before(reader, query, plan, frozenset(heads))
             page.found += [one for thread_id, one in heads.items() if thread_id not in shown]
             if len(page.found) >= wanted:
                 del page.found[wanted:]
@@ -133,7 +127,7 @@ def _heads(matching: Sequence[Candidate]) -> dict[UUID, Candidate]:
 
 
 async def _shown_before(
-    connection: Connection, query: SearchMessages, plan: Plan, threads: frozenset[UUID]
+    reader: TenantReader, query: SearchMessages, plan: Plan, threads: frozenset[UUID]
 ) -> set[UUID]:
     """Those of these threads whose newest match stood on a page before."""
     shown: set[UUID] = set()
@@ -141,8 +135,7 @@ async def _shown_before(
         return shown
     async with aclosing(
         matches(
-            connection,
-            query.caller,
+            reader,
             plan,
             at_once=RANKED,
             threads=threads,
@@ -155,19 +148,17 @@ async def _shown_before(
 
 
 async def _find_relevant(
-    connection: Connection, query: SearchMessages, plan: Plan, wanted: int, page: _Page
+    reader: TenantReader, query: SearchMessages, plan: Plan, wanted: int, page: _Page
 ) -> None:
     """The best of the newest. Pages go on among those that the first page was taken from."""
     candidates: list[Candidate] = []
-    await _find(connection, query, plan, RANKED, candidates)
+    await _find(reader, query, plan, RANKED, candidates)
     if not candidates:
         return
     newest = candidates[0].place
     page.anchor = query.before or (newest[0], UUID(int=min(newest[1].int + 1, (1 << 128) - 1)))
     if plan.tsquery is not None:
-        found = await ranks(
-            connection, query.caller, [one.message_id for one in candidates], plan.tsquery
-        )
+        found = await ranks(reader, [one.message_id for one in candidates], plan.tsquery)
         page.ranks.update(
             (message_id, round(rank, _SCORE_DIGITS)) for message_id, rank in found.items()
         )
@@ -182,16 +173,16 @@ async def _find_relevant(
     page.found += [one for one in best if behind is None or score(one) < behind][:wanted]
 
 
-async def _total(connection: Connection, query: SearchMessages, plan: Plan) -> Total:
+async def _total(reader: TenantReader, query: SearchMessages, plan: Plan) -> Total:
     """How many match, exactly where they are not many."""
-    expected = await expect(connection, plan.tsquery, plan.accounts) if plan.tsquery else 0
+    expected = await expect(reader, plan.tsquery, plan.accounts) if plan.tsquery else 0
     if plan.is_words_alone and expected > _UNCOUNTED:
         return Total(messages=expected, kind=TotalKind.ESTIMATED)
     count = 0
     try:
         async with (
             asyncio.timeout(query.deadline_seconds * _COUNTING_SHARE),
-            aclosing(matches(connection, query.caller, plan, at_once=EXACT_TOTAL + 1)) as batches,
+            aclosing(matches(reader, plan, at_once=EXACT_TOTAL + 1)) as batches,
         ):
             async for batch in batches:
                 count += len(batch)
@@ -217,11 +208,9 @@ class _Shown:
 _NOTHING = _Shown(Snippet("", ()), text_is_cut=False)
 
 
-async def _shown(
-    connection: Connection, caller: Caller, plan: Plan, page: Sequence[Candidate]
-) -> dict[UUID, _Shown]:
+async def _shown(reader: TenantReader, plan: Plan, page: Sequence[Candidate]) -> dict[UUID, _Shown]:
     """A line of each message of the page."""
-    texts = await bodies(connection, caller, [one.message_id for one in page])
+    texts = await bodies(reader, [one.message_id for one in page])
     pattern = pattern_of(words_shown(plan.tree))
 
     def lines() -> dict[UUID, _Shown]:
@@ -233,11 +222,9 @@ async def _shown(
     return await asyncio.to_thread(lines)
 
 
-async def _named(
-    connection: Connection, caller: Caller, page: Sequence[Candidate]
-) -> dict[UUID, _Shown]:
+async def _named(reader: TenantReader, page: Sequence[Candidate]) -> dict[UUID, _Shown]:
     """The messages of the page that the caller may see, and nothing of what is in them."""
-    visible = await visible_of(connection, caller, [one.message_id for one in page])
+    visible = await visible_of(reader, [one.message_id for one in page])
     return dict.fromkeys(visible, _NOTHING)
 
 

@@ -5,12 +5,11 @@ search finds it, so that it is as fresh and as private.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import aclosing
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.indexer.actions.matching import matches
-from services.indexer.domain.acquaintance import acquainted
+from services.indexer.actions.matching import asked_of
+from services.indexer.domain.acquaintance import Letter, acquainted
 from services.indexer.domain.document import Field
 from services.indexer.domain.meaning import Reader, meaning_of
 from services.indexer.domain.plan import plan_of
@@ -18,7 +17,7 @@ from services.indexer.domain.said import Either, Every, Place, Said, Term
 from services.indexer.domain.tokenise import has_words
 from services.indexer.store.search import letters
 from shared.contracts.search import PeopleSuggested, SuggestedPerson, SuggestPeople
-from shared.db import Pool, tenant_reading
+from shared.db import Pool, TenantReader
 
 MOST = 50
 _LONGEST_PREFIX = 100
@@ -34,15 +33,11 @@ async def suggest_people(query: SuggestPeople, pool: Pool) -> PeopleSuggested:
     """People by the beginning of a name or address, those most written with first."""
     prefix = query.prefix[:_LONGEST_PREFIX].replace("\0", " ")
     reader = Reader(now=datetime.now(UTC), accounts=query.accounts)
-    between: dict[UUID, None] = {}  # in the order in which they were found
-    async with tenant_reading(pool, query.caller) as connection:
-        for said, newest in _questions(prefix, has_own=bool(query.accounts)):
-            plan = plan_of(meaning_of(said, reader))
-            async with aclosing(matches(connection, query.caller, plan, at_once=newest)) as batches:
-                async for batch in batches:
-                    between |= dict.fromkeys(one.message_id for one in batch)
-                    break
-        met = await letters(connection, query.caller, list(between))
+    source = TenantReader(pool, query.caller)
+    met: dict[UUID, Letter] = {}
+    for said, newest in _questions(prefix, has_own=bool(query.accounts)):
+        # What the index finds too much, by parts of very long letters, is not so called below.
+        met |= await letters(source, asked_of(plan_of(meaning_of(said, reader))), newest)
     people = acquainted(met.values(), (one.email for one in query.accounts), prefix)
     return PeopleSuggested(
         people=tuple(

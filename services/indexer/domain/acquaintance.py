@@ -43,15 +43,16 @@ def acquainted(
 ) -> list[Acquaintance]:
     """Those whose name or address begins so, the one most written with first."""
     own = {address.casefold() for address in own_addresses}
+    begun = _begun(prefix)
     met: defaultdict[str, Acquaintance] = defaultdict(Acquaintance)
     for letter in letters:
-        mine = any(_address(person).casefold() in own for person in letter.sender)
+        mine = any(_called(person).key in own for person in letter.sender)
         for person in letter.recipients if mine else letter.sender:
-            email = _address(person)
-            if not email or email.casefold() in own or not is_called(person, prefix):
+            called = _called(person)
+            if not called.key or called.key in own or not called.begins(begun):
                 continue
-            one = met[email.casefold()]
-            one.meet(_name(person), email, letter.received_at)
+            one = met[called.key]
+            one.meet(called.name, called.email, letter.received_at)
             one.sent += mine
             one.received += not mine
     return sorted(
@@ -63,31 +64,35 @@ def acquainted(
 
 def is_called(person: str, prefix: str) -> bool:
     """Whether every word typed begins a word of the name or address; none begin any."""
-    if not has_words(prefix):
-        return True
-    words = _words_of(person)
-    return all(
-        any(word.startswith(begun) for word in words)
-        for part in prefix.split()
-        for begun in _begun(part)
-    )
+    return _called(person).begins(_begun(prefix))
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """Somebody as `Name <address>`, and the words of it."""
+
+    name: str
+    email: str
+    key: str  # who has the same is the same
+    words: tuple[str, ...]
+
+    def begins(self, begun: Sequence[str]) -> bool:
+        return all(any(word.startswith(one) for word in self.words) for one in begun)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _words_of(person: str) -> list[str]:
+def _called(person: str) -> _Called:
     reading = read(person)
-    return [*reading.words, *(whole for _, whole in reading.wholes)]
+    name, _, rest = person.rpartition("<")
+    email = rest.rstrip(">").strip()
+    words = (*reading.words, *(whole for _, whole in reading.wholes))
+    return _Called(name.strip(), email, email.casefold(), words)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _begun(part: str) -> list[str]:
-    reading = read(part)
-    return [whole for _, whole in reading.wholes if "@" in whole] or reading.words
-
-
-def _name(person: str) -> str:
-    return person.rpartition("<")[0].strip()
-
-
-def _address(person: str) -> str:
-    return person.rpartition("<")[2].rstrip(">").strip()
+def _begun(prefix: str) -> list[str]:
+    """What each word typed is the beginning of."""
+    begun: list[str] = []
+    for part in prefix.split() if has_words(prefix) else ():
+        reading = read(part)
+        begun += [whole for _, whole in reading.wholes if "@" in whole] or reading.words
+    return begun

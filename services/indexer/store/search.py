@@ -1,4 +1,7 @@
-"""Reading on behalf of a caller: every query names tenant and accounts, and so do the policies."""
+"""Reading on behalf of a caller: every query names tenant and accounts, and so do the policies.
+
+Each is one step of its own (`TenantReader`), so that a search holds no connection while it thinks.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from services.indexer.domain.acquaintance import Letter
 from services.indexer.domain.document import Kept
-from shared.contracts.envelope import Caller
-from shared.db import Connection
+from shared.db import TenantReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +52,14 @@ class Asked:
     before: tuple[datetime, UUID]  # excluded
 
 
-async def find(connection: Connection, asked: Asked, wanted: int) -> list[Candidate]:
-    """The newest messages that match, inside the transaction's tenant and accounts."""
-    rows = await connection.fetch(
-        """
-        SELECT message_id, account_id, mailbox_id, thread_id, received_at, keywords, labels,
-               size_bytes, is_whole
-          FROM find_messages($1::text::tsquery, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-        """,
+_FOUND = """
+    find_messages($4::text::tsquery, $5, $6, $7, coalesce($8, caller.accounts::uuid[]),
+                  $9, $10, $11, $12, $13, $14, $15) AS found
+"""
+
+
+def _arguments(asked: Asked, wanted: int) -> tuple[object, ...]:
+    return (
         asked.tsquery,
         asked.required,
         asked.forbidden,
@@ -66,6 +70,18 @@ async def find(connection: Connection, asked: Asked, wanted: int) -> list[Candid
         asked.since,
         *asked.before,
         wanted,
+    )
+
+
+async def find(reader: TenantReader, asked: Asked, wanted: int) -> list[Candidate]:
+    """The newest messages that match, inside the caller's tenant and accounts."""
+    rows = await reader.rows(
+        f"""
+        SELECT message_id, account_id, mailbox_id, thread_id, received_at, keywords, labels,
+               size_bytes, is_whole
+          FROM {_FOUND}
+        """,  # noqa: S608 - all of it is ours
+        *_arguments(asked, wanted),
     )
     return [
         Candidate(
@@ -83,34 +99,30 @@ async def find(connection: Connection, asked: Asked, wanted: int) -> list[Candid
     ]
 
 
-async def expect(connection: Connection, tsquery: str, accounts: Collection[UUID] | None) -> int:
+async def expect(reader: TenantReader, tsquery: str, accounts: Collection[UUID] | None) -> int:
     """About how many messages have these words."""
-    return round(
-        await connection.fetchval(
-            "SELECT estimate_messages($1::text::tsquery, $2)",
-            tsquery,
-            None if accounts is None else list(accounts),
-        )
+    rows = await reader.rows(
+        "SELECT estimate_messages($4::text::tsquery, coalesce($5, caller.accounts::uuid[]))",
+        tsquery,
+        None if accounts is None else list(accounts),
     )
+    return round(rows[0][0])
 
 
-async def ranks(
-    connection: Connection, caller: Caller, message_ids: list[UUID], tsquery: str
-) -> dict[UUID, float]:
+async def ranks(reader: TenantReader, message_ids: list[UUID], tsquery: str) -> dict[UUID, float]:
     """How much each of these messages has of the words asked for, and where."""
-    rows = await connection.fetch(
+    rows = await reader.rows(
         """
         SELECT message_id,
-               ts_rank('{0.1, 0.3, 0.5, 1.0}', words, $4::text::tsquery, 1)::float8 AS rank
+               ts_rank('{0.1, 0.3, 0.5, 1.0}', words, $6::text::tsquery, 1)::float8 AS rank
           FROM (
             SELECT message_id, tenant_id, account_id, words FROM words_live
             UNION ALL
             SELECT message_id, tenant_id, account_id, words FROM words_arriving
           ) AS held
-         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+         WHERE tenant_id = caller.tenant_id AND account_id = ANY($4) AND message_id = ANY($5)
         """,
-        caller.tenant_id,
-        caller.account_ids,
+        reader.caller.account_ids,
         message_ids,
         tsquery,
     )
@@ -118,76 +130,71 @@ async def ranks(
 
 
 async def verdicts(
-    connection: Connection, caller: Caller, message_ids: list[UUID], tsqueries: list[str]
+    reader: TenantReader, message_ids: list[UUID], tsqueries: list[str]
 ) -> dict[UUID, list[bool]]:
     """For each message whether each of these is in it."""
-    rows = await connection.fetch(
+    rows = await reader.rows(
         """
         SELECT message_id,
                ARRAY(SELECT words @@ asked::tsquery
-                       FROM unnest($4::text[]) WITH ORDINALITY AS leaf (asked, n)
+                       FROM unnest($6::text[]) WITH ORDINALITY AS leaf (asked, n)
                       ORDER BY n) AS found
           FROM (
             SELECT message_id, tenant_id, account_id, words FROM words_live
             UNION ALL
             SELECT message_id, tenant_id, account_id, words FROM words_arriving
           ) AS held
-         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+         WHERE tenant_id = caller.tenant_id AND account_id = ANY($4) AND message_id = ANY($5)
         """,
-        caller.tenant_id,
-        caller.account_ids,
+        reader.caller.account_ids,
         message_ids,
         tsqueries,
     )
     return {row["message_id"]: row["found"] for row in rows}
 
 
-async def texts(
-    connection: Connection, caller: Caller, message_ids: list[UUID]
-) -> dict[UUID, Kept]:
+async def texts(reader: TenantReader, message_ids: list[UUID]) -> dict[UUID, Kept]:
     """What these messages say."""
-    rows = await connection.fetch(
+    rows = await reader.rows(
         """
         SELECT message_id, subject, sender, recipients_to, recipients_cc, recipients_bcc,
                filenames, list_id, header_id, preview, body, attachment_count, traits, text_is_cut
           FROM document_text
-         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+         WHERE tenant_id = caller.tenant_id AND account_id = ANY($4) AND message_id = ANY($5)
         """,
-        caller.tenant_id,
-        caller.account_ids,
+        reader.caller.account_ids,
         message_ids,
     )
     return {row["message_id"]: kept_of_row(row) for row in rows}
 
 
-async def visible_of(connection: Connection, caller: Caller, message_ids: list[UUID]) -> list[UUID]:
+async def visible_of(reader: TenantReader, message_ids: list[UUID]) -> list[UUID]:
     """Those of these messages that the caller may see."""
-    rows = await connection.fetch(
+    rows = await reader.rows(
         """
         SELECT message_id FROM document_text
-         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+         WHERE tenant_id = caller.tenant_id AND account_id = ANY($4) AND message_id = ANY($5)
         """,
-        caller.tenant_id,
-        caller.account_ids,
+        reader.caller.account_ids,
         message_ids,
     )
     return [row["message_id"] for row in rows]
 
 
-async def cut_texts(connection: Connection, caller: Caller, most: int) -> int:
+async def cut_texts(reader: TenantReader, most: int) -> int:
     """How many messages have more text than is searched; no more than `most` are counted."""
-    return await connection.fetchval(
+    rows = await reader.rows(
         """
         SELECT count(*) FROM (
             SELECT FROM document_text
-             WHERE tenant_id = $1 AND account_id = ANY($2) AND text_is_cut
-             LIMIT $3
+             WHERE tenant_id = caller.tenant_id AND account_id = ANY($4) AND text_is_cut
+             LIMIT $5
         ) AS cut
         """,
-        caller.tenant_id,
-        caller.account_ids,
+        reader.caller.account_ids,
         most,
     )
+    return rows[0][0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,18 +206,15 @@ class Text:
     is_cut: bool
 
 
-async def bodies(
-    connection: Connection, caller: Caller, message_ids: list[UUID]
-) -> dict[UUID, Text]:
+async def bodies(reader: TenantReader, message_ids: list[UUID]) -> dict[UUID, Text]:
     """What a page shows of these messages."""
-    rows = await connection.fetch(
+    rows = await reader.rows(
         """
         SELECT message_id, body, preview, text_is_cut
           FROM document_text
-         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
+         WHERE tenant_id = caller.tenant_id AND account_id = ANY($4) AND message_id = ANY($5)
         """,
-        caller.tenant_id,
-        caller.account_ids,
+        reader.caller.account_ids,
         message_ids,
     )
     return {
@@ -219,30 +223,29 @@ async def bodies(
     }
 
 
-async def letters(
-    connection: Connection, caller: Caller, message_ids: list[UUID]
-) -> dict[UUID, Letter]:
-    """Who wrote these messages to whom."""
-    rows = await connection.fetch(
-        """
-        SELECT message_id, received_at, sender, recipients_to || recipients_cc AS recipients
-          FROM document_text
-          JOIN document USING (message_id, tenant_id, account_id)
-         WHERE tenant_id = $1 AND account_id = ANY($2) AND message_id = ANY($3)
-        """,
-        caller.tenant_id,
-        caller.account_ids,
-        message_ids,
+async def letters(reader: TenantReader, asked: Asked, wanted: int) -> dict[UUID, Letter]:
+    """Who wrote the newest messages that match to whom."""
+    rows = await reader.rows(
+        f"""
+        SELECT found.message_id, found.received_at, written.sender, written.recipients
+          FROM {_FOUND}
+         CROSS JOIN LATERAL (
+            SELECT sender, recipients_to || recipients_cc AS recipients
+              FROM document_text
+             WHERE message_id = found.message_id
+               AND tenant_id = caller.tenant_id AND account_id = found.account_id
+             LIMIT 1
+         ) AS written
+        """,  # noqa: S608 - all of it is ours
+        *_arguments(asked, wanted),
     )
     return {
-        row["message_id"]: Letter(
-            received_at=row["received_at"], sender=row["sender"], recipients=row["recipients"]
-        )
-        for row in rows
+        message_id: Letter(received_at=received_at, sender=sender, recipients=recipients)
+        for message_id, received_at, sender, recipients in rows
     }
 
 
-def kept_of_row(row: Mapping[str, Any]) -> Kept:
+def kept_of_row(row: asyncpg.Record | Mapping[str, Any]) -> Kept:
     """What a message says, from its row of `document_text`."""
     return Kept(
         subject=row["subject"],
