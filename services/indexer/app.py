@@ -5,6 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from services.indexer.actions.ask_retell import ask_retell
+from services.indexer.actions.giving_way import GivingWay, at_once
 from services.indexer.actions.read_words_again import ask_reading, count_unread
 from services.indexer.actions.reading import Reader, read_in_thread
 from services.indexer.actions.settle_restore import settle_restore
@@ -13,7 +14,8 @@ from services.indexer.store.codec import teach_tsvector
 from services.indexer.subscribers import LISTENER, ears
 from services.indexer.workers import keep_current, keep_in_order, keep_tidy
 from services.indexer.world import World
-from shared.bus import Relay, open_bus
+from shared.bus import Relay, last_told, open_bus
+from shared.contracts.mail import MessagesFilled
 from shared.db import open_pool, settle_restoration
 from shared.telemetry import configure, serve_probes, until_one_ends
 
@@ -42,10 +44,16 @@ async def main(stop: asyncio.Event) -> None:
         Reader() as reader,
     ):
         await settle_restoration(pool, settle_restore)
+
+        giving_way = GivingWay(
+            last_told=lambda: last_told(bus, MessagesFilled),
+            most_seconds=settings.give_way_seconds,
+        )
         world = World(
             pool=pool,
             request_pool=request_pool,
             read_fill=reader.read if settings.readers else read_in_thread,
+            turn=giving_way.turn if settings.give_way_seconds else at_once,
         )
 
         async def database_is_there() -> bool:

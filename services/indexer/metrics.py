@@ -28,6 +28,10 @@ ARRIVING = Gauge(
     "postbus_indexer_arriving_documents",
     "Messages of first syncs and retellings whose words wait to be put into the index.",
 )
+GAVE_WAY_SECONDS = Counter(
+    "postbus_indexer_gave_way_seconds_total",
+    "Time that batches of first syncs waited because the copy needed the processors.",
+)
 REREAD = Counter(
     "postbus_indexer_reread_messages_total",
     "Messages whose words were made anew from what is kept of them.",

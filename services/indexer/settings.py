@@ -40,6 +40,12 @@ class Settings(DatabaseSettings, BusSettings, TelemetrySettings):
         ge=0,
         description="When none came for so long, all that wait are put into the index.",
     )
+    give_way_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long a batch of a first sync waits at most while more comes and no"
+        " processor is free; usually four times as long as the last one took. 0: not at all.",
+    )
     reread_rows: int = Field(
         default=500,
         ge=1,

@@ -63,9 +63,10 @@ async def on_messages_synced(events: list[MessagesSynced], world: World) -> None
 @ears.hear(MessagesFilled)
 async def on_messages_filled(events: list[MessagesFilled], world: World) -> None:
     """What was there before us can be found."""
-    with _timed():
-        count = await index_messages(events, Shelf.ARRIVING, world.read_fill, world.pool)
-        DOCUMENTS.labels("synced").inc(count)
+    async with world.turn():
+        with _timed():
+            count = await index_messages(events, Shelf.ARRIVING, world.read_fill, world.pool)
+            DOCUMENTS.labels("synced").inc(count)
     world.arrivals.note()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
+from services.indexer.actions.giving_way import Turn, at_once
 from services.indexer.actions.reading import Read, read_in_thread
 from shared.db import Pool
 
@@ -36,3 +37,5 @@ class World:
     arrivals: Arrivals = field(default_factory=Arrivals)
     # How the messages of a first sync are read; news always in a thread.
     read_fill: Read = read_in_thread
+    # When: on a busy machine the copy comes before them.
+    turn: Turn = at_once

@@ -11,6 +11,7 @@ from shared.bus.ears import Ears
 from shared.bus.heard import heard_until
 from shared.bus.measuring import measure_streams
 from shared.bus.outbox import Relay, TooLarge, tell
+from shared.bus.told import last_told
 from shared.bus.values import Changed, Values, ValuesAway
 from shared.bus.verdict import GiveUp, Retry
 
@@ -32,6 +33,7 @@ __all__ = [
     "count_dead_letters",
     "forget_dead_letters",
     "heard_until",
+    "last_told",
     "measure_streams",
     "open_bus",
     "tell",

@@ -1,0 +1,134 @@
+"""Words of a first sync wait while the copy needs the processors, and not longer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from services.indexer import subscribers
+from services.indexer.actions.giving_way import GivingWay, rested_seconds
+from tests.indexer.mail import a_filled_page, a_message, a_page
+
+TICK = 0.03  # what is waited for a disk is counted anew now and then
+
+
+class Flow:
+    """The numbers of the newest page, look by look; the last one stays."""
+
+    def __init__(self, *numbers: int | None) -> None:
+        self._numbers = numbers
+        self.looks = 0
+
+    async def last(self) -> int | None:
+        number = self._numbers[min(self.looks, len(self._numbers) - 1)]
+        self.looks += 1
+        return number
+
+
+def never_rested() -> float:
+    return 12.5
+
+
+@pytest.mark.parametrize(
+    ("flow", "looks"),
+    [
+        (Flow(7, 7), 2),
+        (Flow(7, 8, 11, 11), 4),
+        (Flow(None), 1),  # the bus does not say: whoever cannot know does not wait
+        (Flow(7, 8, None), 3),
+    ],
+    ids=["nothing flows", "until it pauses", "not known", "known no more"],
+)
+async def test_a_batch_waits_until_the_flow_pauses(flow: Flow, looks: int) -> None:
+    giving_way = GivingWay(
+        last_told=flow.last, rested=never_rested, most_seconds=600, pause_seconds=0
+    )
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+    assert flow.looks == looks
+
+
+@pytest.mark.parametrize(
+    ("rested", "looks"),
+    [(time.monotonic, 1), (lambda: None, 1)],
+    ids=["one rests", "the machine does not say"],
+)
+async def test_nobody_waits_where_a_processor_is_free(rested, looks: int) -> None:
+    flow = Flow(*range(1000))
+    giving_way = GivingWay(last_told=flow.last, rested=rested, most_seconds=600, pause_seconds=0)
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+    assert flow.looks == looks
+
+
+async def test_a_batch_of_a_copy_that_goes_on_for_days_waits_so_long_and_no_longer() -> None:
+    flow = Flow(*range(1000))
+    giving_way = GivingWay(
+        last_told=flow.last, rested=never_rested, most_seconds=0.2, pause_seconds=0
+    )
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+    assert 2 <= flow.looks <= 3
+
+
+async def test_while_the_copy_goes_first_batches_wait_one_after_the_other() -> None:
+    flow = Flow(*range(8), 7)
+    giving_way = GivingWay(
+        last_told=flow.last, rested=never_rested, most_seconds=600, pause_seconds=0
+    )
+    reading = 0
+
+    async def read() -> None:
+        nonlocal reading
+        async with giving_way.turn():
+            reading += 1
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(read(), read(), read())
+    assert reading == 3
+    assert flow.looks == 9 + 1 + 1  # the first until the pause; it lasts
+
+
+async def test_a_batch_that_fails_lets_the_next_one_go() -> None:
+    giving_way = GivingWay(
+        last_told=Flow(7).last, rested=never_rested, most_seconds=600, pause_seconds=0
+    )
+    with pytest.raises(LookupError):
+        async with giving_way.turn():
+            raise LookupError
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+
+
+def test_the_machine_says_how_long_its_processors_rested() -> None:
+    before = rested_seconds()
+    theirs = psutil.cpu_times()
+    after = rested_seconds()
+    assert before is not None
+    assert after is not None
+    assert before - TICK <= theirs.idle + theirs.iowait <= after + TICK
+
+
+async def test_news_are_found_while_what_was_there_before_us_waits(indexer) -> None:
+    going = asyncio.Event()
+    asked = asyncio.Event()
+
+    @asynccontextmanager
+    async def until_told() -> AsyncIterator[None]:
+        asked.set()
+        await going.wait()
+        yield
+
+    world = replace(indexer.world, turn=until_told)
+    old, new = a_message("Lunch of last year"), a_message("Lunch on Friday")
+    filling = asyncio.create_task(subscribers.on_messages_filled([a_filled_page(old)], world))
+    await asked.wait()
+    await subscribers.on_messages_synced([a_page(new)], world)
+    assert await indexer.finds("lunch") == [new.message_id]
+    going.set()
+    await filling
+    assert set(await indexer.finds("lunch")) == {old.message_id, new.message_id}
