@@ -245,6 +245,15 @@ def test_only_what_calls_mail_servers_or_is_called_leaves_the_inner_network() ->
     }
 
 
+def test_people_come_before_copies_and_backups_where_processors_are_short() -> None:
+    usual = 1024  # Docker's own, of who says nothing
+    shares = {name: container.get("cpu_shares", usual) for name, container in CONTAINERS.items()}
+    less = {name for name, share in shares.items() if share < usual}
+    assert less == {"sync-listen", "backup", "restore"}
+    assert shares["backup"] < shares["sync-listen"]
+    assert set(shares.values()) <= {256, 512, usual}
+
+
 def test_the_gateway_believes_the_inner_network_for_whom_it_asks_and_no_other() -> None:
     (network,) = STACK["networks"]["inside"]["ipam"]["config"]
     assert CONTAINERS["api"]["environment"]["API_TRUSTED_PROXIES"] == network["subnet"]
