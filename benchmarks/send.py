@@ -35,7 +35,7 @@ from shared.contracts.ids import Kind, read
 from shared.db import Connection
 from shared.seal import Credential, Destination, OpeningKeys, seal
 
-CONNECTIONS = 16
+CONNECTIONS = 32
 TEXT = "At noon, where we met last time?\n" * 40
 SETTINGS = {
     "SENDER_ATTEMPTS_AT_ONCE": "64",

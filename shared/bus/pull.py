@@ -30,6 +30,8 @@ _WAITED_SECONDS = 5.0
 _AWAY_SECONDS = 1.0
 # What comes soon after something else comes together with what follows it.
 _BETWEEN_SECONDS = 0.005
+# For so long, at most: one batch that takes long does not hold up the others.
+_COMPANY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 60.0
 
 REASON_HEADER = "Postbus-Reason"
@@ -87,6 +89,9 @@ class Puller:
                 task = working.create_task(self._batch(messages))
                 task.add_done_callback(lambda _: slots.release())
                 if len(messages) < self._several:
+                    # What comes while this is worked on goes together after it, where it may.
+                    if not self._one_by_one:
+                        await asyncio.wait({task}, timeout=_COMPANY_SECONDS)
                     await asyncio.sleep(_BETWEEN_SECONDS)
 
     async def _next(self, batches: Batches) -> list[Msg]:

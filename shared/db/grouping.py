@@ -15,7 +15,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST = 64
-# One transaction follows another after this time, so that under load there are few, of many each.
+# One transaction follows the end of another after this time, so that under load there are few, of
+# many each.
 _BETWEEN_SECONDS = 0.01
 
 
@@ -52,14 +53,12 @@ class Grouping(Generic[T, R]):
         return await done
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                next_at = loop.time() + _BETWEEN_SECONDS
                 together, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 await self._together(together)
                 if len(self._waiting) < _MOST:
-                    await asyncio.sleep(max(0.0, next_at - loop.time()))
+                    await asyncio.sleep(_BETWEEN_SECONDS)
         finally:
             self._running = None
             if self._at_rest is not None:

@@ -105,10 +105,12 @@ async def begin(
           FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[],
                       $8::timestamptz[])
             AS begun (submission_id, fence, state, revision, attempts, first_attempt_at)
-          LEFT JOIN mime_piece ON mime_piece.submission_id = begun.submission_id AND number = 0
          WHERE submission.submission_id = begun.submission_id
         RETURNING submission.submission_id,
-                  CASE WHEN piece_count = 1 AND size_bytes <= $9 THEN data END AS data
+                  CASE WHEN piece_count = 1 AND size_bytes <= $9
+                       THEN (SELECT data FROM mime_piece
+                              WHERE mime_piece.submission_id = submission.submission_id
+                                AND number = 0) END AS data
         """,
         owner,
         lease,
