@@ -225,7 +225,11 @@ async def request_pool(platform: Platform) -> AsyncGenerator[Pool]:
         request_database_url=SecretStr(platform.database_url("indexer_request")),
     )
     async with open_pool(
-        settings.request_database_url, settings, name="indexer_request", size=CLIENTS
+        settings.request_database_url,
+        settings,
+        name="indexer_request",
+        size=CLIENTS,
+        planned_once=True,
     ) as pool:
         yield pool
 

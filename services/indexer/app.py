@@ -40,6 +40,7 @@ async def main(stop: asyncio.Event) -> None:
             settings,
             name=f"{LISTENER}_request",
             size=settings.request_database_pool_size,
+            planned_once=True,
         ) as request_pool,
         Reader() as reader,
     ):
