@@ -115,9 +115,14 @@ def _read(numbers: tuple[int, int, int]) -> list[_Row]:
     return [(one, *said) for one, said in zip(made, answer, strict=True)]
 
 
-async def fill(admin: asyncpg.Connection, *, first: int, end: int, count: int) -> None:
-    """Copy messages into the tables, with the words that the indexer reads; no index of words."""
-    await admin.execute("DROP INDEX IF EXISTS indexer.words_live_by_words")
+async def fill(admin: asyncpg.Connection, *, first: int, end: int, count: int) -> str:
+    """Copy messages into the tables, with the words that the indexer reads; without the index of
+    words. The statement that makes it, as the migrations did.
+    """
+    index = str(
+        await admin.fetchval("SELECT pg_get_indexdef('indexer.words_live_by_words'::regclass)")
+    )
+    await admin.execute("DROP INDEX indexer.words_live_by_words")
     steps = [(at, min(at + _STEP, end), count) for at in range(first, end, _STEP)]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as readers:
         # Only so many ahead of what is copied: a million messages do not fit into memory.
@@ -128,12 +133,13 @@ async def fill(admin: asyncpg.Connection, *, first: int, end: int, count: int) -
                 await _copy(admin, ahead.popleft().result())
         for read in ahead:
             await _copy(admin, read.result())
+    return index
 
 
-async def put_in_order(admin: asyncpg.Connection) -> None:
+async def put_in_order(admin: asyncpg.Connection, index: str) -> None:
     """Make the index of words, and let the planner know what is there."""
     await admin.execute("SET maintenance_work_mem = '512MB'")
-    await admin.execute("CREATE INDEX words_live_by_words ON indexer.words_live USING gin (words)")
+    await admin.execute(index)
     for table in ("words_live", "document", "document_text"):
         await admin.execute(f"VACUUM ANALYZE indexer.{table}")
 

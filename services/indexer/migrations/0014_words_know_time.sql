@@ -12,9 +12,11 @@ $$;
 REVOKE ALL ON FUNCTION periods_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION periods_of TO indexer, indexer_request;
 SET LOCAL maintenance_work_mem = '256MB';
-DROP INDEX words_live_by_words;
-CREATE INDEX words_live_by_words ON words_live USING gin (words, periods_of(received_at));
+-- Searches go on meanwhile: the earlier index is let go only when the new one is there.
+CREATE INDEX words_live_by_words_and_time ON words_live USING gin (words, periods_of(received_at));
 ANALYZE words_live;
+DROP INDEX words_live_by_words;
+ALTER INDEX words_live_by_words_and_time RENAME TO words_live_by_words;
 
 -- The function is indexer's, so it is replaced as indexer, who may create only for this moment.
 GRANT CREATE ON SCHEMA indexer TO indexer;
