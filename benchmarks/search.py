@@ -180,6 +180,7 @@ async def whole(platform: Platform, pool: Pool, count: int) -> dict[str, object]
     old = await one_client(
         f"dense in old mail only: {OLD_WORD}", pool, [OLD_WORD] * 20, without_lines
     )
+    await one_client("warming up people", pool, prefixes(_QUESTIONS), suggesting)
     people, of_people = await weighed(
         platform, one_client("suggesting people", pool, prefixes(_QUESTIONS), suggesting)
     )
