@@ -4,6 +4,7 @@ Nothing is kept for it: the newest mail to and from them is found by the words o
 search finds it, so that it is as fresh and as private.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -34,10 +35,16 @@ async def suggest_people(query: SuggestPeople, pool: Pool) -> PeopleSuggested:
     prefix = query.prefix[:_LONGEST_PREFIX].replace("\0", " ")
     reader = Reader(now=datetime.now(UTC), accounts=query.accounts)
     source = TenantReader(pool, query.caller)
+    # What the index finds too much, by parts of very long letters, is not so called below.
+    found = await asyncio.gather(
+        *(
+            letters(source, asked_of(plan_of(meaning_of(said, reader))), newest)
+            for said, newest in _questions(prefix, has_own=bool(query.accounts))
+        )
+    )
     met: dict[UUID, Letter] = {}
-    for said, newest in _questions(prefix, has_own=bool(query.accounts)):
-        # What the index finds too much, by parts of very long letters, is not so called below.
-        met |= await letters(source, asked_of(plan_of(meaning_of(said, reader))), newest)
+    for some in found:
+        met |= some
     people = acquainted(met.values(), (one.email for one in query.accounts), prefix)
     return PeopleSuggested(
         people=tuple(
