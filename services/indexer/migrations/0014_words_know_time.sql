@@ -18,6 +18,7 @@ ANALYZE words_live;
 DROP INDEX words_live_by_words;
 ALTER INDEX words_live_by_words_and_time RENAME TO words_live_by_words;
 
+-- The statements are written so that one general plan is right whatever is asked: one index can serve each.
 -- The function is indexer's, so it is replaced as indexer, who may create only for this moment.
 GRANT CREATE ON SCHEMA indexer TO indexer;
 SET LOCAL ROLE indexer;
@@ -399,4 +400,5 @@ END
 $$;
 
 SET LOCAL ROLE indexer_owner;
+DROP FUNCTION expected_of_each;
 REVOKE CREATE ON SCHEMA indexer FROM indexer;
