@@ -3,8 +3,13 @@
 A service's migrations are numbered SQL files in `services/<name>/migrations`, applied in order,
 each once, each in a transaction of its own, as `<name>_owner`. They only go forward. The
 administrator need not be a superuser: the right to create roles and schemas is enough.
+
+Whoever waits for a table's lock holds up all who come after. A migration therefore waits for
+moments only, lets everybody through, and tries again; after `PATIENCE_SECONDS` it gives up and has
+changed nothing.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
@@ -20,7 +25,15 @@ from shared.db.restoration import SETTING
 
 log = structlog.get_logger()
 
-_LOCK = 0x706F7374627573  # "postbus"
+#: How long a table that somebody uses is tried for, before the deploy is given up.
+PATIENCE_SECONDS = 120.0
+#: How long a try may hold up whoever comes to the table, and how long they then have it.
+TRY_SECONDS = 2.0
+PAUSE_SECONDS = 3.0
+#: How long a deploy waits for another one that migrates.
+TURN_SECONDS = 60.0
+
+LOCK = 0x706F7374627573  # "postbus"
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _ROLE = re.compile(r"^[a-z_]+$")
 
@@ -77,8 +90,13 @@ async def migrate(admin_url: str, logins: dict[str, tuple[Login, Login]]) -> lis
     """Apply what is missing for each service; return what was applied."""
     connection = await asyncpg.connect(admin_url, timeout=10)
     try:
-        await connection.execute("SET lock_timeout = '60s'")
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await connection.execute(f"SET lock_timeout = {int(TURN_SECONDS * 1000)}")
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        except asyncpg.LockNotAvailableError as error:
+            raise MigrationError(
+                f"another deploy has been migrating for {TURN_SECONDS:.0f} s; run it again later"
+            ) from error
         applied: list[str] = []
         for service, (own, request) in logins.items():
             await _roles(connection, service, own, request)
@@ -167,8 +185,23 @@ async def _steps(connection: asyncpg.Connection, service: str) -> list[str]:
                 if known[step.number]["digest"] != step.digest:
                     raise MigrationError(f"{service}: {step.name} was changed after it was applied")
                 continue
+            await _apply(connection, service, step)
+            applied.append(f"{service}/{step.name}")
+            log.info("migration applied", service=service, migration=step.name)
+    finally:
+        await connection.execute("RESET ROLE")
+        await connection.execute("RESET search_path")
+    return applied
+
+
+async def _apply(connection: asyncpg.Connection, service: str, step: Step) -> None:
+    """Apply one migration, or nothing of it; raises MigrationError when its tables stay in use."""
+    clock = asyncio.get_running_loop()
+    until = clock.time() + PATIENCE_SECONDS
+    while True:
+        try:
             async with connection.transaction():
-                await connection.execute("SET LOCAL lock_timeout = '4s'")
+                await connection.execute(f"SET LOCAL lock_timeout = {int(TRY_SECONDS * 1000)}")
                 await connection.execute(step.sql)
                 await connection.execute(
                     "INSERT INTO migration (number, name, digest) VALUES ($1, $2, $3)",
@@ -176,9 +209,30 @@ async def _steps(connection: asyncpg.Connection, service: str) -> list[str]:
                     step.name,
                     step.digest,
                 )
-            applied.append(f"{service}/{step.name}")
-            log.info("migration applied", service=service, migration=step.name)
-    finally:
-        await connection.execute("RESET ROLE")
-        await connection.execute("RESET search_path")
-    return applied
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            users = await _users(connection, service)
+            if clock.time() + PAUSE_SECONDS >= until:
+                raise MigrationError(
+                    f"{service}: {step.name} was not applied, and changed nothing: its tables were"
+                    f" in use for {PATIENCE_SECONDS:.0f} s (now by {users}). Run it again later, or"
+                    " end who holds them: pg_stat_activity says what they do"
+                ) from error
+            log.warning("tables in use", service=service, migration=step.name, users=users)
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _users(connection: asyncpg.Connection, service: str) -> str:
+    """Who holds a lock on a service's tables at this moment, in words."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT pid, coalesce(usename, 'the server itself') AS who
+          FROM pg_locks JOIN pg_class ON pg_class.oid = relation JOIN pg_stat_activity USING (pid)
+         WHERE relnamespace = to_regnamespace($1) AND granted AND pid <> pg_backend_pid()
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         ORDER BY pid
+        """,
+        service,
+    )
+    return ", ".join(f"{row['who']}, process {row['pid']}" for row in rows) or "nobody any more"
