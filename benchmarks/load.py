@@ -2,8 +2,9 @@
 
 The platform as `./just up` runs it, mailboxes in Dovecot, and nginx with the files of infra/nginx
 before it where nginx is there. Each person has an account of their own and does the next thing a
-moment after the last was answered; meanwhile mail comes in, accounts are connected, and idle
-connections are held open. Run by `./just bench load`; `--users 500 --seconds 300` is the large one.
+moment after the last was answered; meanwhile mail comes in, accounts are looked at anew
+(`POST /accounts/{id}:check`), new ones are connected, and idle connections are held open. Run by
+`./just bench load`; `--users 500 --pause 10 --seconds 300` is the large one.
 The last line is JSON, for programs.
 """
 
@@ -334,6 +335,15 @@ def memory(stack: Stack) -> dict[str, float]:
     }
 
 
+async def each_minute(stack: Stack, until: float) -> list[float]:
+    """Megabytes of all processes together, a minute after the other."""
+    counted: list[float] = []
+    while time.monotonic() < until:
+        counted.append(sum(memory(stack).values()))
+        await asyncio.sleep(min(60.0, max(0.0, until - time.monotonic())))
+    return counted
+
+
 def percentile(values: list[float], part: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else 0.0
@@ -409,6 +419,11 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
                 letters = [letter(random.getrandbits(30))]
                 await asyncio.to_thread(place.dovecot.append, person.user, "INBOX", letters)
 
+            async def checks() -> None:
+                person = random.choice(people)
+                path = f"/accounts/{person.account}:check"
+                await seen.ask("sync", place.client.post(path, headers=bearer(person)))
+
             async def connects() -> None:
                 newcomer = await place.person(given.messages)
                 await place.settled(newcomer)
@@ -417,8 +432,10 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
                 for person in people:
                     group.create_task(acts(place, person, seen, given.pause, until))
                 mail = group.create_task(at_a_rate(given.mail, until, mail_comes))
-                syncs = group.create_task(at_a_rate(given.syncs, until, connects))
-            came, connected = mail.result(), syncs.result()
+                syncs = group.create_task(at_a_rate(given.syncs, until, checks))
+                newcomers = group.create_task(at_a_rate(given.newcomers, until, connects))
+                minutes = group.create_task(each_minute(place.stack, until))
+            came, synced, connected = mail.result(), syncs.result(), newcomers.result()
             used = Processor.now(pids).since(processor)
             copied = sum([await place.copied(stranger) for stranger in large])
             waits, memory_after = await backlog(place.stack), memory(place.stack)
@@ -432,13 +449,17 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
     for kind, took in sorted(seen.took.items()):
         p50, p95, p99 = (percentile(took, part) for part in (0.5, 0.95, 0.99))
         say(f"  {kind:<10}{len(took):>7}  p50 {p50:7.1f}  p95 {p95:7.1f}  p99 {p99:7.1f} ms")
-    say(f"{came} messages came in, {connected} accounts were connected; waits at the end: {waits}")
+    say(
+        f"{came} messages came in, {synced} accounts were looked at anew, {connected} connected; "
+        f"waits at the end: {waits}"
+    )
     if given.copies:
         say(f"{copied} messages of {given.copies} large mailboxes were copied meanwhile")
     if not given.copies:
         say(f"nothing waits any more after {drained} s")
     say(f"load average {os.getloadavg()[0]:.1f}")
     say(f"memory (MB) {memory_before} → {memory_after}")
+    say(f"memory of all of them (MB), minute by minute: {minutes.result()}")
     sql = percentile(statements, 0.95)
     say(f"statements: p95 {sql:.1f} ms of {len(statements)}, one in fifty")
     say(f"the people themselves woke late by p95 {percentile(late, 0.95):.1f} ms")
@@ -462,6 +483,7 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         "people_late_p95_milliseconds": round(percentile(late, 0.95), 1),
         "processors": {name: round(each / given.seconds, 3) for name, each in used.items()},
         "mail_came": came,
+        "accounts_synced": synced,
         "accounts_connected": connected,
         "copied_meanwhile": copied,
         "waits_at_the_end": waits,
@@ -469,6 +491,7 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         "load_average": round(os.getloadavg()[0], 1),
         "memory_before_megabytes": memory_before,
         "memory_after_megabytes": memory_after,
+        "memory_by_minute_megabytes": minutes.result(),
     }
 
 
@@ -477,9 +500,10 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=120, help="of load")
     parser.add_argument("--messages", type=int, default=100, help="in each mailbox")
-    parser.add_argument("--pause", type=float, default=2.0, help="seconds between two things")
+    parser.add_argument("--pause", type=float, default=5.0, help="seconds between two things")
     parser.add_argument("--mail", type=float, default=120, help="messages that come in, a minute")
-    parser.add_argument("--syncs", type=float, default=100, help="accounts connected, a minute")
+    parser.add_argument("--syncs", type=float, default=100, help="accounts synced, a minute")
+    parser.add_argument("--newcomers", type=float, default=6, help="accounts connected, a minute")
     parser.add_argument("--copies", type=int, default=0, help="large mailboxes copied meanwhile")
     parser.add_argument("--copy-messages", type=int, default=20_000, help="in each of them")
     parser.add_argument("--connections", type=int, default=1000, help="that are held open")
