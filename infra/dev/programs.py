@@ -21,6 +21,10 @@ API, LISTEN, ANSWER, SENDER, INDEXER, POSTGRES, NATS = range(7)
 NATS_MONITOR, IMAP, SMTP, API_PROBES, BACKUP = range(7, 12)
 
 
+#: Where its memory begins to be collected often, and not where it ends.
+NATS_MEMORY = "256MiB"
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """One supervised process: how it is run, and how it is known to serve."""
@@ -162,6 +166,8 @@ TABLE = (
         group="nats",
         ports=(NATS, NATS_MONITOR),
         command=lambda home: nats.command(home.nats_config),
+        # Of what it wrote it keeps what fits, and reads the rest again.
+        environment=lambda home, secrets: {"GOMEMLIMIT": os.environ.get("GOMEMLIMIT", NATS_MEMORY)},
         fault=lambda home, secrets: nats.fault(home.port + NATS),
     ),
     Program(
