@@ -2,6 +2,8 @@
 
 import http.server
 import importlib
+import json
+import os
 import re
 import shutil
 import stat
@@ -24,6 +26,7 @@ from tests.platform import Platform
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "compose.yaml").read_text("utf-8")
+MANAGED = (ROOT / "compose.managed.yaml").read_text("utf-8")
 STACK: dict[str, Any] = yaml.safe_load(COMPOSE)
 CONTAINERS: dict[str, dict[str, Any]] = STACK["services"]
 PASSED = [
@@ -316,16 +319,63 @@ def test_a_linter_of_dockerfiles_finds_nothing(dockerfile: Path) -> None:
     assert (found.stdout, found.stderr) == ("", "")
 
 
-@pytest.mark.parametrize("files", [["compose.yaml"], ["compose.yaml", "compose.dev.yaml"]])
-def test_docker_compose_understands_every_word(files: list[str]) -> None:
+def understood(*files: str, profiles: tuple[str, ...] = ("*",)) -> dict[str, dict[str, Any]]:
+    """The containers that Docker Compose reads out of these files."""
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], check=False).returncode:
         pytest.skip("there is no docker compose here")
-    command = [docker, "compose", "--profile", "*", *(w for f in files for w in ("--file", f))]
-    checked = subprocess.run(
-        [*command, "config", "--quiet"], cwd=ROOT, capture_output=True, text=True, check=False
+    read = subprocess.run(
+        [
+            *(docker, "compose", *(f"--profile={name}" for name in profiles)),
+            *(f"--file={name}" for name in files),
+            *("config", "--format", "json"),
+        ],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "DATABASE_SERVER": "db.example.org:5432/postbus?sslmode=verify-full",
+            "DATABASE_CA_FILE": "./database-ca.crt",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (checked.returncode, checked.stderr) == (0, "")
+    assert (read.returncode, read.stderr) == (0, "")
+    return json.loads(read.stdout)["services"]
+
+
+@pytest.mark.parametrize("other", [(), ("compose.dev.yaml",), ("compose.managed.yaml",)])
+def test_docker_compose_understands_every_word(other: tuple[str, ...]) -> None:
+    assert set(CONTAINERS) <= set(understood("compose.yaml", *other))
+
+
+def test_who_comes_to_a_database_elsewhere_reaches_it_and_none_of_ours_is_started() -> None:
+    own = {"postgres", "database", "backup"}
+    everywhere = ("mail", "acme", "monitoring")
+    at_home = understood("compose.yaml", profiles=everywhere)
+    elsewhere = understood("compose.yaml", "compose.managed.yaml", profiles=everywhere)
+    assert set(at_home) - set(elsewhere) == own
+    come = {
+        name
+        for name, container in at_home.items()
+        if any("DATABASE" in v or v == "DATA_SOURCE_URI" for v in container.get("environment", {}))
+    } - own
+    assert come == {*RUNNING, "migrate", "postgres-exporter"}
+    for name in come:
+        container = elsewhere[name]
+        assert set(container["networks"]) == {"inside", "outside"}, name
+        assert "/database/ca.crt" in {mount["target"] for mount in container["volumes"]}, name
+        assert not own & set(container.get("depends_on") or {})
+        for variable, value in container["environment"].items():
+            if variable.endswith("_URL") and "DATABASE" in variable:
+                assert "@db.example.org:5432/postbus?" in value, (name, variable)
+
+
+def test_the_file_for_a_database_elsewhere_names_all_who_come_to_one() -> None:
+    """Where there is no Docker Compose to say so."""
+    named = yaml.safe_load(re.sub(r"!(reset|override) ", "", MANAGED))["services"]
+    come = {name for name, c in CONTAINERS.items() if "DATABASE" in str(c.get("environment"))}
+    assert set(named) == come | {"postgres", "postgres-exporter"}
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -382,7 +432,7 @@ def test_every_setting_of_the_stack_is_explained_and_none_is_without_effect() ->
         if line and not line.startswith("#")
     }
     of_all = {"API_PUBLIC_URL", "LOG_LEVEL", "LOG_FORMAT", "COMPOSE_PROJECT_NAME"}
-    assert explained == (interpolated(COMPOSE) | passed) - of_all
+    assert explained == (interpolated(COMPOSE) | interpolated(MANAGED) | passed) - of_all
     assert (ROOT / "infra/stack.env").read_text("utf-8") in (ROOT / ".env.example").read_text()
 
 
@@ -390,6 +440,7 @@ def test_nothing_that_is_for_development_is_taken_up_unasked() -> None:
     assert {file.name for file in ROOT.glob("compose*.yaml")} == {
         "compose.yaml",
         "compose.dev.yaml",
+        "compose.managed.yaml",
     }
     assert not list(ROOT.glob("*override*"))
 
@@ -515,6 +566,14 @@ def test_all_that_cannot_be_made_again_is_backed_up_and_comes_back() -> None:
     assert read_only == {"${POSTBUS_BACKUP_DIR:-backups}:/backups", "backup-state:/state"}
     assert CONTAINERS["backup"]["cap_add"] == ["DAC_OVERRIDE"]
     assert CONTAINERS["restore"]["network_mode"] == "none"
+    # Of the clone, what an operator made and Git does not know; the last are passwords for alerts.
+    kept = CONTAINERS["backup"]["environment"]["BACKUP_CONFIG_NAMES"].split()
+    made = [
+        line for line in (ROOT / ".gitignore").read_text().splitlines() if "postbus" not in line
+    ]
+    made = made[made.index(".env") :]
+    others = {"!.env.example", "!.env.staging.example", ".env.*", "uv.lock", "secrets.before-*/"}
+    assert all(any(f"{one}/".startswith(f"{name}/") for name in kept) for one in set(made) - others)
     hba = (ROOT / "infra/postgres/pg_hba.conf").read_text("utf-8")
     assert re.search(r"^hostssl\s+replication\s+postbus_backup\s+all\s+scram-sha-256$", hba, re.M)
 

@@ -57,9 +57,13 @@ def ours() -> set[str]:
 
 
 def promtool(*arguments: str, cwd: Path) -> None:
-    found = shutil.which("promtool")
+    asked("promtool", "prometheus", *arguments, cwd=cwd)
+
+
+def asked(tool: str, package: str, *arguments: str, cwd: Path) -> None:
+    found = shutil.which(tool)
     if found is None:
-        pytest.skip("promtool is not installed (Debian's package prometheus)")
+        pytest.skip(f"{tool} is not installed (Debian's package {package})")
     done = subprocess.run([found, *arguments], cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -71,6 +75,21 @@ def test_each_alert_sounds_where_it_must_and_is_silent_where_not() -> None:
 def test_prometheus_takes_its_configuration() -> None:
     promtool("check", "rules", *RULES, cwd=PROMETHEUS / "rules")
     promtool("check", "config", "--syntax-only", "prometheus.yml", cwd=PROMETHEUS)
+
+
+def test_alertmanager_takes_its_configuration_and_what_is_said_to_be_added(tmp_path: Path) -> None:
+    as_it_comes = (ROOT / "infra/alertmanager/alertmanager.yml").read_text()
+    guide = (ROOT / "docs/operations.md").read_text()
+    added = yaml.safe_load(
+        guide.partition("### Who is told")[2].split("```yaml\n")[1].split("```")[0]
+    )
+    own = yaml.safe_load(as_it_comes)
+    own["receivers"] += added["receivers"]
+    own["route"]["receiver"] = added["receivers"][0]["name"]
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(own))
+    (tmp_path / "alertmanager.yml").write_text(as_it_comes)
+    asked("amtool", "prometheus-alertmanager", "check-config", "own.yml", cwd=tmp_path)
+    asked("amtool", "prometheus-alertmanager", "check-config", "alertmanager.yml", cwd=tmp_path)
 
 
 def test_every_alert_is_tried() -> None:
