@@ -284,3 +284,25 @@ async def test_while_mail_keeps_coming_no_more_of_it_waits_than_a_search_looks_a
     finally:
         working.cancel()
     assert len(await indexer.finds("lunch")) == 12
+
+
+async def test_what_a_page_lacks_is_looked_up_by_its_key_however_much_the_account_has(indexer):
+    async def by_date() -> int:
+        async with indexer.world.pool.acquire() as connection:
+            await connection.execute("SELECT pg_stat_force_next_flush()")
+        return await indexer.admin.fetchval(
+            """
+            SELECT of_index.idx_scan + of_table.seq_scan
+              FROM pg_stat_user_indexes AS of_index
+              JOIN pg_stat_user_tables AS of_table USING (relid)
+             WHERE indexrelname = 'document_by_tenant_account_received'
+            """
+        )
+
+    mail = lunches(400)
+    await indexer.hears(a_filled_page(*mail[:100]))  # it is planned, and the tables are tiny
+    before = await by_date()
+    for start in range(100, 400, 50):
+        await indexer.hears(a_filled_page(*mail[start : start + 50]))
+    assert await by_date() == before
+    assert len((await indexer.rows())["words"]) == 400

@@ -48,7 +48,7 @@ async def put_documents(
                      thread_id, keywords, labels, received_at, size_bytes, is_whole)
           JOIN account ON account.account_id = told.account_id
          WHERE coalesce(told.alive_as_of, told.revision) > account.complete_as_of
-            OR EXISTS (SELECT FROM document AS there WHERE there.message_id = told.message_id)
+            OR (SELECT true FROM document AS there WHERE there.message_id = told.message_id)
          ORDER BY told.message_id
         ON CONFLICT (message_id) DO UPDATE
            SET revision = CASE WHEN replaces_state(known, excluded)
@@ -95,20 +95,29 @@ async def put_documents(
 
 
 async def _put_contents(connection: Connection, contents: list[Readable], shelf: Shelf) -> None:
-    """Store what is not there yet. Whoever upserted a message's row keeps others from it."""
+    """Store what is not there yet. Whoever upserted a message's row keeps others from it.
+
+    Each question is a value of its own, and `IS TRUE` hides what is no key: it is looked up by the
+    key alone. Planned while the tables were nearly empty, as a first sync finds them, a join went
+    through all that the account had in its index of dates, for each message anew.
+    """
     lacking = await connection.fetch(
         """
         SELECT message_id, words, texts
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
             AS told (message_id, tenant_id, account_id)
-          JOIN document USING (message_id, tenant_id, account_id)
          CROSS JOIN LATERAL (SELECT
-             NOT EXISTS (SELECT FROM words_live AS held WHERE held.message_id = told.message_id)
-             AND NOT EXISTS (
-                 SELECT FROM words_arriving AS held WHERE held.message_id = told.message_id),
-             NOT EXISTS (SELECT FROM document_text AS held WHERE held.message_id = told.message_id)
+             (SELECT true FROM words_live AS held WHERE held.message_id = told.message_id) IS NULL
+             AND (SELECT true FROM words_arriving AS held
+                   WHERE held.message_id = told.message_id) IS NULL,
+             (SELECT true FROM document_text AS held
+               WHERE held.message_id = told.message_id) IS NULL
          ) AS lacks (words, texts)
-         WHERE document.has_content AND (lacks.words OR lacks.texts)
+         WHERE (lacks.words OR lacks.texts)
+           AND (SELECT has_content FROM document
+                 WHERE document.message_id = told.message_id
+                   AND (document.tenant_id = told.tenant_id) IS TRUE
+                   AND (document.account_id = told.account_id) IS TRUE)
         """,
         [one.message_id for one in contents],
         [one.account.tenant_id for one in contents],
@@ -186,7 +195,7 @@ async def put_tombstones(connection: Connection, gone: list[Gone]) -> None:
             AS gone (message_id, tenant_id, account_id, revision, vanished_at)
           JOIN account ON account.account_id = gone.account_id
          WHERE gone.revision > account.complete_as_of
-            OR EXISTS (SELECT FROM document AS there WHERE there.message_id = gone.message_id)
+            OR (SELECT true FROM document AS there WHERE there.message_id = gone.message_id)
          ORDER BY gone.message_id
         ON CONFLICT (message_id) DO UPDATE
            SET revision = excluded.revision, vanished_at = excluded.vanished_at,
