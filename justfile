@@ -294,9 +294,14 @@ scale SERVICE COUNT: secrets
 build *SERVICE: secrets
     @docker compose --profile mail build "$@"
 
-# Build and look through the images for known holes, where a scanner is installed (trivy or grype)
+# Build the images, and look through them where a scanner is installed
 [group('stack')]
 image-build: build
+    @infra/scripts/images scan || [ $? -eq 3 ]
+
+# Look through the images for known holes that a newer release mends: by trivy, grype or IMAGE_SCANNER
+[group('stack')]
+image-scan: secrets
     @infra/scripts/images scan
 
 # Write down, by digest, the images of others that are on this machine: compose.pins.yaml

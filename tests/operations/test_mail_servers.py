@@ -21,6 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from prometheus_client import CollectorRegistry
 
 from infra.postfix_queue import Queue
+from tests.operations.recipes import Clone
 from tests.servers.process import (
     LOOPBACK,
     ServerFailed,
@@ -371,6 +372,36 @@ def test_what_waits_in_the_queue_is_told_to_prometheus(stack: Stack) -> None:
     flush = ["postqueue", "-c", stack.postfix.settings["POSTFIX_ETC"], "-f"]
     subprocess.run(flush, env=stack.place.environment, check=True)
     until(lambda: told("messages", "deferred") + told("messages", "active") == 0.0)
+
+
+def test_the_queue_is_shown_tried_and_forgotten_by_recipes(stack: Stack, tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    here = {"MAIL_CONFIG": stack.postfix.settings["POSTFIX_ETC"]}
+
+    def recipe(*words: str) -> str:
+        done = clone.run(*words, **here)
+        assert done.returncode == 0, done.stderr
+        assert all(one.startswith("compose exec postfix post") for one in clone.said())
+        return done.stdout
+
+    def ids() -> list[str]:
+        return re.findall(r"^([0-9A-Za-z]{6,})[*!]? ", recipe("mailq"), re.M)
+
+    before = len(stack.world.taken)
+    stack.world.refusing = True
+    try:
+        for subject in ("Kept", "Forgotten"):
+            with stack.submission() as submission:
+                submission.sendmail(ADA, [STRANGER], letter(subject, to=STRANGER))
+        until(lambda: recipe("mailq").count("451 4.3.0 Later") == 2)
+        kept, forgotten = ids()
+        recipe("mailq-delete", forgotten)
+        assert ids() == [kept]
+    finally:
+        stack.world.refusing = False
+    recipe("mailq-flush")
+    until(lambda: "Mail queue is empty" in recipe("mailq"))
+    assert len(stack.world.taken) == before + 1
 
 
 def test_a_postfix_that_is_away_is_told_of_and_counts_nothing(tmp_path: Path) -> None:
