@@ -36,9 +36,12 @@ def fingerprint(raw: bytes) -> bytes:
     return identities(raw)[1]
 
 
-def identities(raw: bytes) -> tuple[bytes, bytes]:
-    """The content id and the fingerprint of a message, for the price of one."""
-    cut = end_of_header(raw)
+def identities(raw: bytes, end: int | None = None) -> tuple[bytes, bytes]:
+    """The content id and the fingerprint of a message, for the price of one.
+
+    `end` is where its header ends, for those who know.
+    """
+    cut = end_of_header(raw) if end is None else end
     header = raw[:cut].translate(None, b"\r") + b"\n"
     lower = b"\n" + header.lower()
     if _IS_OF_THE_COPY.search(lower):

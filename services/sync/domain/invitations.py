@@ -55,7 +55,7 @@ def is_calendar(media_type: str, file_name: str) -> bool:
 
 def invitation_in(part: Part, number: int) -> Invitation | None:
     """The first event of a calendar that is the attachment of this number."""
-    raw = part.decode()[0][:MAX_BYTES]
+    raw = part.content[:MAX_BYTES]
     lines = _lines(decode(_FOLDED.sub(b"", raw), part.type.token("charset") or "utf-8"))
     calendar, event, zones = _components(lines)
     if event is None:

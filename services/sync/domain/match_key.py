@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 
 from services.sync.domain.content_id import end_of_header
-from services.sync.domain.mime.fields import MAX_HEADER_BYTES
+from services.sync.domain.mime.fields import MAX_HEADER_BYTES, Header
 
 #: What has to be asked for: FETCH BODY.PEEK[HEADER.FIELDS (…)].
 MATCHED_FIELDS = ("MESSAGE-ID", "DATE", "FROM", "SUBJECT")
+_NAMES = tuple(name.lower() for name in MATCHED_FIELDS)
 
 _FIELD = re.compile(
     rb"\n(message-id|date|from|subject)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE
@@ -28,9 +30,27 @@ def match_key(fields: bytes, size: int, received_at: datetime) -> bytes | None:
     INTERNALDATE, which a server keeps when it copies a message (RFC 9051 §6.4.7). None when there
     is nothing by which a person would tell the message from another.
     """
-    told = _told(fields)
+    return _key(_told(fields), size, received_at)
+
+
+def match_key_of(header: Header, raw: bytes, size: int, received_at: datetime) -> bytes | None:
+    """The same for a whole message whose header was read already."""
+    if header.end is None:
+        return match_key(raw, size, received_at)
+    told: dict[bytes, set[bytes]] = {}
+    for name in _NAMES:
+        if name in header.first:
+            values = (header.first[name], *header.again.get(name, ()))
+            if said := {each for value in values if (each := _said(name.encode(), value))}:
+                told[name.encode()] = said
+                if name == "message-id":
+                    break
+    return _key(told, size, received_at)
+
+
+def _key(told: Mapping[bytes, set[bytes]], size: int, received_at: datetime) -> bytes | None:
     ids = told.get(b"message-id")
-    known = {b"message-id": ids} if ids else told
+    known: Mapping[bytes, set[bytes]] = {b"message-id": ids} if ids else told
     if not known:
         return None
     hashed = hashlib.blake2b(digest_size=16)
@@ -49,9 +69,13 @@ def _told(fields: bytes) -> dict[bytes, set[bytes]]:
     end = min(end_of_header(fields), MAX_HEADER_BYTES)
     for name, value in _FIELD.findall(b"\n" + fields[:end]):
         name = name.lower()
-        said = value.translate(None, _SPACE)
-        if name == b"message-id" and (found := _ID.search(said)):
-            said = found[0]
-        if said:
+        if said := _said(name, value):
             told[name].add(said)
     return told
+
+
+def _said(name: bytes, value: bytes) -> bytes:
+    said = value.translate(None, _SPACE)
+    if name == b"message-id" and (found := _ID.search(said)):
+        return found[0]
+    return said

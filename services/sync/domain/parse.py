@@ -15,7 +15,7 @@ from services.sync.domain.mime.addresses import parse_addresses
 from services.sync.domain.mime.bodies import Bodies, bodies_of
 from services.sync.domain.mime.charset import codec_for, decode
 from services.sync.domain.mime.dates import parse_date
-from services.sync.domain.mime.fields import MAX_HEADER_BYTES, read_header
+from services.sync.domain.mime.fields import MAX_HEADER_BYTES, NOTHING_READ, Header, read_header
 from services.sync.domain.mime.flowed import unflowed
 from services.sync.domain.mime.html_text import text_of_html
 from services.sync.domain.mime.structure import Part, read_structure
@@ -73,6 +73,7 @@ class Parsed(Struct, frozen=True, kw_only=True):
     invitation: Invitation | None = None
     report: Report | None = None
     header: bytes = b""  # as it came; few ever ask what is in it
+    read: Header = NOTHING_READ  # of the same, what was found in it
     header_hint: str = ""  # the charset of what in it names none
     defects: tuple[str, ...] = ()
 
@@ -90,14 +91,9 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
     structure = read_structure(raw)
     root, defects = structure.root, list(structure.defects)
     fields = dict(root.first)
-    if len(fields) != len(root.fields):
-        names = [name.lower() for name, _ in root.fields]
-        for name in _JOINED & fields.keys():
-            if names.count(name) > 1:
-                told = [
-                    value for key, (_, value) in zip(names, root.fields, strict=True) if key == name
-                ]
-                fields[name] = (b" " if name == "references" else b", ").join(told)
+    for name in _JOINED & structure.read.again.keys():
+        told = (fields[name], *structure.read.again[name])
+        fields[name] = (b" " if name == "references" else b", ").join(told)
     hint = root.type.token("charset")
 
     def text_of(name: str) -> str:
@@ -145,6 +141,7 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
         invitation=_invitation(bodies),
         report=report_of(bodies.attached) or _bounce(senders, text, bodies),
         header=structure.header,
+        read=structure.read,
         header_hint=hint,
         defects=tuple(dict.fromkeys(defects)),
     )
@@ -227,7 +224,7 @@ def _html(bodies: Bodies, defects: list[str]) -> str | None:
 
 
 def _characters(part: Part, room: int, defects: list[str]) -> str:
-    content, defect = part.decode()
+    content, defect = part.decoded
     if defect:
         defects.append(defect)
     if len(content) > max(room, 0):

@@ -25,6 +25,7 @@ _WROTE = re.compile(
     re.IGNORECASE,
 )
 _WHEN = re.compile(r"\d{1,2}[:.h]\d{2}|\d{4}|\d{1,2}[./-]\d{1,2}|年")
+_WHENS_FIRST = re.compile(r"[\d年]")  # no time is without one, and hardly a line has any
 _WHO = re.compile(r"<[^<>\s]+@[^<>\s]+>|\[mailto:|\S+@\S+")
 #: How older programs began, without a word: `2012/4/2 Ann <ann@example.org>`.
 _DATED = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2}\s.*<[^<>\s]+@[^<>\s]+>:?$")
@@ -46,6 +47,7 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"\*?([^\s:：*][^:：*]{0,24}?)\*?[ \u00a0]?\*?[:：]\*?(?:\s|$|(?<=：))")
+_LABEL_CHARACTERS = 30  # at most, with its colon
 _FROM = frozenset(
     {"from", "von", "de", "da", "van", "från", "fra", "lähettäjä", "od", "feladó", "от", "від"}
     | {"expéditeur", "remitente", "mittente", "gönderen", "kimden", "από", "差出人", "送信者"}
@@ -122,10 +124,18 @@ def history_at(lines: Sequence[str], at: int) -> int:
         return 0
     if line.startswith(_RULES) and _SEPARATOR.fullmatch(line.strip(_MARKS)):
         return 1
-    found = _LABEL.match(line)
-    if found and found[1].strip().lower() in _ALL and (taken := _header_block(lines, at)):
+    if _label_of(line) and (taken := _header_block(lines, at)):
         return taken
     return _attribution(lines, at, line)
+
+
+def _label_of(line: str) -> str:
+    """`from` of `From: Ann`, where it is one that headers have."""
+    begins = line[:_LABEL_CHARACTERS]
+    if (":" in begins or "：" in begins) and (found := _LABEL.match(line)):
+        label = found[1].strip().lower()
+        return label if label in _ALL else ""
+    return ""
 
 
 def quotes_next(lines: Sequence[str], at: int) -> bool:
@@ -143,9 +153,7 @@ def _header_block(lines: Sequence[str], at: int) -> int:
     behind = 0
     for place in range(at, min(at + 12, len(lines))):
         line = lines[place].strip()
-        found = _LABEL.match(line)
-        label = found[1].strip().lower() if found else ""
-        if label in _ALL:
+        if label := _label_of(line):
             labels.append(label)
             behind = place + 1 - at
         elif (not line and behind and not _labelled_next(lines, place)) or place - at > behind + 2:
@@ -155,15 +163,14 @@ def _header_block(lines: Sequence[str], at: int) -> int:
 
 
 def _labelled_next(lines: Sequence[str], at: int) -> bool:
-    found = _LABEL.match(lines[at + 1].strip()) if at + 1 < len(lines) else None
-    return found is not None and found[1].strip().lower() in _ALL
+    return at + 1 < len(lines) and bool(_label_of(lines[at + 1].strip()))
 
 
 def _attribution(lines: Sequence[str], at: int, line: str) -> int:
     """`On Monday, Ann <ann@example.org> wrote:`, in up to three lines, or four."""
     if _DATED.match(line):
         return 1
-    if not (_WHEN.search(line) or line.endswith(_COLONS)):
+    if not (line.endswith(_COLONS) or _tells_when(line)):
         return 0
     said = line
     for taken in range(1, 5):
@@ -178,9 +185,13 @@ def _attribution(lines: Sequence[str], at: int, line: str) -> int:
     return 0
 
 
+def _tells_when(line: str) -> bool:
+    return _WHENS_FIRST.search(line) is not None and _WHEN.search(line) is not None
+
+
 def _names_a_message(said: str, lines: Sequence[str], behind: int) -> bool:
     wrote = _WROTE.search(said) is not None
-    when = _WHEN.search(said) is not None
+    when = _tells_when(said)
     who = _WHO.search(said) is not None
     if when and (wrote or who):
         # `Meet at 10:30, says ann@example.org:` has both, too.

@@ -39,7 +39,7 @@ def report_of(attached: Sequence[Part]) -> Report | None:
     """What the first report among these parts says."""
     for part in attached:
         if kind := _KINDS.get(part.media_type):
-            groups = list(_groups(part.decode()[0][:_MAX_BYTES]))
+            groups = list(_groups(part.content[:_MAX_BYTES]))
             return Report(
                 kind=kind,
                 about=_about(groups, attached),
@@ -128,7 +128,7 @@ def about_attached(attached: Sequence[Part]) -> str | None:
     """The Message-ID of the message, or of the header of one, that was brought along."""
     for part in attached:
         if part.media_type in _WHOLE or part.media_type in _HEADERS:
-            raw = part.decode()[0][:_MAX_BYTES]
+            raw = part.content[:_MAX_BYTES]
             header = read_header(raw, 0, len(raw)).first
             if found := _ID.search(header.get("message-id", b"")):
                 return decode(found[1], None)

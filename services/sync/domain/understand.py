@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from services.sync.domain.content_id import identities
 from services.sync.domain.kept import Body, KeptContent, cut, pack
-from services.sync.domain.match_key import match_key
+from services.sync.domain.match_key import match_key_of
 from services.sync.domain.parse import parse
 from services.sync.domain.threading import Named
 from shared.contracts.mail import TEXT_BYTES, Address, Content
@@ -121,14 +121,14 @@ def understand(
         defects=content.defects,
     )
     content_json = _encoder.encode(content)
-    content_id, fingerprint = identities(raw)
+    content_id, fingerprint = identities(raw, parsed.read.end)
     return Understood(
         uid=uid,
         size_bytes=size,
         received_at=received_at,
         content_id=content_id,
         fingerprint=fingerprint,
-        match_key=match_key(raw, size, received_at),
+        match_key=match_key_of(parsed.read, raw, size, received_at),
         named=Named(
             message_id=parsed.message_id,
             references=content.references,

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sync.domain.content_id import end_of_header
-from services.sync.domain.match_key import match_key
+from services.sync.domain.match_key import match_key, match_key_of
+from services.sync.domain.parse import parse
 from tests.corpora import messages
 
 AT = datetime(2024, 3, 7, 9, 11, 12, tzinfo=UTC)
@@ -93,6 +94,16 @@ def test_every_real_message_is_known_again_by_its_listing():
     for name, raw in corpus:
         listed = fields_of(raw) if not raw.startswith((b"\n", b"\r\n")) else b"\r\n"
         assert match_key(listed, len(raw), AT) == match_key(raw, len(raw), AT), name
+
+
+def test_a_header_that_was_read_makes_the_same_key():
+    folded = HEADER.replace(b"ID: <", b"ID:\r\n <")
+    nameless = HEADER.replace(b"Message-ID: <3@example.org>", b"Message-ID: <3@example.org")
+    twice = b"message-id: <other@example.org>\r\n" + HEADER
+    known = [HEADER, folded, nameless, twice, HEADER.replace(b"\r\n", b"\n"), b"", b"\r\nx"]
+    known += [HEADER.replace(b"\r\n", b"\r"), b"From ann\n" + HEADER, HEADER[:-2]]
+    for raw in [*known, *(raw for _, raw in messages())]:
+        assert match_key_of(parse(raw).read, raw, len(raw), AT) == match_key(raw, len(raw), AT)
 
 
 @given(st.binary())

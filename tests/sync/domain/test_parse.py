@@ -94,6 +94,7 @@ def test_a_letter_is_understood():
             Attachment(number=2, name="Bär.pdf", content_type="application/pdf", size_bytes=4),
         ),
         header=parsed.header,
+        read=parsed.read,
         header_hint=parsed.header_hint,
     )
     assert dict(parsed.headers)["Subject"] == "Grüße"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 #: Of a larger header the rest is not looked at. Real ones stay under 100 KiB.
@@ -28,6 +30,11 @@ class Header(NamedTuple):
     first: dict[str, bytes]  # the first field of each name in lower case
     body_at: int
     defects: list[str]
+    again: Mapping[str, list[bytes]]  # the other ones, by name in lower case
+    end: int | None = None  # of the last line, before its line end; None: not of fields alone
+
+
+NOTHING_READ = Header([], {}, 0, [], {})
 
 
 def read_header(raw: bytes, start: int, end: int) -> Header:
@@ -45,22 +52,37 @@ def _usual(raw: bytes, start: int, end: int) -> Header | None:
         return None
     fields: list[tuple[str, bytes]] = []
     first: dict[str, bytes] = {}
+    again: dict[str, list[bytes]] = {}
     for name, value in _FIELDS.findall(raw, start, last):
         if not name:
             return None
         if b"\n" in value:
             value = _unfolded(value)
         value = value.strip()
-        name = name.decode("ascii")
-        fields.append((name, value))
-        first.setdefault(name.lower(), value)
-    return Header(fields, first, body_at, []) if len(fields) < MAX_FIELDS else None
+        written, lower = _name(name)
+        fields.append((written, value))
+        if lower in first:
+            again.setdefault(lower, []).append(value)
+        else:
+            first[lower] = value
+    if len(fields) >= MAX_FIELDS:
+        return None
+    end = last - 2 if raw.startswith(b"\r", last - 2) else last - 1
+    return Header(fields, first, body_at, [], again, end)
+
+
+@lru_cache(maxsize=1024)
+def _name(raw: bytes) -> tuple[str, str]:
+    """A name as written and in lower case: a few dozen are all that is ever met."""
+    name = raw.decode("ascii")
+    return name, name.lower()
 
 
 def _unusual(raw: bytes, start: int, end: int) -> Header:
     """A header with whatever in it."""
     fields: list[tuple[str, bytes]] = []
     first: dict[str, bytes] = {}
+    again: dict[str, list[bytes]] = {}
     defects: list[str] = []
     match = _FIELD.match
     at = start
@@ -69,17 +91,20 @@ def _unusual(raw: bytes, start: int, end: int) -> Header:
         at = envelope.end()
     while at < end:
         if raw[at] in b"\r\n" and raw.startswith((b"\n", b"\r\n"), at):
-            return Header(fields, first, min(raw.index(b"\n", at) + 1, end), defects)
+            return Header(fields, first, min(raw.index(b"\n", at) + 1, end), defects, again)
         if at >= limit or len(fields) >= MAX_FIELDS:
             defects.append("header_too_large")
-            return Header(fields, first, _after_blank_line(raw, at, end), defects)
+            return Header(fields, first, _after_blank_line(raw, at, end), defects, again)
         if field := match(raw, at, limit):
             name, value = field[1].decode("ascii"), field[2]
             if b"\n" in value:
                 value = _unfolded(value)
             value = value.strip()
             fields.append((name, value))
-            first.setdefault(name.lower(), value)
+            if name.lower() in first:
+                again.setdefault(name.lower(), []).append(value)
+            else:
+                first[name.lower()] = value
             at = field.end()
             continue
         # Not a field. With more header behind it it is a stray line; otherwise the body begins here
@@ -90,8 +115,8 @@ def _unusual(raw: bytes, start: int, end: int) -> Header:
             at = following
             continue
         defects.append("no_blank_line_after_header")
-        return Header(fields, first, at, defects)
-    return Header(fields, first, end, defects)
+        return Header(fields, first, at, defects, again)
+    return Header(fields, first, end, defects, again)
 
 
 def _unfolded(value: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from services.sync.domain.mime.charset import clean
-from services.sync.domain.mime.fields import MAX_HEADER_BYTES, read_header
+from services.sync.domain.mime.fields import MAX_HEADER_BYTES, Header, read_header
 from services.sync.domain.mime.params import Parameterized, parameterized
 from services.sync.domain.mime.transfer import decoded, decoded_size
 
@@ -66,12 +66,13 @@ class Part:
         text = clean(self.raw_field("content-id").decode("latin-1")).strip()
         return text.removeprefix("<").partition(">")[0].strip()[:1_000] or None
 
-    @cached_property
+    @property
     def content(self) -> bytes:
         """The body with its transfer encoding undone."""
-        return self.decode()[0]
+        return self.decoded[0]
 
-    def decode(self) -> tuple[bytes, str | None]:
+    @cached_property
+    def decoded(self) -> tuple[bytes, str | None]:
         """The body with its transfer encoding undone, and what was wrong with that."""
         return decoded(self.source[self.start : self.end], self.encoding)
 
@@ -91,6 +92,7 @@ class Structure:
 
     root: Part
     header: bytes  # of the whole
+    read: Header
     defects: list[str]
 
 
@@ -100,7 +102,10 @@ def read_structure(source: bytes) -> Structure:
     if b"\n" not in source and b"\r" in source:  # as old Macintosh programs ended lines
         source = source.replace(b"\r", b"\n")
         defects.append("lines_end_with_cr")
-    root = _part(source, 0, len(source), _PLAIN, defects)
+    read = read_header(source, 0, len(source))
+    if defects:
+        read = read._replace(end=None)  # of what came, it is not
+    root = _part(source, read, len(source), _PLAIN, defects)
     header = source[: min(root.start, MAX_HEADER_BYTES)]
     budget = _Budget(len(source))
     waiting = [(root, 0)]
@@ -120,16 +125,18 @@ def read_structure(source: bytes) -> Structure:
                 defects.append("too_many_parts")
                 break
             count += 1
-            part.children.append(_part(part.source, start, end, default, defects))
+            read_of_it = read_header(part.source, start, end)
+            part.children.append(_part(part.source, read_of_it, end, default, defects))
         waiting.extend((child, depth + 1) for child in reversed(part.children))
         if not part.children:
             defects.append("multipart_without_parts")
             part.type = _PLAIN  # so that what it says is not lost
-    return Structure(root, header, list(dict.fromkeys(defects)))
+    return Structure(root, header, read, list(dict.fromkeys(defects)))
 
 
-def _part(source: bytes, start: int, end: int, default: Parameterized, defects: list[str]) -> Part:
-    header = read_header(source, start, end)
+def _part(
+    source: bytes, header: Header, end: int, default: Parameterized, defects: list[str]
+) -> Part:
     defects.extend(header.defects)
     raw = header.first.get("content-type")
     type_ = default
