@@ -5,7 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from services.indexer.actions.ask_retell import ask_retell
-from services.indexer.actions.giving_way import GivingWay, at_once
+from services.indexer.actions.giving_way import Copies, GivingWay, at_once
 from services.indexer.actions.read_words_again import ask_reading, count_unread
 from services.indexer.actions.reading import Reader, read_in_thread
 from services.indexer.actions.settle_restore import settle_restore
@@ -46,8 +46,10 @@ async def main(stop: asyncio.Event) -> None:
     ):
         await settle_restoration(pool, settle_restore)
 
+        copies = Copies()
         giving_way = GivingWay(
             last_told=lambda: last_told(bus, MessagesFilled),
+            copies=copies,
             most_seconds=settings.give_way_seconds,
         )
         world = World(
@@ -55,6 +57,8 @@ async def main(stop: asyncio.Event) -> None:
             request_pool=request_pool,
             read_fill=reader.read if settings.readers else read_in_thread,
             turn=giving_way.turn if settings.give_way_seconds else at_once,
+            gives_way=lambda: giving_way.is_waiting,
+            copies=copies,
         )
 
         async def database_is_there() -> bool:

@@ -41,10 +41,11 @@ class Settings(DatabaseSettings, BusSettings, TelemetrySettings):
         description="When none came for so long, all that wait are put into the index.",
     )
     give_way_seconds: float = Field(
-        default=30.0,
+        default=60.0,
         ge=0,
-        description="How long a batch of a first sync waits at most while more comes and no"
-        " processor is free; usually four times as long as the last one took. 0: not at all.",
+        description="How long words wait at most for first copies to be over while no processor is"
+        " free. Of copies that take longer each batch of words waits four times as long as the last"
+        " one took. 0: not at all.",
     )
     reread_rows: int = Field(
         default=500,

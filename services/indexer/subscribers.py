@@ -27,6 +27,7 @@ from services.indexer.world import World
 from shared.bus import Ears
 from shared.contracts.account import AccountRemoved, AccountRetold
 from shared.contracts.audit import CountSearchable, MailboxAudited, SearchableAnswer
+from shared.contracts.hints import CopyProgressed
 from shared.contracts.mail import (
     MessagesChanged,
     MessagesFilled,
@@ -68,6 +69,12 @@ async def on_messages_filled(events: list[MessagesFilled], world: World) -> None
             count = await index_messages(events, Shelf.ARRIVING, world.read_fill, world.pool)
             DOCUMENTS.labels("synced").inc(count)
     world.arrivals.note()
+
+
+@ears.notice(CopyProgressed)
+async def notice_copy_progressed(hint: CopyProgressed, world: World) -> None:
+    """How much of a first copy is still to come, so that words know what they wait for."""
+    world.copies.note(hint.account_id, to_come=hint.to_come, seconds_left=hint.seconds_left)
 
 
 @ears.hear(MessagesRetold)

@@ -50,7 +50,10 @@ async def keep_in_order(world: World, settings: Settings) -> None:
         rows = 0
         with putting_off("putting words in order"):
             rows = await count_arrived(world.pool)
-            resting = world.arrivals.paused_for() >= settings.arriving_pause_seconds
+            resting = (
+                world.arrivals.paused_for() >= settings.arriving_pause_seconds
+                and not world.gives_way()
+            )
             if rows and (resting or rows >= settings.arriving_rows):
                 if await move_arrived(world.pool, rows_at_once=settings.arriving_rows_at_once):
                     continue

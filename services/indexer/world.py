@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.indexer.actions.giving_way import Turn, at_once
+from services.indexer.actions.giving_way import Copies, Turn, at_once
 from services.indexer.actions.reading import Read, read_in_thread
 from shared.db import Pool
 
@@ -39,3 +40,6 @@ class World:
     read_fill: Read = read_in_thread
     # When: on a busy machine the copy comes before them.
     turn: Turn = at_once
+    # Whether it does now; what can wait does so, too.
+    gives_way: Callable[[], bool] = lambda: False
+    copies: Copies = field(default_factory=Copies)

@@ -10,7 +10,7 @@ Tells:   AccountChanged, AccountProgressed, AccountRemoved, AccountRetold, Mailb
 Answers: CountSyncRemains, FetchPart, ReadContent, ReadProofs, ReadStanding, ListQuarantine,
          TryImap, RedeemCode, IssueToken
 Asks:    ReadSubmissionMime, PreviewSubmission
-Hints:   AccountAsked, SlotWanted
+Hints:   AccountAsked, CopyProgressed, SlotWanted
 Owns:    account, account_state, lease, replica, clock, mailbox, message, message_content,
          thread_name, tombstone, quarantine, retelling, rethreading, intent, sent_copy, draft_copy,
          oauth_grant, oauth_client, audit, account_rest, account_use, account_server,

@@ -132,6 +132,7 @@ QUESTIONS = (
 NUDGES = (
     Nudge(hints.LogGrew, "api", ("api",)),
     Nudge(hints.AccountsFollowed, "api", ("sync",)),
+    Nudge(hints.CopyProgressed, "sync", ("indexer",)),
     Nudge(standing.AccountAsked, "sync", ("sync",)),
     Nudge(attachment.SlotWanted, "sync", ("sync",)),
 )

@@ -21,3 +21,13 @@ class AccountsFollowed(Hint, frozen=True, kw_only=True):
     channel: ClassVar[str] = "hint.accounts.followed"
 
     account_ids: tuple[UUID, ...]
+
+
+class CopyProgressed(Hint, frozen=True, kw_only=True):
+    """A first copy goes on: so many of its messages are still to come. 0: all are told."""
+
+    channel: ClassVar[str] = "hint.copy.progressed"
+
+    account_id: UUID
+    to_come: int
+    seconds_left: float | None = None  # as far as can be told

@@ -5,12 +5,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from uuid import UUID
 
 import psutil
 import pytest
 
 from services.indexer import subscribers
-from services.indexer.actions.giving_way import GivingWay, rested_seconds
+from services.indexer.actions.giving_way import Copies, GivingWay, rested_seconds
 from tests.indexer.mail import a_filled_page, a_message, a_page
 
 TICK = 0.03  # what is waited for a disk is counted anew now and then
@@ -45,7 +46,7 @@ def never_rested() -> float:
 )
 async def test_a_batch_waits_until_the_flow_pauses(flow: Flow, looks: int) -> None:
     giving_way = GivingWay(
-        last_told=flow.last, rested=never_rested, most_seconds=600, pause_seconds=0
+        last_told=flow.last, copies=Copies(), rested=never_rested, most_seconds=600, pause_seconds=0
     )
     async with asyncio.timeout(20), giving_way.turn():
         pass
@@ -59,7 +60,9 @@ async def test_a_batch_waits_until_the_flow_pauses(flow: Flow, looks: int) -> No
 )
 async def test_nobody_waits_where_a_processor_is_free(rested, looks: int) -> None:
     flow = Flow(*range(1000))
-    giving_way = GivingWay(last_told=flow.last, rested=rested, most_seconds=600, pause_seconds=0)
+    giving_way = GivingWay(
+        last_told=flow.last, copies=Copies(), rested=rested, most_seconds=600, pause_seconds=0
+    )
     async with asyncio.timeout(20), giving_way.turn():
         pass
     assert flow.looks == looks
@@ -68,7 +71,7 @@ async def test_nobody_waits_where_a_processor_is_free(rested, looks: int) -> Non
 async def test_a_batch_of_a_copy_that_goes_on_for_days_waits_so_long_and_no_longer() -> None:
     flow = Flow(*range(1000))
     giving_way = GivingWay(
-        last_told=flow.last, rested=never_rested, most_seconds=0.2, pause_seconds=0
+        last_told=flow.last, copies=Copies(), rested=never_rested, most_seconds=0.2, pause_seconds=0
     )
     async with asyncio.timeout(20), giving_way.turn():
         pass
@@ -78,7 +81,7 @@ async def test_a_batch_of_a_copy_that_goes_on_for_days_waits_so_long_and_no_long
 async def test_while_the_copy_goes_first_batches_wait_one_after_the_other() -> None:
     flow = Flow(*range(8), 7)
     giving_way = GivingWay(
-        last_told=flow.last, rested=never_rested, most_seconds=600, pause_seconds=0
+        last_told=flow.last, copies=Copies(), rested=never_rested, most_seconds=600, pause_seconds=0
     )
     reading = 0
 
@@ -95,13 +98,88 @@ async def test_while_the_copy_goes_first_batches_wait_one_after_the_other() -> N
 
 async def test_a_batch_that_fails_lets_the_next_one_go() -> None:
     giving_way = GivingWay(
-        last_told=Flow(7).last, rested=never_rested, most_seconds=600, pause_seconds=0
+        last_told=Flow(7).last,
+        copies=Copies(),
+        rested=never_rested,
+        most_seconds=600,
+        pause_seconds=0,
     )
     with pytest.raises(LookupError):
         async with giving_way.turn():
             raise LookupError
     async with asyncio.timeout(20), giving_way.turn():
         pass
+
+
+class Copying(Flow):
+    """A flow that never pauses, of copies that sync speaks of at some looks."""
+
+    def __init__(self, copies: Copies, said: dict[int, list[tuple[UUID, int, float | None]]]):
+        super().__init__(*range(100_000))
+        self._copies = copies
+        self._said = said
+
+    async def last(self) -> int | None:
+        for account_id, to_come, seconds_left in self._said.get(self.looks, []):
+            self._copies.note(account_id, to_come=to_come, seconds_left=seconds_left)
+        return await super().last()
+
+    def giving_way(self) -> GivingWay:
+        return GivingWay(
+            last_told=self.last,
+            copies=self._copies,
+            rested=never_rested,
+            most_seconds=600,
+            pause_seconds=0.001,
+        )
+
+
+ONE, OTHER = UUID(int=1), UUID(int=2)
+
+
+@pytest.mark.parametrize(
+    ("said", "looks"),
+    [
+        ({0: [(ONE, 900, None)], 2: [(ONE, 100, 2.0)], 4: [(ONE, 0, None)]}, 5),
+        ({0: [(ONE, 9, 5.0), (OTHER, 9, 5.0)], 2: [(ONE, 0, None)], 5: [(OTHER, 0, None)]}, 6),
+        ({0: [(ONE, 9, 5.0)], 1: [(OTHER, 9, 5.0)], 2: [(ONE, 9, 1e6)]}, 3),  # it takes for days
+    ],
+    ids=["one", "the last of two", "until it is known to take longer"],
+)
+async def test_words_wait_until_the_copies_are_over_and_begin_at_once(said, looks: int) -> None:
+    flow = Copying(Copies(), said)
+    giving_way = flow.giving_way()
+    giving_way._took_seconds = 0.0
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+    assert flow.looks == looks
+    assert not giving_way.is_waiting
+
+
+async def test_after_the_copies_are_over_no_batch_waits_until_another_begins() -> None:
+    flow = Copying(
+        Copies(),
+        {0: [(ONE, 9, None)], 1: [(ONE, 0, None)], 4: [(OTHER, 9, None)], 6: [(OTHER, 0, 0)]},
+    )
+    giving_way = flow.giving_way()
+    looks: list[int] = []
+    async with asyncio.timeout(20):
+        for _ in range(4):
+            async with giving_way.turn():
+                looks.append(flow.looks)
+    assert looks == [2, 3, 4, 7]
+
+
+async def test_copies_without_end_are_waited_for_only_so_long() -> None:
+    copies = Copies()
+    flow = Copying(copies, {look: [(UUID(int=look), 9, 0.1)] for look in range(1000)})
+    giving_way = flow.giving_way()
+    giving_way._most_seconds = 0.0
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            async with giving_way.turn():
+                pass
+    assert flow.looks == 3
 
 
 def test_the_machine_says_how_long_its_processors_rested() -> None:

@@ -1,9 +1,11 @@
 """The copy follows the server, and a message's id is its own for ever."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from nats.aio.msg import Msg
 
 from services.sync.store import leases
 from services.sync.store.leases import Lease, LeaseLost
@@ -15,6 +17,8 @@ from shared.contracts.account import (
     RetellAccount,
 )
 from shared.contracts.draft import KeepDraft
+from shared.contracts.envelope import decode
+from shared.contracts.hints import CopyProgressed
 from shared.contracts.mail import MessagesFilled, MessagesRetold, MessagesSynced
 from tests.servers.dovecot import Dovecot
 from tests.stories.stack import until
@@ -53,6 +57,28 @@ async def test_what_was_there_before_is_backfill_and_what_comes_is_new(
     }
     assert kinds.pop(fresh) is MessagesSynced
     assert set(kinds.values()) == {MessagesFilled}
+
+
+async def test_who_gives_way_to_a_first_copy_hears_how_much_of_it_comes_and_when_it_is_over(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, "INBOX", some_messages(120))
+    heard: list[CopyProgressed] = []
+    over = asyncio.Event()
+
+    async def hear(message: Msg) -> None:
+        heard.append(decode(message.data, CopyProgressed))
+        if heard[-1].to_come == 0:
+            over.set()
+
+    async with sync.platform.admin_bus() as bus, sync.running():
+        await bus.subscribe(CopyProgressed.channel, cb=hear)
+        await bus.flush()
+        connected = await sync.connect(user, dovecot)
+        async with asyncio.timeout(30):
+            await over.wait()
+    assert {hint.account_id for hint in heard} == {connected.account_id}
+    assert [hint.to_come for hint in heard] == [120, 70, 1, 0]
 
 
 async def test_the_newest_messages_of_inbox_come_first(

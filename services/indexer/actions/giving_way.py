@@ -2,7 +2,8 @@
 
 Somebody who connects an account looks at its lists first. Where the copy needs every processor,
 each second that goes into words comes out of it; where one is free, waiting would help nobody.
-A copy may go on for days, and so do its words, at a fifth of their pace.
+A copy that will be over soon is waited for. One may go on for days, and so do its words then, at
+a fifth of their pace.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
+from uuid import UUID
 
 from services.indexer.metrics import GAVE_WAY_SECONDS
 
@@ -25,6 +27,8 @@ _PAUSE_SECONDS = 1.0
 _FREE = 0.5  # of a processor
 _TIMES = 4  # as long as the last batch took
 _FIRST_SECONDS = 1.25  # what a batch is believed to take before there was one
+# Of a copy that nobody spoke of for so long it is not known whether it goes on.
+_SILENT_SECONDS = 15.0
 _CLOCK = os.sysconf("SC_CLK_TCK")
 _STAT = Path("/proc/stat")
 
@@ -44,6 +48,37 @@ def rested_seconds() -> float | None:
     return (int(fields[4]) + int(fields[5])) / _CLOCK  # idle; idle, and something waits for a disk
 
 
+class Copies:
+    """The first copies that are under way, as far as sync says so (CopyProgressed)."""
+
+    def __init__(self) -> None:
+        # Of each account: when sync spoke of it, and when it will be whole, where that is known.
+        self._under_way: dict[UUID, tuple[float, float | None]] = {}
+        self.are_over = False  # the last that was under way is, and nothing paused since
+
+    def note(self, account_id: UUID, *, to_come: int, seconds_left: float | None) -> None:
+        """So many messages of this account are still to come."""
+        now = time.monotonic()
+        if to_come:
+            ends_at = None if seconds_left is None else now + seconds_left
+            self._under_way[account_id] = (now, ends_at)
+            self.are_over = False
+        elif self._under_way.pop(account_id, None):
+            self.are_over = not self._under_way
+
+    def end_by(self, at: float) -> bool | None:
+        """Whether all will be whole by then, as far as is known; None: none is under way."""
+        now = time.monotonic()
+        self._under_way = {
+            account_id: (said_at, ends_at)
+            for account_id, (said_at, ends_at) in self._under_way.items()
+            if now - said_at < _SILENT_SECONDS
+        }
+        if not self._under_way:
+            return None
+        return all(ends_at is None or ends_at <= at for _, ends_at in self._under_way.values())
+
+
 class GivingWay:
     """Lets the copy go first while more of it comes and no processor is free."""
 
@@ -51,39 +86,69 @@ class GivingWay:
         self,
         *,
         last_told: Callable[[], Awaitable[int | None]],  # the number of the newest page of bulk
+        copies: Copies,
         rested: Callable[[], float | None] = rested_seconds,
         most_seconds: float,
         pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         self._last_told = last_told
+        self._copies = copies
         self._rested = rested
         self._most_seconds = most_seconds
         self._pause_seconds = pause_seconds
         self._told: int | None = None
         self._told_at = 0.0
         self._took_seconds = _FIRST_SECONDS
+        self._met_at: float | None = None  # a copy; since then one was always under way
         self._waiting = asyncio.Lock()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the copy goes first now."""
+        return self._waiting.locked()
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
         """Read a batch when it is time to; one after the other while the copy goes first."""
         async with self._waiting:
-            await self._wait(min(_TIMES * self._took_seconds, self._most_seconds))
+            await self._wait()
         began = time.monotonic()
         yield
         self._took_seconds = time.monotonic() - began
 
-    async def _wait(self, seconds: float) -> None:
-        """Until the flow pauses, a processor is free, or it was long enough."""
+    async def _wait(self) -> None:
+        """Until all is told or the flow pauses, a processor is free, or it was long enough."""
         began = looked = time.monotonic()
         rested = self._rested()
-        while not await self._pauses() and rested is not None and looked - began < seconds:
+        while await self._comes_more() and rested is not None and looked < self._until(began):
             await asyncio.sleep(_LOOK_SECONDS)
             rested_before, looked_before = rested, looked
             rested, looked = self._rested(), time.monotonic()
             if rested is None or rested - rested_before >= _FREE * (looked - looked_before):
                 break
         GAVE_WAY_SECONDS.inc(looked - began)
+
+    def _until(self, began: float) -> float:
+        """How long a batch waits at most that began to.
+
+        All copies together are waited for once, if they may be over by then; when that time is up,
+        or is known not to suffice, a batch waits four times as long as the last one took.
+        """
+        if self._met_at is None:
+            self._met_at = began
+        latest = self._met_at + self._most_seconds
+        will_end = self._copies.end_by(latest)
+        if will_end is None:
+            self._met_at = None
+        elif will_end and time.monotonic() < latest:
+            return latest
+        return began + min(_TIMES * self._took_seconds, self._most_seconds)
+
+    async def _comes_more(self) -> bool:
+        if await self._pauses():
+            self._copies.are_over = False
+            return False
+        return not self._copies.are_over
 
     async def _pauses(self) -> bool:
         """Whether nothing came for a while; also when that is not known."""

@@ -1,4 +1,4 @@
-"""How far the first copy of an account is, told now and then."""
+"""How far the first copy of an account is, told now and then; who gives way to it is nudged."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from services.sync.store import mailboxes
 from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
 from services.sync.world import World
+from shared.contracts.hints import CopyProgressed
 
 _SECONDS = 1.0  # between two tellings
 
@@ -34,12 +35,14 @@ class Progress:
         async with self._world.pool.acquire() as connection:
             done = await mailboxes.kept(connection, self._lease.account_id)
         self._pace = Pace(done=done, total=total, began=time.monotonic())
+        await self._nudge(self._pace)
 
     async def came(self, messages: int, mailbox: str) -> None:
         """So many more are here."""
         if self._pace is None:
             return
         self._pace.came(messages, time.monotonic())
+        await self._nudge(self._pace)
         if time.monotonic() - self._told_at > _SECONDS:
             await self._tell(self._pace, mailbox)
 
@@ -47,7 +50,18 @@ class Progress:
         """All that can be brought is here."""
         if self._pace is not None:
             await self._tell(self._pace, None)
+            await self._world.bus.hint(CopyProgressed(account_id=self._lease.account_id, to_come=0))
         self._pace = None
+
+    async def _nudge(self, pace: Pace) -> None:
+        # Never 0 before the end: what is left out of a count may still be on its way.
+        await self._world.bus.hint(
+            CopyProgressed(
+                account_id=self._lease.account_id,
+                to_come=max(1, pace.total - pace.done),
+                seconds_left=pace.seconds_left(time.monotonic()),
+            )
+        )
 
     async def _tell(self, pace: Pace, mailbox: str | None) -> None:
         self._told_at = time.monotonic()
