@@ -219,6 +219,23 @@ secrets:
 compose *ARGS: secrets
     @exec docker compose "$@"
 
+# Say, before the stack starts, what is missing or wrong (`--profile mail`: as it will be started)
+[group('stack')]
+[no-exit-message]
+stack-check *ARGS: install
+    @exec {{ python }} -m infra.stack.check "$@"
+
+# Show how the stack does: containers, disk, backlog, mail that waits, errors, backups (`--profile …`)
+[group('stack')]
+[no-exit-message]
+stack-health *ARGS: install
+    @exec {{ python }} -m infra.stack.health "$@"
+
+# By hand, in the stack: dead-letters, replay, audit, rethread, reindex, retell, add-owner, tenants, …
+[group('stack')]
+stack *COMMAND:
+    @infra/scripts/stack "$@"
+
 # Have every certificate that is missing; from the world's authority where ACME_EMAIL says so
 [group('stack')]
 certs: secrets

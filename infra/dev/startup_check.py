@@ -6,7 +6,7 @@ import resource
 import shutil
 import socket
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -39,12 +39,18 @@ class Finding:
 
 def startup_check(home: Home) -> int:
     """Show every finding; 1 when one of them keeps the platform from starting or serving."""
+    return show(finding for look in LOOKS for finding in look(home))
+
+
+def show(findings: Iterable[Finding]) -> int:
+    """Show findings as they come; 1 when one of them is wrong."""
     console = Console(highlight=False, soft_wrap=True)
-    findings = [finding for look in LOOKS for finding in look(home)]
+    wrong = False
     for finding in findings:
         sign, colour = _SHOWN[finding.how]
         console.print(Text.assemble((f"{sign} ", colour), finding.says))
-    return 1 if any(finding.how == "wrong" for finding in findings) else 0
+        wrong = wrong or finding.how == "wrong"
+    return 1 if wrong else 0
 
 
 def _programs(home: Home) -> Iterator[Finding]:

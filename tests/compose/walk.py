@@ -7,6 +7,7 @@ import shutil
 import smtplib
 import ssl
 import subprocess
+import sys
 import time
 
 from tests.compose.registry import a_registry
@@ -30,6 +31,9 @@ def everything_is_well(stack: Stack) -> None:
         until(lambda service=service: stack.is_well(service))
         assert container["HostConfig"]["ReadonlyRootfs"] is True, service
         assert container["HostConfig"]["CapDrop"] == ["ALL"], service
+        assert container["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"], service
+        assert container["HostConfig"]["Memory"] > 0, service
+        assert container["HostConfig"]["LogConfig"]["Config"]["max-size"] == "20m", service
     inspected = json.dumps(list(stack.containers().values()))
     for secret in (stack.tree / "secrets").iterdir():
         assert secret.read_text() not in inspected, f"{secret.name} is shown by docker inspect"
@@ -325,6 +329,32 @@ def a_backup_is_made_by_itself_once_there_is_a_recovery_key(stack: Stack) -> Non
     assert "postbus_backup_sets 1.0" in _metrics(stack)
 
 
+def an_operator_is_told_how_all_of_it_does(stack: Stack) -> None:
+    for asked, expected in (
+        ("check", ("Every service can read its settings.", "Every image is on this machine.")),
+        (
+            "health",
+            ("containers that are as they should be: ", "accounts: ", "postbus-test-api-1 "),
+        ),
+    ):
+        told = subprocess.run(
+            [sys.executable, "-m", f"infra.stack.{asked}", "--profile", "mail"],
+            cwd=stack.tree,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert told.stderr == ""
+        for one in expected:
+            assert one in told.stdout, told.stdout
+        assert "postbus-test-" not in "".join(
+            line for line in told.stdout.splitlines() if line.startswith("✗")
+        ), told.stdout
+    assert stack.run("infra/scripts/stack", "tenants")
+    stack.run("infra/scripts/stack", "dead-letters")
+    assert stack.compose("exec", "--no-TTY", "postfix", "postqueue", "-p")
+
+
 def _metrics(stack: Stack) -> str:
     asked = "import urllib.request; print(urllib.request.urlopen('http://backup:8500/metrics')"
     return stack.compose(*("exec", "--no-TTY", "api", "python", "-c", f"{asked}.read().decode())"))
@@ -416,6 +446,7 @@ WALK = (
     images_are_small,
     images_are_pinned_by_what_the_machine_has,
     a_backup_is_made_by_itself_once_there_is_a_recovery_key,
+    an_operator_is_told_how_all_of_it_does,
     each_container_heals_when_its_main_process_is_killed,
     what_comes_after_the_set_is_in_the_wal,
     all_of_it_comes_back_when_everything_but_the_backups_is_lost,

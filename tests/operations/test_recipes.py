@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from infra.dev import postgres
 from tests.operations.recipes import ROOT, Clone, recipes
@@ -57,6 +58,36 @@ def test_the_steps_by_hand_reach_the_container_that_is_named(clone: Clone) -> No
     assert clone.did("compose", "ps") == ["compose ps"]
     assert clone.run("shell").returncode != 0
     assert clone.said() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "leads_to"),
+    [
+        ("dead-letters", "run --rm --no-deps --no-TTY bus python -m shared.bus dead-letters"),
+        ("replay x", "run --rm --no-deps --no-TTY bus python -m shared.bus replay x"),
+        ("audit acc_1", "exec --no-TTY true python -m services.sync audit acc_1"),
+        ("reindex", "exec --no-TTY true python -m services.indexer reindex"),
+        ("retell indexer", "exec --no-TTY true python -m services.indexer retell"),
+        (
+            "add-owner a@b.example",
+            "exec --no-TTY true python -m services.api add-owner a@b.example",
+        ),
+    ],
+)
+def test_what_is_done_by_hand_is_done_in_the_container_it_is_for(
+    clone: Clone, words: str, leads_to: str
+) -> None:
+    clone.installs("python", "exit 0")
+    (said,) = clone.did("stack", *words.split())
+    container = said.split("--no-TTY ")[1].split()[0]
+    assert container in yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert said == f"compose {leads_to}".replace(" true ", f" {container} ")
+
+
+def test_what_is_nothing_to_do_by_hand_is_refused(clone: Clone) -> None:
+    for words in ((), ("reset",), ("retell", "sender")):
+        assert clone.run("stack", *words).returncode == 2
+        assert clone.said() == []
 
 
 def test_prune_takes_images_of_ours_and_never_a_volume(clone: Clone) -> None:

@@ -1,0 +1,1 @@
+"""What is asked of the stack of compose.yaml by who operates it."""
