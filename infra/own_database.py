@@ -17,6 +17,8 @@ import asyncpg
 from shared.db.migrate import Login, MigrationError
 from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
+_SEEN = "pg_stat_statements"
+
 
 async def own_database(
     superuser_url: str,
@@ -50,6 +52,20 @@ async def own_database(
                 "SELECT quote_ident($1)", Login.of(monitor_url).role
             )
             await connection.execute(f"GRANT pg_monitor TO {watcher}")
+    finally:
+        await connection.close()
+    if monitor_url:
+        await _statements_are_counted(superuser_url, database)
+
+
+async def _statements_are_counted(superuser_url: str, database: str) -> None:
+    """Have the view of them in our database, where the server has the extension."""
+    connection = await asyncpg.connect(superuser_url, database=database, timeout=10)
+    try:
+        if await connection.fetchval(
+            "SELECT 1 FROM pg_available_extensions WHERE name = $1", _SEEN
+        ):
+            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {_SEEN} SCHEMA public")
     finally:
         await connection.close()
 

@@ -380,6 +380,18 @@ DATABASE = Board(
                 "short",
                 "What autovacuum has not yet cleared: bloat, where it does not fall.",
             ),
+            Panel(
+                "Largest tables",
+                (("topk(10, pg_stat_user_tables_size_bytes)", "{{schemaname}}.{{relname}}"),),
+                "bytes",
+                "With their indexes and what is kept beside them.",
+            ),
+            Panel(
+                "Statements that take most",
+                (("topk(10, rate(pg_stat_statements_seconds_total[5m]))", "{{user}} {{queryid}}"),),
+                "s",
+                "Seconds in a second; pg_stat_statements has the text of each number.",
+            ),
             Panel("Deadlocks", (("rate(pg_stat_database_deadlocks[5m])", "{{datname}}"),), "cps"),
             Panel(
                 "WAL kept for backups",
