@@ -17,8 +17,6 @@ import asyncpg
 from shared.db.migrate import Login, MigrationError
 from shared.telemetry.secret_files import SecretFileUnreadable, secret, with_password
 
-_SEEN = "pg_stat_statements"
-
 
 async def own_database(
     superuser_url: str,
@@ -59,13 +57,24 @@ async def own_database(
 
 
 async def _statements_are_counted(superuser_url: str, database: str) -> None:
-    """Have the view of them in our database, where the server has the extension."""
+    """Have the view of them in our database, where the server loads the library.
+
+    It keeps the text of statements, which of ALTER ROLE is a password: compose.yaml has those left
+    out, and what an earlier release counted is forgotten.
+    """
     connection = await asyncpg.connect(superuser_url, database=database, timeout=10)
     try:
-        if await connection.fetchval(
-            "SELECT 1 FROM pg_available_extensions WHERE name = $1", _SEEN
+        if not await connection.fetchval(
+            """
+            SELECT current_setting('pg_stat_statements.track_utility', true) = 'off'
+               AND EXISTS (SELECT FROM pg_available_extensions
+                            WHERE name = 'pg_stat_statements' AND installed_version IS NULL)
+            """
         ):
-            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {_SEEN} SCHEMA public")
+            return
+        async with connection.transaction():
+            await connection.execute("CREATE EXTENSION pg_stat_statements SCHEMA public")
+            await connection.execute("SELECT public.pg_stat_statements_reset()")
     finally:
         await connection.close()
 

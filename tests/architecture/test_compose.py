@@ -620,6 +620,13 @@ async def test_the_databases_administrator_is_no_superuser_and_takes_a_new_passw
         await superuser.close()
 
 
+def test_statements_are_counted_and_those_that_set_passwords_are_not() -> None:
+    told = set(CONTAINERS["postgres"]["command"])
+    assert "-cshared_preload_libraries=pg_stat_statements" in told
+    assert "-cpg_stat_statements.track_utility=off" in told
+    assert CONTAINERS["postgres-exporter"]["command"] == ["--collector.stat_statements"]
+
+
 async def test_who_watches_the_database_reads_what_it_counts_and_no_table(
     platform: Platform,
 ) -> None:
