@@ -109,8 +109,9 @@ def parse(raw: bytes, attachment_sizes: Mapping[int, int] | None = None) -> Pars
         defects.append("invalid_date")
     if not fields:
         defects.append("no_header")
-    if len(root.fields) > MAX_HEADERS or any(
-        len(value) > MAX_HEADER_CHARACTERS for _, value in root.fields
+    if len(root.fields) > MAX_HEADERS or (
+        len(structure.header) > MAX_HEADER_CHARACTERS
+        and any(len(value) > MAX_HEADER_CHARACTERS for _, value in root.fields)
     ):
         defects.append("headers_cut")
     bodies = unpacked(bodies_of(root))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from services.sync.domain.mime.charset import decode
 from services.sync.domain.mime.words import decode_words, one_line
@@ -11,6 +12,7 @@ from shared.contracts.mail import Address
 #: Nobody writes to more in one field; a header bomb does.
 MAX_ADDRESSES = 1_000
 MAX_LENGTH = 1_000
+_FEW_BYTES = 200
 
 _TOKEN = re.compile(
     r"""
@@ -39,6 +41,16 @@ def parse_addresses(raw: bytes, *, hint: str | None = None) -> tuple[Address, ..
 
     An entry without an address keeps its name; one without either is nobody.
     """
+    return _same(raw, hint) if len(raw) <= _FEW_BYTES else _read(raw, hint)
+
+
+@lru_cache(maxsize=512)
+def _same(raw: bytes, hint: str | None) -> tuple[Address, ...]:
+    """Whose mailbox it is is in every message, and most others write more than once."""
+    return _read(raw, hint)
+
+
+def _read(raw: bytes, hint: str | None) -> tuple[Address, ...]:
     text = decode(raw, None, hint=hint)
     usual = _usual(text)
     return usual if usual is not None else _unusual(text)

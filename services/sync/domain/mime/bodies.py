@@ -88,7 +88,8 @@ def _sort(
 
 def _is_inline(part: Part, index: int, multipart: str) -> bool:
     """Whether a part is read in its place rather than offered beside the message."""
-    media = part.media_type.startswith(_MEDIA)
-    if part.disposition.value == "attachment" or not (media or part.media_type in _READ):
+    media_type = part.media_type
+    media = media_type not in _READ and media_type.startswith(_MEDIA)
+    if part.disposition.value == "attachment" or not (media or media_type in _READ):
         return False
     return index == 0 or (multipart != "related" and (media or not part.file_name))

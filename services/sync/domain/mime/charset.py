@@ -93,7 +93,8 @@ def decode(raw: bytes, label: str | None, *, hint: str | None = None) -> str:
     if codec is None:
         return clean(_guess(raw, codec_for(hint) if hint else None))
     if codec == "utf-8-sig":  # Python's own codec of this name takes several times as long
-        return clean(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace"))
+        text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+        return text.replace("\0", "\ufffd") if "\0" in text else text  # never a surrogate in it
     try:
         return clean(raw.decode(codec, "replace"))
     except (UnicodeError, ValueError):  # some codecs raise in spite of "replace"

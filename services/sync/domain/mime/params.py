@@ -18,6 +18,10 @@ _PARAMETER = re.compile(
     rb";\s*([^=;\s\"]{1,100})\s*=\s*(?:\"([^\"\\]*+(?:\\(?:.|\Z)[^\"\\]*+)*)(?:\"|\Z)|([^;]*))",
     re.DOTALL,
 )
+#: A value with one parameter, as it is nearly always written: `multipart/mixed; boundary="x"`.
+_ONE = re.compile(
+    rb"([a-zA-Z0-9/.+-]+);[ \t]*([a-zA-Z]{1,100})=(?:\"([^\"\\]*)\"|([^\s\";\\()=]+))"
+)
 _ESCAPED = re.compile(rb"\\([\\\"])")
 _COMMENT = re.compile(rb"\([^()]*\)")
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?")
@@ -73,6 +77,10 @@ def _usual(raw: bytes) -> Parameterized:
 
 
 def _read(raw: bytes) -> Parameterized:
+    if found := _ONE.fullmatch(raw):
+        value, name, quoted, bare = found.groups()
+        text = bare if quoted is None else quoted
+        return Parameterized(value.decode("ascii").lower(), {name.decode("ascii").lower(): text})
     head, _, rest = raw.partition(b";")
     if b"(" in head:
         head = _COMMENT.sub(b"", head)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.sync.domain.mime.addresses import parse_addresses
 from services.sync.domain.mime.fields import read_header
+from services.sync.domain.mime.params import parameterized
 from services.sync.domain.mime.transfer import decoded, decoded_size, from_base64, size_of_base64
 from services.sync.domain.parse import parse
 from tests.corpora import messages
@@ -49,6 +50,20 @@ def test_fields_are_the_same_whatever_stands_beside_them(lines: list[str], end: 
     assert usual.first == closely.first
     assert usual.defects == closely.defects
     assert usual.body_at == closely.body_at - len(b"From x" + blank)
+
+
+_PARAMETERS = st.sampled_from(
+    [*("text/plain", ";", "; ", " ", "a", "Charset", "=", '"', "\\", "(", ")", "*", "utf-8", "ä")]
+)
+
+
+@given(st.lists(_PARAMETERS).map("".join))
+def test_one_parameter_says_the_same_as_the_first_of_two(said: str):
+    raw = b"text/plain; a=" + said.encode()
+    if said.count('"') % 2 == 0 and not said.endswith("\\"):
+        beside = parameterized(raw + b"; last=1")
+        assert parameterized(raw).value == beside.value
+        assert {**parameterized(raw).parameters, "last": b"1"} == beside.parameters
 
 
 _BASE64 = st.lists(
