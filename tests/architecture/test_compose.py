@@ -436,6 +436,42 @@ def test_every_setting_of_the_stack_is_explained_and_none_is_without_effect() ->
     assert (ROOT / "infra/stack.env").read_text("utf-8") in (ROOT / ".env.example").read_text()
 
 
+def test_a_stack_to_try_releases_on_sets_what_there_is_and_sends_nothing() -> None:
+    def settings(file: str) -> dict[str, str]:
+        text = (ROOT / file).read_text("utf-8")
+        return dict(re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", text, re.M))
+
+    staging = settings(".env.staging.example")
+    assert set(staging) <= set(settings(".env.example"))
+    assert staging["SENDING_ENABLED"] == "false"
+    assert staging["API_REGISTRATION"] == "invite"
+    assert staging["NGINX_HSTS"] == ""
+    assert not any("PASSWORD" in name or "SECRET" in name for name in staging)
+
+
+def test_in_memory_is_nothing_that_must_last() -> None:
+    places = {
+        mount.partition(":")[0]
+        for container in CONTAINERS.values()
+        for mount in container.get("tmpfs", ())
+    }
+    assert places == {
+        "/tmp",
+        "/var/run/postgresql",  # a socket
+        "/run/dovecot",
+        "/var/lib/dovecot",  # what Dovecot counts of itself
+        "/var/lib/postfix",  # locks and caches; the queue is a volume
+    }
+    kept = [
+        mount
+        for container in CONTAINERS.values()
+        for mount in map(str, container.get("volumes", ()))
+        if not mount.startswith((".", "/", "$"))
+    ]
+    assert {mount.partition(":")[0] for mount in kept} <= set(STACK["volumes"])
+    assert set(STACK["volumes"].values()) == {None}, "on a disk, as Docker's own volumes are"
+
+
 def test_nothing_that_is_for_development_is_taken_up_unasked() -> None:
     assert {file.name for file in ROOT.glob("compose*.yaml")} == {
         "compose.yaml",
