@@ -32,6 +32,28 @@ for name, port in %s.items():
             pages[f"{name} {address}"] = ""
 print(json.dumps(pages))
 """
+# Until when the certificates between the containers are good: each server speaks some words of its
+# own before TLS.
+_CERTIFICATES = """
+import json, socket, ssl, time
+trust = ssl.create_default_context(cafile=%(trust)r)
+days = {}
+for name, (host, port) in %(servers)r.items():
+    try:
+        with socket.create_connection((host, port), timeout=5) as plain:
+            if name == "postgres":
+                plain.sendall(bytes.fromhex("0000000804d2162f"))
+            heard = plain.recv(1)
+            while name == "nats" and heard and not heard.endswith(b"\\n"):
+                heard += plain.recv(1)
+            with trust.wrap_socket(plain, server_hostname=host) as sealed:
+                until = ssl.cert_time_to_seconds(sealed.getpeercert()["notAfter"])
+                days[name] = (until - time.time()) / 86400
+    except OSError as error:
+        days[name] = str(error)
+print(json.dumps(days))
+"""
+SERVERS = {"postgres": ("postgres", 5432), "nats": ("nats", 4222)}
 PORTS = {
     "api": 8501,
     **dict.fromkeys(("sync-listen", "sync-answer", "sender", "indexer", "backup"), 8500),
@@ -55,6 +77,8 @@ def look(clone: Path, words: list[str]) -> Iterator[Finding]:
     except Unreadable as error:
         yield Finding("wrong", f"The api cannot be asked how all do: {error}")
         pages = {}
+    else:
+        yield from _certificates(clone, {n: SERVERS[n] for n in SERVERS if n in config["services"]})
     for name in (name for name, page in pages.items() if not page):
         yield Finding("wrong", f"{name} does not answer")
     values = seen(pages.values())
@@ -90,6 +114,33 @@ def standing(
                 starts = step and state == "running"
                 yield Finding("look" if starts else "wrong", f"{one['Name']} is {shown}{ended}")
     yield Finding("ok", f"containers that are as they should be: {well}")
+
+
+def asking_for_certificates(servers: Mapping[str, tuple[str, int]], trust: str) -> str:
+    """A program that tells for how many days each server's is good, or what is wrong with it."""
+    return _CERTIFICATES % {"servers": dict(servers), "trust": trust}
+
+
+def _certificates(clone: Path, servers: Mapping[str, tuple[str, int]]) -> Iterator[Finding]:
+    program = asking_for_certificates(servers, "/certs/ca.crt")
+    asked = ("compose", "exec", "--no-TTY", "api", "python", "-c", program)
+    try:
+        told = json.loads(ask(*asked, clone=clone))
+    except Unreadable as error:
+        yield Finding("wrong", f"Certificates cannot be asked for: {error}")
+        return
+    yield from lasting(told)
+
+
+def lasting(told: Mapping[str, float | str]) -> Iterator[Finding]:
+    """For how long certificates are good: a deploy issues those anew that end within 130 days."""
+    for name, days in told.items():
+        if isinstance(days, str):
+            yield Finding("wrong", f"the certificate of {name} is not good: {days}")
+            continue
+        anew = ": ./just certs, then docker compose restart postgres nats" if days < 60 else ""
+        how = "wrong" if days < 14 else "look" if anew else "ok"
+        yield Finding(how, f"the certificate of {name} is good for {days:.0f} days{anew}")
 
 
 def queued(values: Seen) -> Iterator[Finding]:

@@ -1,8 +1,10 @@
 """What an operator is told of the stack that runs."""
 
+import asyncio
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.stack.health import PORTS, look, queued, standing
+from infra.certs.__main__ import certificates
+from infra.dev.nats import EmbeddedNats
+from infra.dev.process import free_port
+from infra.stack.health import PORTS, asking_for_certificates, lasting, look, queued, standing
+from shared.bus.nats_config import USERS, nats_config
 from tests.operations.recipes import ROOT
+from tests.servers.certificate import self_signed
 
 EXPECTED: dict[str, dict[str, Any]] = {
     "api": {"restart": "unless-stopped"},
@@ -48,6 +55,49 @@ def test_services_run_and_steps_of_the_deploy_have_ended() -> None:
         ]
         == "wrong"
     )
+
+
+def test_a_certificate_that_ends_soon_is_told_with_what_to_do() -> None:
+    told = {one.says: one.how for one in lasting({"nats": 300.2, "postgres": 59.0, "x": "no"})}
+    assert told["the certificate of nats is good for 300 days"] == "ok"
+    assert told["the certificate of x is not good: no"] == "wrong"
+    (soon,) = (one for one in told if "59 days" in one)
+    assert told[soon] == "look"
+    assert soon.endswith("./just certs, then docker compose restart postgres nats")
+    (late,) = lasting({"nats": 13.0})
+    assert late.how == "wrong"
+
+
+async def test_the_bus_is_asked_for_its_certificate_before_it_knows_anybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTBUS_HOSTNAME", "post.example.org")
+    issued = tmp_path / "issued"
+    certificates(issued, {})
+    trust = str(issued / "trust/ca.crt")
+    port = free_port()
+    config = tmp_path / "nats.conf"
+    passwords = dict.fromkeys(USERS, "x")
+    config.write_text(
+        nats_config(
+            host="127.0.0.1",
+            port=port,
+            store=tmp_path / "store",
+            passwords=passwords,
+            certificate=issued / "nats/server.crt",
+            key=issued / "nats/server.key",
+        )
+    )
+    async with EmbeddedNats(config, port):
+
+        def told(trust: str) -> Any:
+            program = asking_for_certificates({"nats": ("localhost", port)}, trust)
+            return json.loads(subprocess.check_output([sys.executable, "-c", program]))["nats"]
+
+        assert 395 < await asyncio.to_thread(told, trust) < 398
+        stranger = str(self_signed(tmp_path)[0])
+        assert "certificate verify failed" in await asyncio.to_thread(told, stranger)
+    assert "refused" in await asyncio.to_thread(told, trust)
 
 
 def test_what_waits_in_the_mail_servers_queue_is_told_where_there_is_one() -> None:
