@@ -20,6 +20,7 @@ READY = b"ready"
 # Whoever opens a message or asks for a list goes first; those who read words come last.
 _NICE = 5
 _COLLECTED_AFTER = 1_000  # messages
+_AT_ONCE_BYTES = 256 * 1024
 _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 
 
@@ -63,7 +64,7 @@ def serve(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     asked_in = msgspec.msgpack.Decoder(list[Asked])
     encoder = msgspec.msgpack.Encoder()
-    come, go = sys.stdin.buffer, sys.stdout.buffer
+    come, go = os.fdopen(sys.stdin.fileno(), "rb", _AT_ONCE_BYTES), sys.stdout.buffer
     # What there is now stays; what a message leaves behind goes with its batch.
     gc.freeze()
     gc.disable()

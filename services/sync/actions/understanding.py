@@ -12,8 +12,10 @@ import socket
 import subprocess
 import sys
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +34,7 @@ _ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
 _START_SECONDS = 30.0
 _BATCH_MESSAGES = 200
 _BATCH_BYTES = 4 * 1024 * 1024
+_PIECES_AT_ONCE = 1024  # IOV_MAX of Linux
 _SOCKET_BYTES = 1024 * 1024
 _ASKERS = 2  # of one process: one whose batch is read, one whose batch comes
 
@@ -224,10 +227,7 @@ class _Child:
                 for one in batch
             ]
         )
-        # In one piece: each call hands the interpreter to another thread, and waits to get it back.
-        ours.sendall(
-            b"".join([len(asked).to_bytes(LENGTH_BYTES, "big"), asked, *(one.raw for one in batch)])
-        )
+        _send(ours, [len(asked).to_bytes(LENGTH_BYTES, "big"), asked, *(one.raw for one in batch)])
         return ours
 
     def _start(self) -> socket.socket:
@@ -280,6 +280,20 @@ def _batches(fetched: Sequence[Raw]) -> Iterator[list[Raw]]:
         size += len(one.raw)
     if batch:
         yield batch
+
+
+def _send(ours: socket.socket, pieces: list[bytes]) -> None:
+    """Send all of these, so many at a time as the other end takes, and copied by nobody.
+
+    In few calls: each hands the interpreter to another thread, and waits to get it back.
+    """
+    assert len(pieces) <= _PIECES_AT_ONCE
+    ends = list(accumulate(map(len, pieces)))
+    sent = ours.sendmsg(pieces)
+    while sent < ends[-1]:
+        first = bisect_right(ends, sent)
+        rest = memoryview(pieces[first])[sent - ends[first] :]
+        sent += ours.sendmsg([rest, *pieces[first + 1 :]])
 
 
 def _exactly(ours: socket.socket, length: int) -> bytearray:

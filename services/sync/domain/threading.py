@@ -63,8 +63,9 @@ def join(
 
     for name, thread in known.items():
         parents[find(name)] = find(thread)
-    for message in messages:
-        first, *others = message.names or (None,)
+    named = [message.names for message in messages]
+    for names in named:
+        first, *others = names or (None,)
         for other in others:
             assert first is not None
             parents[find(other)] = find(first)
@@ -73,18 +74,18 @@ def join(
     for thread in sorted(set(known.values())):
         stays.setdefault(find(thread), thread)
 
-    def thread_of(message: Named) -> UUID:
-        if not message.names:
+    def thread_of(names: tuple[str, ...]) -> UUID:
+        if not names:
             return new_thread()
-        root = find(message.names[0])
+        root = find(names[0])
         if root not in stays:
             stays[root] = new_thread()
         return stays[root]
 
-    threads = tuple(thread_of(message) for message in messages)
+    threads = tuple(thread_of(names) for names in named)
     return Joined(
         threads=threads,
-        names={name: stays[find(name)] for message in messages for name in message.names},
+        names={name: stays[find(name)] for names in named for name in names},
         merged={
             thread: stays[find(thread)]
             for thread in set(known.values())
