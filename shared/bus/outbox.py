@@ -83,10 +83,14 @@ class Relay:
         self._fill_checked = 0.0
         self._fill_has_room = True
 
-    def wake(self) -> None:
-        """Something was written and committed: do not wait for the next look."""
-        for event in self._woken.values():
-            event.set()
+    def wake(self, *lanes: Lane) -> None:
+        """Something was written and committed: do not wait for the next look.
+
+        Live facts and commands, where no lane is named: they are what somebody waits for.
+        """
+        for lane in lanes or (Lane.LIVE,):
+            if lane in self._woken:
+                self._woken[lane].set()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

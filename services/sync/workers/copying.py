@@ -20,6 +20,7 @@ from services.sync.store.leases import Lease
 from services.sync.store.mailboxes import Mailbox
 from services.sync.store.quarantine import Case
 from services.sync.world import World
+from shared.contracts.envelope import Lane
 from shared.telemetry import end
 
 log = structlog.get_logger()
@@ -145,7 +146,7 @@ class Copier:
             raise
         if self._stumbles.get(mailbox.mailbox_id, 0) < STUMBLES:
             self._stumbles.pop(mailbox.mailbox_id, None)
-        self._world.relay.wake()
+        self._world.relay.wake(Lane.LIVE, Lane.FILL)
         await came(pulled, session)
 
 
