@@ -47,7 +47,7 @@ startup-check: install
 reset *ARGS: install
     @exec {{ python }} -m infra.dev reset "$@"
 
-side_by_side := "-n 2 --reruns 1 -raR"
+side_by_side := "-n 2 --reruns 1 -raR --durations 40"
 
 # Run every check and every test that takes seconds
 [group('check')]
