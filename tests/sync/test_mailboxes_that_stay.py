@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from shared.contracts.account import ConnectSync
 from shared.contracts.mail import MailboxRenumbered
 from shared.contracts.standing import CheckSync
 from tests.chaos.liar import Liar
-from tests.servers.dovecot import Dovecot
+from tests.servers.dovecot import Dovecot, Mail
 from tests.stories.stack import until
 from tests.sync.conftest import Sync
 from tests.sync.test_copy import a_message, some_messages
@@ -214,6 +215,48 @@ async def test_a_mailbox_that_is_renamed_when_its_newest_messages_have_left_keep
         assert now["Gamma"] == were["Alpha"]
         assert set(stayed.values()) <= set(before.values())
     assert sync.listener.gone == set()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_mailbox_with_a_message_that_was_moved_with_another_date_keeps_its_id(
+    sync: Sync, dovecot: Dovecot, user: str, alone: bool
+) -> None:
+    """Some programs move a message by storing it anew: it is listed with the date of that."""
+    ape = a_message("An ape")
+    dovecot.append(user, "Alpha", some_messages(3))
+    dovecot.append(user, "Beta", [Mail(ape, (), datetime(2020, 1, 1, tzinfo=UTC))])
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        await until_ids(sync, "Alpha", 3)
+        before = await until_ids(sync, "Beta", 1)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+    dovecot.append(user, "Alpha", [Mail(ape, (), datetime(2026, 1, 1, tzinfo=UTC))])
+    with dovecot.imap(user) as imap:
+        imap.select("Beta")
+        imap.store("1", "+FLAGS", "\\Deleted")
+        assert imap.expunge()[0] == "OK"
+    async with sync.running(**HURRIED):
+        await until_ids(sync, "Alpha", 4)
+        await a_whole_round(sync)
+        moved = await until_ids(sync, "Alpha", 4)
+        assert set(before.values()) <= set(moved.values())
+    if alone:  # what tells of the mailbox is this message
+        with dovecot.imap(user) as imap:
+            imap.select("Alpha")
+            imap.store("1:3", "+FLAGS", "\\Deleted")
+            assert imap.expunge()[0] == "OK"
+    else:  # as earlier releases left it
+        await sync.database.execute(
+            "UPDATE message SET match_key = '\\x00' WHERE message_id = ANY($1)",
+            list(before.values()),
+        )
+    rename(dovecot, user, ("Alpha", "Gamma"))
+    async with sync.running(**HURRIED):
+        now = await until_shown(sync, lambda found: "Gamma" in found)
+        assert now["Gamma"] == were["Alpha"]
+        stayed = await until_ids(sync, "Gamma", 1 if alone else 4)
+        assert set(stayed.values()) <= set(moved.values())
 
 
 async def test_a_mailbox_that_was_gone_for_more_than_a_day_is_a_new_one(

@@ -83,7 +83,7 @@ async def give_places(
             connection,
             mailbox,
             revision,
-            {uid: (seen[uid], by_id[message_id]) for uid, message_id in found.items()},
+            {uid: (seen[uid], looks[uid], by_id[message_id]) for uid, message_id in found.items()},
         )
         await tell_changes(connection, lease, changes)
         await quarantine.forget(connection, mailbox.mailbox_id, list(found))
@@ -94,16 +94,20 @@ async def _place(
     connection: Connection,
     mailbox: Mailbox,
     revision: int,
-    found: Mapping[int, tuple[Seen, Adrift]],
+    found: Mapping[int, tuple[Seen, Looks, Adrift]],
 ) -> list[ChangedMessage]:
     """Give old friends their new place; what of it has to be told."""
     quiet: list[Place] = []
     loud: list[Place] = []
     changes: list[ChangedMessage] = []
-    for uid, (seen, friend) in found.items():
+    for uid, (seen, looks, friend) in found.items():
         keywords = lasting(seen.flags)
         place = Place(
-            message_id=friend.seeker.message_id, uid=uid, keywords=keywords, labels=seen.labels
+            message_id=friend.seeker.message_id,
+            uid=uid,
+            keywords=keywords,
+            labels=seen.labels,
+            match_key=looks.match_key,
         )
         moved = friend.seeker.mailbox_id != mailbox.mailbox_id
         if not moved and (friend.keywords, friend.labels) == (keywords, seen.labels):

@@ -49,6 +49,7 @@ class Place(Struct, frozen=True, kw_only=True):
     uid: int
     keywords: frozenset[str]
     labels: frozenset[str]
+    match_key: bytes | None = None  # as it is listed there, if that is known
 
 
 _PLACED = "message_id, uid, keywords, labels, thread_id"
@@ -253,7 +254,8 @@ async def place(
 ) -> None:
     """These messages were found again, here.
 
-    Without a revision nothing but the UID changed, which is ours alone.
+    Without a revision nothing but the UID changed, which is ours alone. A message that was known
+    again by what it says may be listed with another date now: it is known by that from here on.
     """
     if not found:
         return
@@ -263,9 +265,10 @@ async def place(
                            last_seen_at = NULL, sought_until = NULL,
                            keywords = string_to_array(found.keywords, ' '),
                            labels = string_to_array(found.labels, '{LABEL_SEPARATOR}'),
+                           match_key = coalesce(found.match_key, message.match_key),
                            revision = coalesce($2, message.revision)
-          FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[])
-            AS found (message_id, uid, keywords, labels)
+          FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bytea[])
+            AS found (message_id, uid, keywords, labels, match_key)
          WHERE message.message_id = found.message_id
         """,  # noqa: S608 - the separator from above
         mailbox_id,
@@ -274,6 +277,7 @@ async def place(
         [one.uid for one in found],
         [joined_keywords(one.keywords) for one in found],
         [joined_labels(one.labels) for one in found],
+        [one.match_key for one in found],
     )
 
 
