@@ -382,7 +382,15 @@ DATABASE = Board(
             ),
             Panel(
                 "Largest tables",
-                (("topk(10, pg_stat_user_tables_size_bytes)", "{{schemaname}}.{{relname}}"),),
+                (
+                    (
+                        # As exporters have it up to 0.17, and as those do from 0.18 on.
+                        "topk(10, pg_stat_user_tables_size_bytes or"
+                        " pg_stat_user_tables_table_size_bytes"
+                        " + pg_stat_user_tables_index_size_bytes)",
+                        "{{schemaname}}.{{relname}}",
+                    ),
+                ),
                 "bytes",
                 "With their indexes and what is kept beside them.",
             ),
