@@ -385,9 +385,11 @@ DATABASE = Board(
                 (
                     (
                         # As exporters have it up to 0.17, and as those do from 0.18 on.
-                        "topk(10, pg_stat_user_tables_size_bytes or"
-                        " pg_stat_user_tables_table_size_bytes"
-                        " + pg_stat_user_tables_index_size_bytes)",
+                        (
+                            "topk(10, pg_stat_user_tables_size_bytes or"
+                            " pg_stat_user_tables_table_size_bytes"
+                            " + pg_stat_user_tables_index_size_bytes)"
+                        ),
                         "{{schemaname}}.{{relname}}",
                     ),
                 ),
