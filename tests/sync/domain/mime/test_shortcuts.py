@@ -60,7 +60,8 @@ _PARAMETERS = st.sampled_from(
 @given(st.lists(_PARAMETERS).map("".join))
 def test_one_parameter_says_the_same_as_the_first_of_two(said: str):
     raw = b"text/plain; a=" + said.encode()
-    if said.count('"') % 2 == 0 and not said.endswith("\\"):
+    # What is still open goes on into what stands beside it.
+    if said.count('"') % 2 == 0 and ("\\" not in said or '"' not in said):
         beside = parameterized(raw + b"; last=1")
         assert parameterized(raw).value == beside.value
         assert {**parameterized(raw).parameters, "last": b"1"} == beside.parameters
