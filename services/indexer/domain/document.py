@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from uuid import UUID
 
 from services.indexer.domain.tokenise import Reading, cut, read
@@ -18,7 +19,8 @@ from shared.contracts.mail import Address, Content
 MAX_POSITION = 16_383  # what a tsvector can tell apart
 _TSVECTOR_BYTES = 1_000_000  # of 1 MiB that a tsvector may hold
 _POSITIONS = 255  # that a lexeme may keep
-_COUNTS = [b"\0" + count.to_bytes(2) for count in range(_POSITIONS + 1)]  # behind a lexeme
+# Behind a lexeme, by the bytes of its places: each takes two.
+_COUNTS = [b"\0" + (length // 2).to_bytes(2) for length in range(2 * _POSITIONS + 1)]
 
 PARTIAL = ":partial"  # not every position is in the tsvector: the text has to be looked at
 
@@ -123,19 +125,19 @@ class Document:
     marks: list[str]
 
     @cached_property
-    def _lexemes(self) -> tuple[list[bytes], bool]:
+    def _lexemes(self) -> tuple[int, bytes, bool]:
         return _write(self.sections, self.marks)
 
     @property
     def is_whole(self) -> bool:
         """Whether the tsvector knows the place of every word; else phrases are checked here."""
-        return self._lexemes[1]
+        return self._lexemes[2]
 
     def tsvector(self, tenant_id: UUID, account_id: UUID) -> bytes:
         """The words, with the lexemes by which a query stays inside its tenant and accounts."""
-        lexemes, _ = self._lexemes
+        count, lexemes, _ = self._lexemes
         inside = (_mark(tenant_lexeme(tenant_id)), _mark(account_lexeme(account_id)))
-        return b"".join([(len(lexemes) + len(inside)).to_bytes(4), *lexemes, *inside])
+        return b"".join([(count + len(inside)).to_bytes(4), lexemes, *inside])
 
 
 def tenant_lexeme(tenant_id: UUID) -> str:
@@ -262,8 +264,8 @@ def _people(people: tuple[Address, ...]) -> list[str]:
     return [_line(f"{person.name} <{person.email}>") for person in people]
 
 
-def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[list[bytes], bool]:
-    """The lexemes, each with its places, and whether all are there with each of their places.
+def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[int, bytes, bool]:
+    """How many lexemes, the lexemes with their places, and whether every place of all is there.
 
     A lexeme is its text, a NUL, the number of its places and the places in order, each two bytes
     of weight and position (PostgreSQL's tsvectorrecv).
@@ -295,14 +297,23 @@ def _write(sections: list[tuple[Field, Reading]], marks: list[str]) -> tuple[lis
     if max(map(len, places.values()), default=0) > 2 * _POSITIONS:
         whole = False
         places = {word: at[: 2 * _POSITIONS] for word, at in places.items()}
-    lexemes = [word.encode() + _COUNTS[len(at) // 2] + at for word, at in places.items()]
-    while sum(map(len, lexemes)) > _TSVECTOR_BYTES:
+    lexemes = _laid_out(places)
+    while len(lexemes) > _TSVECTOR_BYTES:
         whole = False
-        lexemes = lexemes[: len(lexemes) * 3 // 4]
-    lexemes += map(_mark, marks)
-    if not whole:
-        lexemes.append(_mark(PARTIAL))
-    return lexemes, whole
+        places = dict(islice(places.items(), len(places) * 3 // 4))
+        lexemes = _laid_out(places)
+    beside = marks if whole else [*marks, PARTIAL]
+    return len(places) + len(beside), lexemes + b"".join(map(_mark, beside)), whole
+
+
+def _laid_out(places: dict[str, bytes]) -> bytes:
+    """Each word with its places. A message has hundreds: none is touched from here."""
+    at = places.values()
+    lexemes = [b""] * (3 * len(places))
+    lexemes[0::3] = map(str.encode, places)
+    lexemes[1::3] = map(_COUNTS.__getitem__, map(len, at))
+    lexemes[2::3] = at
+    return b"".join(lexemes)
 
 
 def _in_order(places: bytes) -> bytes:
