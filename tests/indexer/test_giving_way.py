@@ -174,12 +174,25 @@ async def test_copies_without_end_are_waited_for_only_so_long() -> None:
     copies = Copies()
     flow = Copying(copies, {look: [(UUID(int=look), 9, 0.1)] for look in range(1000)})
     giving_way = flow.giving_way()
-    giving_way._most_seconds = 0.0
-    async with asyncio.timeout(20):
-        for _ in range(3):
-            async with giving_way.turn():
-                pass
-    assert flow.looks == 3
+    giving_way._took_seconds = 0.0
+    copies.note(ONE, to_come=9, seconds_left=0.1)
+    copies.began_at -= 601
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+    assert flow.looks == 1
+
+
+async def test_a_copy_long_after_another_is_waited_for_as_long() -> None:
+    copies = Copies()
+    copies.note(ONE, to_come=9, seconds_left=0.1)
+    copies.began_at -= 601
+    copies.note(ONE, to_come=0, seconds_left=None)
+    flow = Copying(copies, {0: [(OTHER, 9, 0.1)], 3: [(OTHER, 0, None)]})
+    giving_way = flow.giving_way()
+    giving_way._took_seconds = 0.0
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+    assert flow.looks == 4
 
 
 def test_the_machine_says_how_long_its_processors_rested() -> None:

@@ -54,12 +54,15 @@ class Copies:
     def __init__(self) -> None:
         # Of each account: when sync spoke of it, and when it will be whole, where that is known.
         self._under_way: dict[UUID, tuple[float, float | None]] = {}
+        self.began_at = 0.0  # the first; since then one was always under way
         self.are_over = False  # the last that was under way is, and nothing paused since
 
     def note(self, account_id: UUID, *, to_come: int, seconds_left: float | None) -> None:
         """So many messages of this account are still to come."""
         now = time.monotonic()
         if to_come:
+            if self.end_by(now) is None:
+                self.began_at = now
             ends_at = None if seconds_left is None else now + seconds_left
             self._under_way[account_id] = (now, ends_at)
             self.are_over = False
@@ -99,7 +102,6 @@ class GivingWay:
         self._told: int | None = None
         self._told_at = 0.0
         self._took_seconds = _FIRST_SECONDS
-        self._met_at: float | None = None  # a copy; since then one was always under way
         self._waiting = asyncio.Lock()
 
     @property
@@ -134,13 +136,8 @@ class GivingWay:
         All copies together are waited for once, if they may be over by then; when that time is up,
         or is known not to suffice, a batch waits four times as long as the last one took.
         """
-        if self._met_at is None:
-            self._met_at = began
-        latest = self._met_at + self._most_seconds
-        will_end = self._copies.end_by(latest)
-        if will_end is None:
-            self._met_at = None
-        elif will_end and time.monotonic() < latest:
+        latest = self._copies.began_at + self._most_seconds
+        if self._copies.end_by(latest) and time.monotonic() < latest:
             return latest
         return began + min(_TIMES * self._took_seconds, self._most_seconds)
 
