@@ -55,7 +55,7 @@ async def test_a_batch_waits_until_the_flow_pauses(flow: Flow, looks: int) -> No
 
 @pytest.mark.parametrize(
     ("rested", "looks"),
-    [(time.monotonic, 1), (lambda: None, 1)],
+    [(time.monotonic, 6), (lambda: None, 1)],
     ids=["one rests", "the machine does not say"],
 )
 async def test_nobody_waits_where_a_processor_is_free(rested, looks: int) -> None:
@@ -65,7 +65,25 @@ async def test_nobody_waits_where_a_processor_is_free(rested, looks: int) -> Non
     )
     async with asyncio.timeout(20), giving_way.turn():
         pass
-    assert flow.looks == looks
+    assert 1 <= flow.looks <= looks
+
+
+async def test_a_processor_that_rests_for_a_moment_now_and_then_is_not_free() -> None:
+    flow = Flow(*range(1000))
+    rested, looked = [0.0], [time.monotonic()]
+
+    def every_fourth_time() -> float:
+        now = time.monotonic()
+        rested.append(rested[-1] + (now - looked[-1] if len(looked) % 4 == 0 else 0.0))
+        looked.append(now)
+        return rested[-1]
+
+    giving_way = GivingWay(
+        last_told=flow.last, copies=Copies(), rested=every_fourth_time, most_seconds=2.0
+    )
+    async with asyncio.timeout(20), giving_way.turn():
+        pass
+    assert time.monotonic() - looked[0] >= 2.0
 
 
 async def test_a_batch_of_a_copy_that_goes_on_for_days_waits_so_long_and_no_longer() -> None:

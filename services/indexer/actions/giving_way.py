@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ _LOOK_SECONDS = 0.15
 # Pages come some at a time. Where nothing else is to be done, a processor is free at the end.
 _PAUSE_SECONDS = 1.0
 _FREE = 0.5  # of a processor
+# Who copies waits for a disk or a server now and then; that is no processor to spare.
+_FREE_SECONDS = 0.6
 _TIMES = 4  # as long as the last batch took
 _FIRST_SECONDS = 1.25  # what a batch is believed to take before there was one
 # Of a copy that nobody spoke of for so long it is not known whether it goes on.
@@ -122,12 +125,17 @@ class GivingWay:
         """Until all is told or the flow pauses, a processor is free, or it was long enough."""
         began = looked = time.monotonic()
         rested = self._rested()
+        looks: deque[tuple[float, float]] = deque()
         while await self._comes_more() and rested is not None and looked < self._until(began):
-            await asyncio.sleep(_LOOK_SECONDS)
-            rested_before, looked_before = rested, looked
-            rested, looked = self._rested(), time.monotonic()
-            if rested is None or rested - rested_before >= _FREE * (looked - looked_before):
+            looks.append((looked, rested))
+            while looked - looks[0][0] >= _FREE_SECONDS + _LOOK_SECONDS:
+                looks.popleft()
+            since, rested_then = looks[0]
+            seconds = looked - since
+            if seconds >= _FREE_SECONDS and rested - rested_then >= _FREE * seconds:
                 break
+            await asyncio.sleep(_LOOK_SECONDS)
+            rested, looked = self._rested(), time.monotonic()
         GAVE_WAY_SECONDS.inc(looked - began)
 
     def _until(self, began: float) -> float:
