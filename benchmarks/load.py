@@ -49,6 +49,7 @@ OPENING_AT_ONCE = 200
 DRAIN_SECONDS = 180.0
 SQL_SAMPLED = 0.02  # of all statements: what they are is written at length
 LATE_SECONDS = 0.02
+BUCKET_SECONDS = 15
 PROBES = (programs.API_PROBES, programs.LISTEN, programs.ANSWER, programs.SENDER, programs.INDEXER)
 
 
@@ -68,6 +69,8 @@ class Seen:
 
     took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: Counter[str] = field(default_factory=Counter[str])
+    began: float = field(default_factory=time.perf_counter)
+    by_time: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     async def ask(self, kind: str, asking: Awaitable[httpx.Response]) -> httpx.Response | None:
         began = time.perf_counter()
@@ -76,7 +79,9 @@ class Seen:
         except httpx.TransportError as error:
             self.errors[f"{kind}: {type(error).__name__}"] += 1
             return None
-        self.took[kind].append((time.perf_counter() - began) * 1000)
+        took = (time.perf_counter() - began) * 1000
+        self.took[kind].append(took)
+        self.by_time[int(began - self.began) // BUCKET_SECONDS * BUCKET_SECONDS].append(took)
         if answer.is_success:
             return answer
         self.errors[f"{kind}: {answer.status_code}"] += 1
@@ -170,7 +175,8 @@ async def ground(users: int) -> AsyncGenerator[Ground]:
         extra = f"default_process_limit = {users * 6 + 200}\nmail_max_userip_connections = 50\n"
         dovecot = made.enter_context(Dovecot(folder, extra=extra))
         queue = made.enter_context(short_directory("postbus-queue-"))
-        postfix = made.enter_context(Postfix(queue, dovecot))
+        # As Debian's: as many sessions as are usual, and not the few of a test.
+        postfix = made.enter_context(Postfix(queue, dovecot, extra="default_process_limit = 100"))
         stack = await made.enter_async_context(running_stack(LOG_LEVEL="WARNING"))
         url, trust, before = stack.url, ssl.create_default_context(), "nothing"
         around = {"people": os.getpid(), "dovecot": dovecot.pid, "postfix": postfix.pid}
@@ -459,6 +465,10 @@ async def measure(given: argparse.Namespace) -> dict[str, object]:
         say(f"nothing waits any more after {drained} s")
     say(f"load average {os.getloadavg()[0]:.1f}")
     say(f"memory (MB) {memory_before} → {memory_after}")
+    for begins, took in sorted(seen.by_time.items()):
+        p95, longest = percentile(took, 0.95), max(took)
+        said = f"{len(took)} requests, p95 {p95:.0f}, longest {longest:.0f} ms"
+        say(f"  from {begins:>4} s on: {said}")
     say(f"memory of all of them (MB), minute by minute: {minutes.result()}")
     sql = percentile(statements, 0.95)
     say(f"statements: p95 {sql:.1f} ms of {len(statements)}, one in fifty")
