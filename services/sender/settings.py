@@ -54,6 +54,11 @@ class Settings(BusSettings, DatabaseSettings, DialSettings, ProviderSettings, Te
     sessions_idle: int = Field(
         default=200, ge=0, description="Sessions kept for a next message by this process."
     )
+    sessions_idle_per_server: int = Field(
+        default=20,
+        ge=0,
+        description="Of these, with one server: what is kept with it is what others wait for.",
+    )
     poll_seconds: float = Field(
         default=0.5, gt=0, description="How often to look for messages that became due."
     )

@@ -264,6 +264,7 @@ async def _hand(world: World) -> AsyncGenerator[Hand]:
         helo_name=None,
         idle_seconds=9,
         most_idle=9,
+        most_idle_per_server=9,
         limits={},
     )
     yield Hand(

@@ -68,6 +68,18 @@ async def test_new_settings_are_another_session(bench: Bench):
     assert [len(talk.messages) for talk in bench.server.talks] == [1, 1]
 
 
+async def test_of_those_that_are_kept_with_one_server_the_oldest_makes_room(bench: Bench):
+    async with bench.sender(sessions_idle_per_server=2):
+        for username in ("ada", "grace", "mary"):  # each is another login
+            await bench.connect(username=username)
+            await sent(bench, 1)
+        first, *others = bench.server.talks
+        async with asyncio.timeout(20):
+            while not first.said("QUIT"):
+                await asyncio.sleep(0.02)
+        assert [len(one.said("QUIT")) for one in others] == [0, 0]
+
+
 async def test_how_many_messages_a_server_takes_in_a_session_is_learnt_from_its_words(
     bench: Bench,
 ):

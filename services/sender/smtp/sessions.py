@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -48,6 +48,7 @@ class Sessions:
         helo_name: str | None,
         idle_seconds: float,
         most_idle: int,
+        most_idle_per_server: int,
         limits: Mapping[Place, int],
     ) -> None:
         self._policy = policy
@@ -55,6 +56,7 @@ class Sessions:
         self._helo_name = helo_name
         self._idle_seconds = idle_seconds
         self._most_idle = most_idle
+        self._most_idle_per_server = most_idle_per_server
         self._limits = dict(limits)
         self._largest: dict[Place, int | None] = {}
         self._suspected: dict[Place, int] = {}
@@ -95,8 +97,13 @@ class Sessions:
         else:
             now = asyncio.get_running_loop().time()
             self._idle.setdefault(login, deque()).append(_Idle(session, now))
-            if self.idle > self._most_idle:
-                self._part_from_oldest()
+            # A server has room for so many (Postfix: 100 in all). Those whom it keeps out for
+            # sessions that nobody uses would wait for longer than a session takes to begin.
+            here = [one for one in self._idle if one.place == login.place]
+            if sum(len(self._idle[one]) for one in here) > self._most_idle_per_server:
+                self._part_from_oldest(here)
+            elif self.idle > self._most_idle:
+                self._part_from_oldest(self._idle)
 
     def learn(self, login: Login, messages: int, *, named: bool) -> bool:
         """A session was ended after so many messages; whether that is known as a limit now.
@@ -136,8 +143,8 @@ class Sessions:
             await asyncio.wait(self._parting, timeout=self._patience.quit_seconds)
         await end(self._parting)
 
-    def _part_from_oldest(self) -> None:
-        login = min(self._idle, key=lambda login: self._idle[login][0].since)
+    def _part_from_oldest(self, logins: Iterable[Login]) -> None:
+        login = min(logins, key=lambda login: self._idle[login][0].since)
         self._part(self._idle[login].popleft().session)
         if not self._idle[login]:
             del self._idle[login]

@@ -66,6 +66,7 @@ class Sending:
             helo_name=settings.helo_name,
             idle_seconds=settings.session_idle_seconds,
             most_idle=settings.sessions_idle,
+            most_idle_per_server=settings.sessions_idle_per_server,
             limits=limits,
         )
         try:
