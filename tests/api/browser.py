@@ -21,7 +21,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOST = "http://mail.example"
 
 # What the browser asks for by itself, whatever it shows.
-_ITS_OWN = re.compile(r"/favicon\.ico$|^[\w.-]+\.(?:google|googleapis|gvt1)\.com:443$")
+_ITS_OWN = re.compile(r"/favicon\.ico$|^(?:http://)?[\w.-]+\.(?:google|googleapis|gvt1)\.com(?:[:/]|$)")
 
 # In every document, before anything of its own: what attacks call to show that they ran.
 _HOOKS = """
