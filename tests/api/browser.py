@@ -21,7 +21,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOST = "http://mail.example"
 
 # What the browser asks for by itself, whatever it shows.
-_ITS_OWN = re.compile(r"/favicon\.ico$|^(?:http://)?[\w.-]+\.(?:google|googleapis|gvt1)\.com(?:[:/]|$)")
+_ITS_OWN = re.compile(
+    r"/favicon\.ico$|^(?:http://)?[\w.-]+\.(?:google|googleapis|gvt1)\.com(?:[:/]|$)"
+)
 
 # In every document, before anything of its own: what attacks call to show that they ran.
 _HOOKS = """

@@ -436,7 +436,8 @@ async def test_a_plan_made_for_no_mail_at_all_still_looks_words_up_in_much(index
 
         async def finds(since: datetime, wanted: int) -> tuple[list[UUID], int]:
             async with tenant_transaction(pool, caller) as connection:
-                before = await connection.fetchval(read)  # of earlier ones, which are handed on once a second
+                # What earlier searches read is handed on once a second, and counted until then.
+                before = await connection.fetchval(read)
                 rows = await connection.fetch(ask, since, wanted)
                 rows_read = await connection.fetchval(read) - before
                 return [row["message_id"] for row in rows], rows_read
