@@ -211,13 +211,17 @@ class Chaos:
         self._note(f"{place.life.user[:8]}: at rest after {time.monotonic() - began:.1f} s")
 
         async def serves() -> bool:
+            # Also the indexer: it may have been killed when there was nothing left for it to do.
             try:
-                answer = await self.person.get("/accounts")
+                answers = [
+                    await self.person.get("/accounts"),
+                    await self.person.get("/search", params={"q": "anything"}),
+                ]
             except httpx.HTTPError:
                 return False
-            return answer.status_code == 200
+            return all(answer.status_code == 200 for answer in answers)
 
-        await until("the gateway answers", serves)
+        await until("gateway and search answer", serves)
 
     async def _prove(self, place: Place) -> None:
         truth = await asyncio.to_thread(place.life.truth)
