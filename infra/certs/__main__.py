@@ -14,11 +14,14 @@ infra/certs/renew). `--owner postgres=999` says who is to read a key. Run it as 
 import argparse
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from infra.certs.issuing import Authority, is_good, write
+from infra.certs.issuing import Authority, is_good, is_of_others, write
 
 _INSIDE = ("postgres", "nats")
+_INSIDE_FILES = ("server.crt", "server.key")
+_OUTSIDE_FILES = ("fullchain.pem", "privkey.pem")
 
 
 def main() -> int:
@@ -46,37 +49,45 @@ def certificates(directory: Path, owners: dict[str, int]) -> list[str]:
     if not trusted.exists() or trusted.read_bytes() != known:
         write(trusted, known, mode=0o644)
     told: list[str] = []
-    for name in _INSIDE:
-        # By the service's name for the containers; from the host through a port that is forwarded.
-        names = [name, "localhost", "127.0.0.1"]
-        told += _make(
-            authority, directory / name, ("server.crt", "server.key"), names, owners.get(name)
-        )
-    told += _make(
-        authority,
-        directory / "outside",
-        ("fullchain.pem", "privkey.pem"),
-        _hostnames(),
-        owners.get("outside"),
-    )
+    inside = [_Server(directory / name, _INSIDE_FILES, _inside(name)) for name in _INSIDE]
+    # Together: Prometheus asks NATS, and then knows until when PostgreSQL's is good.
+    is_due = any(server.is_due(authority) for server in inside)
+    for server in inside:
+        if is_due and not server.is_of_others(authority):
+            told.append(server.issue(authority, owners.get(server.directory.name)))
+    outside = _Server(directory / "outside", _OUTSIDE_FILES, _hostnames())
+    if outside.is_due(authority):
+        told.append(outside.issue(authority, owners.get("outside")))
     return told
 
 
-def _make(
-    authority: Authority,
-    directory: Path,
-    files: tuple[str, str],
-    names: list[str],
-    owner: int | None,
-) -> list[str]:
-    certificate_file, key_file = (directory / file for file in files)
-    if key_file.exists() and is_good(authority, certificate_file, names):
-        return []
-    certificate, key = authority.issue(names)
-    # The certificate last: who watches it finds the key that belongs to it.
-    write(key_file, key, mode=0o600, owner=owner)
-    write(certificate_file, certificate, mode=0o644, owner=owner)
-    return [f"{directory.name}: issued for {', '.join(names)}"]
+@dataclass(frozen=True)
+class _Server:
+    """Who has a certificate: where it lies, in which files, and for which names."""
+
+    directory: Path
+    files: tuple[str, str]
+    names: list[str]
+
+    def is_due(self, authority: Authority) -> bool:
+        certificate_file, key_file = (self.directory / file for file in self.files)
+        return not key_file.exists() or not is_good(authority, certificate_file, self.names)
+
+    def is_of_others(self, authority: Authority) -> bool:
+        return is_of_others(authority, self.directory / self.files[0])
+
+    def issue(self, authority: Authority, owner: int | None) -> str:
+        certificate_file, key_file = (self.directory / file for file in self.files)
+        certificate, key = authority.issue(self.names)
+        # The certificate last: who watches it finds the key that belongs to it.
+        write(key_file, key, mode=0o600, owner=owner)
+        write(certificate_file, certificate, mode=0o644, owner=owner)
+        return f"{self.directory.name}: issued for {', '.join(self.names)}"
+
+
+def _inside(name: str) -> list[str]:
+    """By the service's name for the containers; from the host through a port that is forwarded."""
+    return [name, "localhost", "127.0.0.1"]
 
 
 def _hostnames() -> list[str]:

@@ -6,9 +6,11 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import nats
 import pytest
 from cryptography import x509
@@ -20,7 +22,9 @@ from infra.dev.nats import EmbeddedNats
 from infra.dev.process import free_port
 from shared.bus import BusSettings, open_bus
 from shared.bus.nats_config import USERS
+from tests.servers.blackbox import Blackbox
 from tests.servers.certificate import self_signed
+from tests.servers.process import ServerUnavailable, short_directory
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,6 +81,19 @@ def test_another_name_or_an_end_that_is_near_brings_a_new_one(
     assert changed == {"server.crt", "server.key", "fullchain.pem", "privkey.pem"}
 
 
+def test_those_inside_are_of_one_moment_so_that_one_tells_of_both(issued: Path) -> None:
+    before = contents(issued)
+    (issued / "nats/server.key").unlink()
+    assert [told.partition(":")[0] for told in certificates(issued, {})] == ["postgres", "nats"]
+    changed = {path for path, content in contents(issued).items() if content != before[path]}
+    assert {path.parent.name for path in changed} == {"postgres", "nats"}
+    foreign, key = self_signed(issued)
+    foreign.rename(issued / "postgres/server.crt")
+    key.rename(issued / "postgres/server.key")
+    (issued / "nats/server.key").unlink()
+    assert [told.partition(":")[0] for told in certificates(issued, {})] == ["nats"]
+
+
 def test_what_another_authority_issued_is_left_alone(issued: Path) -> None:
     certificate, key = self_signed(issued)
     certificate.rename(issued / "outside/fullchain.pem")
@@ -122,8 +139,7 @@ def test_a_key_is_given_to_who_reads_it(tmp_path: Path) -> None:
     assert (tmp_path / "nats/server.key").stat().st_uid == 0
 
 
-async def test_the_bus_is_spoken_to_over_tls_only_and_its_name_is_checked(issued: Path) -> None:
-    port = free_port()
+def bus_config(issued: Path, port: int) -> Path:
     config = issued / "nats.conf"
     environment = {f"NATS_{user.upper()}_PASSWORD": f"of-{user}" for user in USERS}
     arguments = ["--port", str(port), "--store", str(issued / "store")]
@@ -135,6 +151,34 @@ async def test_the_bus_is_spoken_to_over_tls_only_and_its_name_is_checked(issued
         env={**os.environ, **environment},
         check=True,
     )
+    return config
+
+
+async def test_prometheus_is_told_until_when_the_certificates_inside_are_good(issued: Path) -> None:
+    port = free_port()
+    before = time.time()
+    with short_directory("postbus-blackbox-") as directory:
+        async with EmbeddedNats(bus_config(issued, port), port), httpx.AsyncClient() as http:
+            try:
+                exporter = await asyncio.to_thread(Blackbox(directory).__enter__)
+            except ServerUnavailable as error:
+                pytest.skip(str(error))
+            try:
+                seen = await http.get(
+                    f"http://127.0.0.1:{exporter.port}/probe",
+                    params={"module": "nats_tls", "target": f"127.0.0.1:{port}"},
+                )
+            finally:
+                await asyncio.to_thread(exporter.stop)
+    told = dict(line.rsplit(" ", 1) for line in seen.text.splitlines())
+    assert told["probe_success"] == "1", seen.text
+    days = (float(told["probe_ssl_earliest_cert_expiry"]) - before) / 86400
+    assert 396 < days < 398
+
+
+async def test_the_bus_is_spoken_to_over_tls_only_and_its_name_is_checked(issued: Path) -> None:
+    port = free_port()
+    config = bus_config(issued, port)
     password = issued / "password"
     password.write_text("of-api\n")
     async with EmbeddedNats(config, port):
