@@ -217,6 +217,75 @@ async def test_a_mailbox_that_is_renamed_when_its_newest_messages_have_left_keep
     assert sync.listener.gone == set()
 
 
+@pytest.mark.parametrize("since", [0, 2])
+async def test_a_mailbox_that_is_renamed_when_all_its_messages_have_left_keeps_its_id(
+    sync: Sync, dovecot: Dovecot, user: str, since: int
+) -> None:
+    dovecot.append(user, "Alpha", some_messages(3))
+    dovecot.append(user, "Beta", [a_message("Another")])
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        before = await until_ids(sync, "Alpha", 3)
+        await until_ids(sync, "Beta", 1)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+    with dovecot.imap(user) as imap:
+        imap.select("Alpha")
+        assert imap.uid("MOVE", "1:*", "Beta")[0] == "OK"
+    dovecot.append(user, "Alpha", [a_message(f"Later {n}") for n in range(since)])
+    rename(dovecot, user, ("Alpha", "Gamma"))
+    async with sync.running(**HURRIED):
+        moved = await until_ids(sync, "Beta", 4)
+        assert set(before.values()) <= set(moved.values())
+        now = await until_shown(sync, lambda found: "Gamma" in found)
+        assert now["Gamma"] == were["Alpha"]
+        if since:
+            await until_ids(sync, "Gamma", since)
+    assert sync.listener.gone == set()
+
+
+async def test_a_mailbox_that_was_empty_and_is_renamed_with_its_first_messages_keeps_its_id(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.doveadm("mailbox", "create", "-u", user, "Alpha")
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        await until_shown(sync, lambda found: "Alpha" in found)
+        for _ in range(2):
+            await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+    dovecot.append(user, "Alpha", some_messages(2))
+    rename(dovecot, user, ("Alpha", "Gamma"))
+    async with sync.running(**HURRIED):
+        await until_ids(sync, "Gamma", 2)
+        now = await until_shown(sync, lambda found: "Gamma" in found)
+        assert now["Gamma"] == were["Alpha"]
+
+
+async def test_a_number_that_two_mailboxes_have_tells_nothing_of_one_without_messages(
+    sync: Sync, dovecot: Dovecot, user: str
+) -> None:
+    """Some servers give all mailboxes one UIDVALIDITY."""
+    dovecot.append(user, "Alpha", some_messages(3))
+    dovecot.append(user, "Beta", [a_message("Another")])
+    for path in ("Alpha", "Beta"):
+        renumber(dovecot, user, path, 4242)
+    async with sync.running(**HURRIED):
+        await sync.connect(user, dovecot)
+        await until_ids(sync, "Alpha", 3)
+        await until_ids(sync, "Beta", 1)
+        await a_whole_round(sync)
+        were = await mailbox_ids(sync)
+    with dovecot.imap(user) as imap:
+        imap.select("Alpha")
+        assert imap.uid("MOVE", "1:*", "Beta")[0] == "OK"
+    rename(dovecot, user, ("Alpha", "Gamma"))
+    async with sync.running(**HURRIED):
+        now = await until_shown(sync, lambda found: "Gamma" in found)
+        assert now["Gamma"] not in were.values()
+        assert now["Beta"] == were["Beta"]
+
+
 @pytest.mark.parametrize("alone", [True, False])
 async def test_a_mailbox_with_a_message_that_was_moved_with_another_date_keeps_its_id(
     sync: Sync, dovecot: Dovecot, user: str, alone: bool
@@ -277,8 +346,9 @@ async def test_a_mailbox_that_was_gone_for_more_than_a_day_is_a_new_one(
         assert now["Alpha"] not in were.values()
 
 
+@pytest.mark.parametrize("messages", [0, 3])
 async def test_a_new_mailbox_with_the_number_of_one_that_was_deleted_is_not_taken_for_it(
-    sync: Sync, dovecot: Dovecot, user: str
+    sync: Sync, dovecot: Dovecot, user: str, messages: int
 ) -> None:
     dovecot.append(user, "Alpha", some_messages(3))
     renumber(dovecot, user, "Alpha", 4242)
@@ -290,9 +360,11 @@ async def test_a_new_mailbox_with_the_number_of_one_that_was_deleted_is_not_take
         with dovecot.imap(user) as imap:
             assert imap.delete("Alpha")[0] == "OK"
         await until_shown(sync, lambda found: "Alpha" not in found)
-    dovecot.append(user, "Gamma", [a_message(f"Another {n}") for n in range(3)])
+    dovecot.doveadm("mailbox", "create", "-u", user, "Gamma")
+    dovecot.append(user, "Gamma", [a_message(f"Another {n}") for n in range(messages)])
     renumber(dovecot, user, "Gamma", 4242)
     async with sync.running(**HURRIED):
         now = await until_shown(sync, lambda found: "Gamma" in found)
         assert now["Gamma"] not in were.values()
-        await sync.until_listed(3, "Gamma")
+        if messages:
+            await sync.until_listed(messages, "Gamma")

@@ -1,11 +1,13 @@
 """Which mailboxes of a listing are ones we know, under other names or after they were gone.
 
 Two are the same when the server says so (MAILBOXID, RFC 8474), or when they have the same
-UIDVALIDITY and messages that we kept are in it under the same UIDs. Then the mailbox keeps its id,
-and so do the messages in it.
+UIDVALIDITY and messages that we kept are in it under the same UIDs. Where none of them is in it any
+more, a UIDVALIDITY that no other mailbox has tells, together with a UIDNEXT that goes on from them.
+Then the mailbox keeps its id, and so do the messages in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from datetime import timedelta
 from uuid import UUID
 
@@ -53,9 +55,12 @@ async def known_again(
             return {}
         gone = await mailboxes.gone_lately(connection, account_id, _REMEMBERED)
     wanted = [one for one in known if one.path not in settled] + gone
+    here = Counter(status.uidvalidity for status in told.values())
+    ours = Counter(one.uidvalidity for one in (*known, *gone))
+    telling = {number for number in here.keys() & ours.keys() if here[number] == ours[number] == 1}
     found: dict[str, Mailbox] = {}
     for path in left:
-        one = await _the_one_at(listed[path], told[path], wanted, session, pool)
+        one = await _the_one_at(listed[path], told[path], wanted, telling, session, pool)
         if one is not None:
             found[path] = one
             wanted.remove(one)
@@ -75,10 +80,14 @@ async def _the_one_at(
     entry: ListedMailbox,
     status: StatusOf,
     wanted: Sequence[Mailbox],
+    telling: Set[int | None],
     session: Session,
     pool: Pool,
 ) -> Mailbox | None:
-    """Which of the mailboxes that we look for is the one listed here, if any."""
+    """Which of the mailboxes that we look for is the one listed here, if any.
+
+    `telling`: each UIDVALIDITY that one mailbox has, there and here.
+    """
     candidates = [one for one in wanted if _may_be_at(one, entry, status)]
     if not candidates:
         return None
@@ -90,7 +99,7 @@ async def _the_one_at(
         log.info("new mailbox cannot be opened", error=refused.text)
         return None
     for one in candidates:
-        if await _is_same(one, entry, selected, session, pool):
+        if await _is_same(one, entry, selected, telling, session, pool):
             return one
     return None
 
@@ -105,7 +114,12 @@ def _may_be_at(mailbox: Mailbox, entry: ListedMailbox, status: StatusOf) -> bool
 
 
 async def _is_same(
-    mailbox: Mailbox, entry: ListedMailbox, selected: Selected, session: Session, pool: Pool
+    mailbox: Mailbox,
+    entry: ListedMailbox,
+    selected: Selected,
+    telling: Set[int | None],
+    session: Session,
+    pool: Pool,
 ) -> bool:
     if mailbox.server_id is not None and selected.mailbox_id is not None:
         return mailbox.server_id == selected.mailbox_id
@@ -117,8 +131,8 @@ async def _is_same(
         kept = await places.sample(connection, mailbox.mailbox_id)
         if not kept:
             kept = await keepsakes.of_mailbox(connection, mailbox.mailbox_id)
-    if not kept:
-        return not selected.exists  # nothing in it, nothing to lose
+    if not kept and not selected.exists:
+        return True  # nothing in it, nothing to lose
     same = other = 0
     async for page in session.heads(sorted(kept), named=True):
         for head in page:
@@ -132,5 +146,8 @@ async def _is_same(
                 other += 1  # perhaps listed with another date than before
                 continue
             same += 1
-    # In two mailboxes hardly one message has the same UID.
-    return same > other
+    if same or other:
+        return same > other  # in two mailboxes hardly one message has the same UID
+    # All that we knew has left. One made anew begins with UIDs of its own.
+    goes_on = selected.uidnext is not None and selected.uidnext > max(kept, default=0)
+    return goes_on and selected.uidvalidity in telling
